@@ -1,0 +1,473 @@
+//! The pieces a message is made of.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+
+use super::tool::{ToolCall, ToolResult};
+
+/// One piece of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Part {
+    /// Words.
+    Text(Text),
+    /// A picture.
+    Image(Image),
+    /// A file the model reads, such as a PDF.
+    Document(Document),
+    /// Sound.
+    Audio(Audio),
+    /// What the model thought before it answered.
+    Thinking(Thinking),
+    /// Thoughts the provider hands out encrypted.
+    RedactedThinking(RedactedThinking),
+    /// The model's own words for declining.
+    Refusal(Refusal),
+    /// The model asks for a tool to be run.
+    ToolCall(ToolCall),
+    /// What the tool answered.
+    ToolResult(ToolResult),
+    /// A block only its own provider understands; it is sent back to that provider as it came.
+    Native(Native),
+}
+
+impl Part {
+    /// The part's kind, as in its JSON `type`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Image(_) => "image",
+            Self::Document(_) => "document",
+            Self::Audio(_) => "audio",
+            Self::Thinking(_) => "thinking",
+            Self::RedactedThinking(_) => "redacted_thinking",
+            Self::Refusal(_) => "refusal",
+            Self::ToolCall(_) => "tool_call",
+            Self::ToolResult(_) => "tool_result",
+            Self::Native(_) => "native",
+        }
+    }
+
+    /// The words of a text part.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(&text.text),
+            _ => None,
+        }
+    }
+
+    /// The call of a tool call part.
+    pub const fn as_tool_call(&self) -> Option<&ToolCall> {
+        match self {
+            Self::ToolCall(call) => Some(call),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! into_part {
+    ($($kind:ident),*) => {
+        $(impl From<$kind> for Part {
+            fn from(value: $kind) -> Self {
+                Self::$kind(value)
+            }
+        })*
+    };
+}
+into_part!(
+    Text, Image, Document, Audio, Thinking, RedactedThinking, Refusal, ToolCall, ToolResult, Native
+);
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Self {
+        Self::Text(Text::new(text))
+    }
+}
+
+impl From<String> for Part {
+    fn from(text: String) -> Self {
+        Self::Text(Text::new(text))
+    }
+}
+
+/// How long a provider should keep a cached prompt prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum CacheTtl {
+    /// Five minutes, the usual default.
+    #[serde(rename = "5m")]
+    FiveMinutes,
+    /// Half an hour.
+    #[serde(rename = "30m")]
+    HalfHour,
+    /// An hour.
+    #[serde(rename = "1h")]
+    OneHour,
+}
+
+impl CacheTtl {
+    /// The time as providers write it: `5m`, `30m`, `1h`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "5m",
+            Self::HalfHour => "30m",
+            Self::OneHour => "1h",
+        }
+    }
+}
+
+/// Marks the end of a prefix worth keeping in the provider's prompt cache.
+///
+/// Wires without such marks cache by themselves, so they pass it over without a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CacheHint {
+    /// How long to keep it; `None` leaves it to the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<CacheTtl>,
+}
+
+impl CacheHint {
+    /// A mark with the provider's default time to live.
+    pub const fn new() -> Self {
+        Self { ttl: None }
+    }
+
+    /// Asks for a time to live.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: CacheTtl) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+}
+
+/// Who made an opaque value, and so who alone can read it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The configured provider's name.
+    pub provider: Arc<str>,
+    /// The model, as it was asked for.
+    pub model: Arc<str>,
+}
+
+impl Origin {
+    /// An origin.
+    pub fn new(provider: impl Into<Arc<str>>, model: impl Into<Arc<str>>) -> Self {
+        Self {
+            provider: provider.into(),
+            model: model.into(),
+        }
+    }
+}
+
+/// An opaque proof a provider attaches to thoughts or tool calls and wants back unchanged.
+///
+/// It is bound to its origin: encoders leave it out for any other, with a warning.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Signature {
+    /// The bytes the provider sent.
+    pub data: String,
+    /// Who sent them; `None` when a client supplied them, which is taken to be the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+impl Signature {
+    /// A signature.
+    pub fn new(data: impl Into<String>, origin: Option<Origin>) -> Self {
+        Self {
+            data: data.into(),
+            origin,
+        }
+    }
+
+    /// True where `target` may be given the signature.
+    pub fn is_for(&self, target: &Origin) -> bool {
+        self.origin.as_ref().is_none_or(|origin| origin == target)
+    }
+}
+
+/// Words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Text {
+    /// The words.
+    pub text: String,
+    /// Sources the model names for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
+    /// The provider's proof that travels with these words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    /// Ends a cacheable prefix here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+}
+
+impl Text {
+    /// Plain words.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Ends a cacheable prefix here.
+    #[must_use]
+    pub const fn with_cache(mut self, hint: CacheHint) -> Self {
+        self.cache = Some(hint);
+        self
+    }
+}
+
+/// Where a medium's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Source {
+    /// At a web address the provider fetches.
+    Url(String),
+    /// Here, in standard base64.
+    Inline {
+        /// IANA media type, such as `image/png`.
+        media_type: String,
+        /// The bytes in base64.
+        data: String,
+    },
+    /// At the provider, uploaded before.
+    File(String),
+    /// Here, as plain text; documents only.
+    Text(String),
+}
+
+impl Source {
+    /// Takes bytes in.
+    pub fn bytes(media_type: impl Into<String>, bytes: &[u8]) -> Self {
+        Self::Inline {
+            media_type: media_type.into(),
+            data: base64::engine::general_purpose::STANDARD.encode(bytes),
+        }
+    }
+
+    /// Reads a `data:` URL into [`Source::Inline`]; any other text is a [`Source::Url`].
+    pub fn from_url(url: &str) -> Self {
+        url.strip_prefix("data:")
+            .and_then(|rest| rest.split_once(";base64,"))
+            .map_or_else(
+                || Self::Url(url.to_owned()),
+                |(media_type, data)| Self::Inline {
+                    media_type: media_type.to_owned(),
+                    data: data.to_owned(),
+                },
+            )
+    }
+}
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Image {
+    /// Where the picture is.
+    pub source: Source,
+    /// How closely to look: `auto`, `low`, `high`, …, where the provider has such a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Ends a cacheable prefix here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+}
+
+impl Image {
+    /// A picture at `source`.
+    pub const fn new(source: Source) -> Self {
+        Self {
+            source,
+            detail: None,
+            cache: None,
+        }
+    }
+
+    /// A picture at a web address or in a `data:` URL.
+    pub fn from_url(url: &str) -> Self {
+        Self::new(Source::from_url(url))
+    }
+
+    /// Says how closely to look.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// A file the model reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Document {
+    /// Where the file is.
+    pub source: Source,
+    /// The file's name; some providers want one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// A title for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Remarks for the model that are not part of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Whether the model should cite the document; `None` leaves it to the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citations: Option<bool>,
+    /// Ends a cacheable prefix here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+}
+
+impl Document {
+    /// A file at `source`.
+    pub const fn new(source: Source) -> Self {
+        Self {
+            source,
+            filename: None,
+            title: None,
+            context: None,
+            citations: None,
+            cache: None,
+        }
+    }
+
+    /// Names the file.
+    #[must_use]
+    pub fn with_filename(mut self, filename: impl Into<String>) -> Self {
+        self.filename = Some(filename.into());
+        self
+    }
+}
+
+/// Sound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Audio {
+    /// Where the sound is.
+    pub source: Source,
+    /// What is said in it, where the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
+}
+
+impl Audio {
+    /// Sound at `source`.
+    pub const fn new(source: Source) -> Self {
+        Self {
+            source,
+            transcript: None,
+        }
+    }
+}
+
+/// What the model thought before it answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Thinking {
+    /// The thoughts, or a summary; empty where the provider keeps them to itself.
+    pub text: String,
+    /// The provider's id of the block, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The proof the provider wants back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+impl Thinking {
+    /// Thoughts without a proof.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the provider's proof.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+}
+
+/// Thoughts the provider hands out encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RedactedThinking {
+    /// The encrypted thoughts.
+    pub data: Signature,
+}
+
+impl RedactedThinking {
+    /// Encrypted thoughts.
+    pub const fn new(data: Signature) -> Self {
+        Self { data }
+    }
+}
+
+/// The model's own words for declining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The words.
+    pub text: String,
+}
+
+impl Refusal {
+    /// Words for declining.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+}
+
+/// A source the model names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Citation {
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The words quoted from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// The citation as the provider wrote it, with its positions and ids, as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+}
+
+/// A block only its own provider understands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Native {
+    /// Who made the block; `None` when a client supplied it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The block's kind in the provider's words.
+    pub kind: String,
+    /// The block, as JSON text.
+    pub json: String,
+}
+
+impl Native {
+    /// A block of `kind`, as JSON text.
+    pub fn new(origin: Option<Origin>, kind: impl Into<String>, json: impl Into<String>) -> Self {
+        Self {
+            origin,
+            kind: kind.into(),
+            json: json.into(),
+        }
+    }
+}

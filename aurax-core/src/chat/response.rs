@@ -1,0 +1,249 @@
+//! A whole answer, and the one way events become it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Delta, Event, Finish, FinishReason, TokenLogprob, Warning};
+use super::message::{Message, Role};
+use super::part::{Part, RedactedThinking, Refusal, Text, Thinking};
+use super::tool::ToolCall;
+use crate::call::Head;
+use crate::ledger::Receipt;
+use crate::usage::Usage;
+
+/// One of the answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Choice {
+    /// What the model says.
+    pub message: Message,
+    /// How it ended; `None` in a partial response.
+    pub finish: Option<Finish>,
+    /// Log probabilities, one entry a token, where they were asked for.
+    pub logprobs: Vec<TokenLogprob>,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Response {
+    /// The provider's id of the answer.
+    pub id: Option<String>,
+    /// The configured provider that answered.
+    pub provider: Arc<str>,
+    /// The model the provider names, else the one that was asked.
+    pub model: String,
+    /// The answers; one unless several were asked for.
+    pub choices: Vec<Choice>,
+    /// What the call used; `None` when nobody said.
+    pub usage: Option<Usage>,
+    /// What the call cost and how it was recorded.
+    pub receipt: Option<Receipt>,
+    /// What was changed or left out on the way.
+    pub warnings: Vec<Warning>,
+    /// Top-level fields of the reply that have no place of their own.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Response {
+    /// The first answer's message.
+    pub fn message(&self) -> Option<&Message> {
+        self.choices.first().map(|choice| &choice.message)
+    }
+
+    /// The first answer's message, to be sent back with the next request.
+    pub fn into_message(self) -> Message {
+        self.choices.into_iter().next().map_or_else(
+            || Message::new(Role::Assistant, Vec::new()),
+            |choice| choice.message,
+        )
+    }
+
+    /// The first answer's words.
+    pub fn text(&self) -> String {
+        self.message().map(Message::text).unwrap_or_default()
+    }
+
+    /// The first answer's thoughts.
+    pub fn thinking(&self) -> String {
+        self.message().map(Message::thinking).unwrap_or_default()
+    }
+
+    /// The tools the first answer asks for.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.message().into_iter().flat_map(Message::tool_calls)
+    }
+
+    /// Why the first answer ended; `None` in a partial response.
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        self.choices.first()?.finish.as_ref().map(|end| end.reason)
+    }
+}
+
+/// Collects events into a [`Response`]; there is no other way to make one.
+///
+/// ```
+/// use aurax_core::{Delta, Event, Fold};
+///
+/// let mut fold = Fold::new("demo", "echo");
+/// let delta = Delta::Text("Hi".into());
+/// fold.push(&Event::Delta { choice: 0, part: 0, delta });
+/// assert_eq!(fold.finish().text(), "Hi");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Fold {
+    response: Response,
+    /// For each choice, the number of each of its parts.
+    numbers: Vec<Vec<u32>>,
+}
+
+impl Fold {
+    /// Starts an answer of `provider` for the model that was asked.
+    pub fn new(provider: impl Into<Arc<str>>, model: impl Into<String>) -> Self {
+        Self {
+            response: Response {
+                id: None,
+                provider: provider.into(),
+                model: model.into(),
+                choices: Vec::new(),
+                usage: None,
+                receipt: None,
+                warnings: Vec::new(),
+                extra: serde_json::Map::new(),
+            },
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Starts the answer a reply's head announces.
+    pub fn from_head(head: &Head) -> Self {
+        let mut fold = Self::new(head.provider.clone(), head.model.as_str());
+        fold.response.warnings.clone_from(&head.warnings);
+        fold
+    }
+
+    /// Adds one event.
+    pub fn push(&mut self, event: &Event) {
+        match event {
+            Event::Start(start) => {
+                self.response.id.clone_from(&start.id);
+                if let Some(model) = &start.model {
+                    self.response.model.clone_from(model);
+                }
+                if start.usage.is_some() {
+                    self.response.usage.clone_from(&start.usage);
+                }
+            }
+            Event::Delta {
+                choice,
+                part,
+                delta,
+            } => self.delta(*choice, *part, delta),
+            Event::Logprobs { choice, tokens } => {
+                if let Some((choice, _)) = self.choice(*choice) {
+                    choice.logprobs.extend_from_slice(tokens);
+                }
+            }
+            Event::Embedding(_) => {}
+            Event::End(end) => {
+                for (number, finish) in (0..).zip(&end.finish) {
+                    if let Some((choice, _)) = self.choice(number) {
+                        choice.finish = Some(finish.clone());
+                    }
+                }
+                self.response.usage.clone_from(&end.usage);
+                self.response.receipt.clone_from(&end.receipt);
+                self.response.extra.clone_from(&end.extra);
+            }
+        }
+    }
+
+    /// What has arrived so far.
+    pub const fn partial(&self) -> &Response {
+        &self.response
+    }
+
+    /// The answer.
+    pub fn finish(self) -> Response {
+        self.response
+    }
+
+    /// Choices above this number are passed over: no provider offers as many.
+    const MAX_CHOICES: usize = 128;
+
+    fn choice(&mut self, number: u32) -> Option<(&mut Choice, &mut Vec<u32>)> {
+        let number = usize::try_from(number).ok()?;
+        if number >= Self::MAX_CHOICES {
+            return None;
+        }
+        while self.response.choices.len() <= number {
+            self.response.choices.push(Choice {
+                message: Message::new(Role::Assistant, Vec::new()),
+                finish: None,
+                logprobs: Vec::new(),
+            });
+            self.numbers.push(Vec::new());
+        }
+        let choice = self.response.choices.get_mut(number)?;
+        Some((choice, self.numbers.get_mut(number)?))
+    }
+
+    fn delta(&mut self, choice: u32, number: u32, delta: &Delta) {
+        let Some((choice, numbers)) = self.choice(choice) else {
+            return;
+        };
+        let parts = &mut choice.message.parts;
+        let known = numbers.iter().rposition(|known| *known == number);
+        if let Some(part) = known.and_then(|at| parts.get_mut(at)) {
+            append(part, delta);
+        } else {
+            numbers.push(number);
+            parts.push(begin(delta));
+        }
+    }
+}
+
+fn begin(delta: &Delta) -> Part {
+    let mut part = match delta {
+        Delta::Text(_) | Delta::Citation(_) => Part::Text(Text::default()),
+        Delta::Thinking(_) | Delta::ThinkingId(_) | Delta::Signature(_) => {
+            Part::Thinking(Thinking::default())
+        }
+        Delta::Refusal(_) => Part::Refusal(Refusal::new("")),
+        Delta::ToolCall { .. } | Delta::Arguments(_) => Part::ToolCall(ToolCall::new("", "", "")),
+        Delta::RedactedThinking(data) => {
+            return Part::RedactedThinking(RedactedThinking::new(data.clone()));
+        }
+        Delta::Image(image) => return Part::Image(image.clone()),
+        Delta::Audio(audio) => return Part::Audio(audio.clone()),
+        Delta::Native(native) => return Part::Native(native.clone()),
+    };
+    append(&mut part, delta);
+    part
+}
+
+fn append(part: &mut Part, delta: &Delta) {
+    match (part, delta) {
+        (Part::Text(part), Delta::Text(text)) => part.text.push_str(text),
+        (Part::Text(part), Delta::Citation(citation)) => part.citations.push(citation.clone()),
+        (Part::Text(part), Delta::Signature(signature)) => part.signature = Some(signature.clone()),
+        (Part::Thinking(part), Delta::Thinking(text)) => part.text.push_str(text),
+        (Part::Thinking(part), Delta::ThinkingId(id)) => part.id = Some(id.clone()),
+        (Part::Thinking(part), Delta::Signature(signature)) => {
+            part.signature = Some(signature.clone());
+        }
+        (Part::Refusal(part), Delta::Refusal(text)) => part.text.push_str(text),
+        (Part::ToolCall(part), Delta::ToolCall { id, name }) => {
+            part.id.clone_from(id);
+            part.name.clone_from(name);
+        }
+        (Part::ToolCall(part), Delta::Arguments(text)) => part.arguments.push_str(text),
+        (Part::ToolCall(part), Delta::Signature(signature)) => {
+            part.signature = Some(signature.clone());
+        }
+        (part, delta) => {
+            debug_assert!(false, "a decoder put {delta:?} into a {} part", part.kind());
+        }
+    }
+}

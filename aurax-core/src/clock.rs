@@ -1,0 +1,33 @@
+//! Where time comes from.
+
+use std::fmt::Debug;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// The source of every instant the engine reads.
+///
+/// * `now` is wall time, for stored times, dated prices and expiry; it may jump.
+/// * `monotonic` never goes back, for durations and deadlines; it follows tokio's paused clock.
+pub trait Clock: Debug + Send + Sync {
+    /// The wall clock, in UTC.
+    fn now(&self) -> OffsetDateTime;
+
+    /// The monotonic clock.
+    fn monotonic(&self) -> Instant;
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+impl Clock for SystemClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+}

@@ -1,0 +1,195 @@
+//! One request's memory: every attempt it made, settled once however it ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use super::pending::{Pending, PendingAttempt};
+use super::record::{Intent, Outcome};
+use super::{Ack, Ledger, Permit};
+use crate::call::{Call, Ctx, Head};
+use crate::chat::{Event, Fold};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::model::ModelId;
+use crate::pricing::Pricer;
+use crate::provider::ProviderInfo;
+
+/// What the layers of one request share: the permit to settle it, and its attempts so far.
+///
+/// It does no I/O before the first attempt opens.
+#[derive(Debug)]
+pub(crate) struct RequestGuard {
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    permit: Option<Box<dyn Permit>>,
+    pending: Pending,
+    settled: bool,
+}
+
+impl RequestGuard {
+    pub(crate) fn new(
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        pricer: Arc<Pricer>,
+        ctx: &Ctx,
+        call: &Call,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            ledger,
+            clock,
+            state: Mutex::new(State {
+                permit: None,
+                pending: Pending::new(pricer, ctx, call),
+                settled: false,
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Announces an attempt. Once this returns, its intent is durable and it may be sent.
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        ctx: &Ctx,
+        provider: &ProviderInfo,
+        model: &ModelId,
+    ) -> Result<AttemptRecorder> {
+        if self.state().permit.is_none() {
+            let permit = self.ledger.permit().await?;
+            self.state().permit = Some(permit);
+        }
+        let id = Uuid::now_v7();
+        let started_at = self.clock.now();
+        // Known to the guard before the ledger hears of it: a future dropped while the intent
+        // commits is settled as not sent.
+        self.state()
+            .pending
+            .attempts
+            .push(PendingAttempt::new(id, provider, model, started_at));
+        self.ledger
+            .open(Intent {
+                attempt_id: id,
+                request_id: ctx.request_id(),
+                principal: ctx.principal().clone(),
+                provider: provider.name.clone(),
+                model: model.as_str().to_owned(),
+                hold: None,
+                tags: ctx.shared_tags(),
+                opened_at: started_at,
+            })
+            .await?;
+        let recorder = AttemptRecorder {
+            guard: self.clone(),
+            id,
+            fold: Fold::new(provider.name.clone(), model.as_str()),
+            deltas: 0,
+            outcome: Outcome::Unknown,
+            error: None,
+        };
+        Ok(recorder)
+    }
+
+    /// Settles the request, unless that was done or nothing was ever opened.
+    fn settle(&self) -> Option<Ack> {
+        let mut state = self.state();
+        if state.settled {
+            return None;
+        }
+        let permit = state.permit.take()?;
+        state.settled = true;
+        let pending = state.pending.take();
+        drop(state);
+        Some(permit.settle(pending))
+    }
+}
+
+/// The one owner of a request's settlement: dropping it settles what was not settled.
+#[derive(Debug)]
+pub(crate) struct GuardOwner(Arc<RequestGuard>);
+
+impl GuardOwner {
+    pub(crate) const fn new(guard: Arc<RequestGuard>) -> Self {
+        Self(guard)
+    }
+
+    /// Settles the request; the acknowledgement tells when that is durable.
+    pub(crate) fn settle(&self) -> Option<Ack> {
+        self.0.settle()
+    }
+}
+
+impl Drop for GuardOwner {
+    fn drop(&mut self) {
+        // Nobody is left to wait: the ledger records the settlement on its own side.
+        drop(self.0.settle());
+    }
+}
+
+/// Follows one attempt and hands what it saw to the guard when it ends, in whatever way.
+#[derive(Debug)]
+pub(crate) struct AttemptRecorder {
+    guard: Arc<RequestGuard>,
+    id: Uuid,
+    fold: Fold,
+    deltas: u64,
+    outcome: Outcome,
+    error: Option<ErrorKind>,
+}
+
+impl AttemptRecorder {
+    pub(crate) fn head(&mut self, head: &Head) {
+        self.fold = Fold::from_head(head);
+    }
+
+    pub(crate) fn event(&mut self, event: &Event) {
+        self.fold.push(event);
+        match event {
+            Event::End(_) => self.outcome = Outcome::Complete,
+            _ => {
+                if event.is_content() {
+                    self.deltas = self.deltas.saturating_add(1);
+                }
+                if self.outcome == Outcome::Unknown {
+                    self.outcome = Outcome::Partial;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn failed(&mut self, error: &Error) {
+        self.error = Some(error.kind());
+        if self.outcome == Outcome::Unknown {
+            self.outcome = outcome_of(error);
+        }
+    }
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    match (error.upstream(), error.phase()) {
+        (Some(upstream), _) if upstream.status.is_some_and(|status| status >= 400) => {
+            Outcome::Rejected
+        }
+        (_, Some(Phase::Connect) | None) => Outcome::NotSent,
+        (_, Some(Phase::Send | Phase::Headers | Phase::Body)) => Outcome::Unknown,
+    }
+}
+
+impl Drop for AttemptRecorder {
+    fn drop(&mut self) {
+        let ended_at = self.guard.clock.now();
+        let mut state = self.guard.state();
+        let attempts = &mut state.pending.attempts;
+        if let Some(attempt) = attempts.iter_mut().rfind(|attempt| attempt.id == self.id) {
+            let fold = std::mem::replace(&mut self.fold, Fold::new("", ""));
+            attempt.close(self.outcome, self.error, fold.finish(), self.deltas, ended_at);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A ledger in memory: for tests, and for engines without a store.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use super::{Ack, Intent, Ledger, Pending, Permit, Receipt, Settlement};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Keeps settlements in memory, and loses them with the process.
+///
+/// It holds the latest [`MemoryLedger::KEPT`] settlements and lets
+/// [`MemoryLedger::IN_FLIGHT`] requests run at a time.
+#[derive(Debug, Clone)]
+pub struct MemoryLedger(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    in_flight: Arc<Semaphore>,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    open: HashSet<Uuid>,
+    settled: VecDeque<Arc<Settlement>>,
+    count: u64,
+}
+
+impl MemoryLedger {
+    /// How many settlements are kept; older ones are dropped.
+    pub const KEPT: usize = 1_024;
+
+    /// How many requests may be in flight; more wait for a permit.
+    pub const IN_FLIGHT: usize = 10_000;
+
+    /// An empty ledger.
+    pub fn new() -> Self {
+        Self(Arc::new(Shared {
+            in_flight: Arc::new(Semaphore::new(Self::IN_FLIGHT)),
+            books: Mutex::default(),
+        }))
+    }
+
+    /// The settlements that are kept, oldest first.
+    pub fn settlements(&self) -> Vec<Arc<Settlement>> {
+        self.0.books().settled.iter().cloned().collect()
+    }
+
+    /// How many requests were settled since the start.
+    pub fn settled(&self) -> u64 {
+        self.0.books().count
+    }
+
+    /// How many attempts are open: announced and not settled.
+    pub fn open_attempts(&self) -> usize {
+        self.0.books().open.len()
+    }
+}
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shared {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn permit(&self) -> Result<Box<dyn Permit>> {
+        let slot = self.0.in_flight.clone().acquire_owned().await.map_err(|e| {
+            Error::new(ErrorKind::Ledger, "the ledger is closed").with_source(e)
+        })?;
+        Ok(Box::new(MemoryPermit {
+            shared: self.0.clone(),
+            _slot: slot,
+        }))
+    }
+
+    async fn open(&self, intent: Intent) -> Result<()> {
+        self.0.books().open.insert(intent.attempt_id);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct MemoryPermit {
+    shared: Arc<Shared>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Permit for MemoryPermit {
+    fn settle(self: Box<Self>, pending: Pending) -> Ack {
+        let settlement = Arc::new(pending.finish());
+        let (done, ack) = Ack::new();
+        let mut books = self.shared.books();
+        for attempt in &settlement.attempts {
+            books.open.remove(&attempt.id);
+        }
+        if books.settled.len() >= MemoryLedger::KEPT {
+            books.settled.pop_front();
+        }
+        books.settled.push_back(settlement.clone());
+        books.count = books.count.saturating_add(1);
+        drop(books);
+        let receipt = Receipt::of(&settlement).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "a request was settled without an attempt")
+        });
+        // The caller may be gone, which changes nothing here.
+        drop(done.send(receipt));
+        ack
+    }
+}

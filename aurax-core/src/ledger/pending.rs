@@ -1,0 +1,244 @@
+//! A request on its way to the ledger: raw facts, turned into a settlement on the ledger's side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::record::{Attempt, Outcome, Settlement};
+use crate::call::{Call, Ctx, Op, Principal, RequestId};
+use crate::chat::Response;
+use crate::error::ErrorKind;
+use crate::model::ModelId;
+use crate::money::Money;
+use crate::pricing::{Cost, Pricer, Sale};
+use crate::provider::ProviderInfo;
+use crate::tokens::{estimate_parts, estimate_request, estimate_text};
+use crate::usage::{Bucket, Buckets, Usage, UsageSource};
+
+/// Everything a request did, not yet counted and priced.
+///
+/// Making it is cheap, so it can be handed over from `Drop`; [`Pending::finish`] does the work.
+#[derive(Debug)]
+pub struct Pending {
+    pricer: Arc<Pricer>,
+    request_id: RequestId,
+    principal: Principal,
+    tags: Arc<BTreeMap<String, String>>,
+    requested_model: ModelId,
+    op: Op,
+    pub(super) attempts: Vec<PendingAttempt>,
+}
+
+impl Pending {
+    pub(super) fn new(pricer: Arc<Pricer>, ctx: &Ctx, call: &Call) -> Self {
+        Self {
+            pricer,
+            request_id: ctx.request_id(),
+            principal: ctx.principal().clone(),
+            tags: ctx.shared_tags(),
+            requested_model: call.model.clone(),
+            op: call.op.clone(),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Moves the facts out; what stays behind is empty.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            pricer: self.pricer.clone(),
+            request_id: self.request_id,
+            principal: self.principal.clone(),
+            tags: self.tags.clone(),
+            requested_model: self.requested_model.clone(),
+            op: self.op.clone(),
+            attempts: std::mem::take(&mut self.attempts),
+        }
+    }
+
+    /// The request.
+    pub const fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// Counts what nobody reported, prices every attempt and adds up the charge.
+    ///
+    /// It may take as long as reading all the text, so it belongs on the ledger's side.
+    pub fn finish(self) -> Settlement {
+        let pricer = self.pricer;
+        let op = self.op;
+        let mut response = None;
+        let mut outcome = Outcome::NotSent;
+        let attempts: Vec<Attempt> = self
+            .attempts
+            .into_iter()
+            .map(|attempt| {
+                outcome = attempt.outcome;
+                let (attempt, answer) = attempt.settle(&pricer, &op);
+                response = answer;
+                attempt
+            })
+            .collect();
+        Settlement {
+            request_id: self.request_id,
+            principal: self.principal,
+            tags: self.tags,
+            operation: op.as_str().to_owned(),
+            requested_model: self.requested_model.as_str().to_owned(),
+            outcome,
+            charge: sum(attempts.iter().map(|attempt| attempt.cost)),
+            attempts,
+            response,
+        }
+    }
+}
+
+/// One attempt's facts.
+#[derive(Debug)]
+pub(super) struct PendingAttempt {
+    pub(super) id: Uuid,
+    provider: Arc<str>,
+    prices: Option<Arc<str>>,
+    model: ModelId,
+    outcome: Outcome,
+    error: Option<ErrorKind>,
+    response: Option<Response>,
+    deltas: u64,
+    started_at: OffsetDateTime,
+    ended_at: OffsetDateTime,
+}
+
+impl PendingAttempt {
+    pub(super) fn new(
+        id: Uuid,
+        provider: &ProviderInfo,
+        model: &ModelId,
+        started_at: OffsetDateTime,
+    ) -> Self {
+        Self {
+            id,
+            provider: provider.name.clone(),
+            prices: provider.prices.clone(),
+            model: model.clone(),
+            outcome: Outcome::NotSent,
+            error: None,
+            response: None,
+            deltas: 0,
+            started_at,
+            ended_at: started_at,
+        }
+    }
+
+    pub(super) fn close(
+        &mut self,
+        outcome: Outcome,
+        error: Option<ErrorKind>,
+        response: Response,
+        deltas: u64,
+        ended_at: OffsetDateTime,
+    ) {
+        self.outcome = outcome;
+        self.error = error;
+        self.response = Some(response);
+        self.deltas = deltas;
+        self.ended_at = ended_at;
+    }
+
+    fn settle(self, pricer: &Pricer, op: &Op) -> (Attempt, Option<Response>) {
+        let usage = self.usage(op);
+        let answered_by = self
+            .response
+            .as_ref()
+            .map(|response| response.model.clone())
+            .filter(|model| model != self.model.as_str());
+        let (cost, computed_cost) = usage.as_ref().map_or((Cost::Free, Cost::Free), |usage| {
+            let priced = pricer.price(&Sale {
+                provider: self.prices.as_deref(),
+                asked: self.model.as_str(),
+                answered_by: answered_by.as_deref(),
+                usage,
+                started_at: self.started_at,
+                ended_at: self.ended_at,
+            });
+            (priced.cost, priced.computed)
+        });
+        let delivered = matches!(self.outcome, Outcome::Complete | Outcome::Partial);
+        let attempt = Attempt {
+            id: self.id,
+            provider: self.provider,
+            model: self.model.as_str().to_owned(),
+            answered_by,
+            outcome: self.outcome,
+            error: self.error.map(|kind| kind.as_str().into()),
+            usage,
+            cost,
+            computed_cost,
+            price_version: pricer.version().clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        };
+        (attempt, self.response.filter(|_| delivered))
+    }
+
+    /// What the provider bills: its own word when the answer is complete, else its word so far
+    /// raised to what was seen; nothing when it never had the request or refused it.
+    fn usage(&self, op: &Op) -> Option<Usage> {
+        let reported = self.response.as_ref().and_then(|response| response.usage.as_ref());
+        match (self.outcome, reported) {
+            (Outcome::NotSent | Outcome::Rejected, _) => None,
+            (Outcome::Complete, Some(usage)) => Some(usage.clone()),
+            (_, reported) => Some(self.estimate(op, reported)),
+        }
+    }
+
+    fn estimate(&self, op: &Op, reported: Option<&Usage>) -> Usage {
+        let mut usage = reported.cloned().unwrap_or_else(|| {
+            let input = match op {
+                Op::Chat(request) => estimate_request(request),
+                Op::Embed(request) => request.input.iter().map(|text| estimate_text(text)).sum(),
+            };
+            let buckets = Buckets::new().with(Bucket::Input, input);
+            Usage::measured(buckets, UsageSource::Estimated)
+        });
+        usage.source = UsageSource::Estimated;
+        let seen = self.response.as_ref().map_or(0, |response| {
+            let parts = response.choices.iter().map(|choice| &choice.message.parts);
+            parts.map(|parts| estimate_parts(parts)).sum::<u64>()
+        });
+        // Providers send at least one token a frame.
+        let missing = seen.max(self.deltas).saturating_sub(usage.buckets.output_tokens());
+        let output = usage.buckets.get(Bucket::Output).saturating_add(missing);
+        usage.buckets.set(Bucket::Output, output);
+        usage
+    }
+}
+
+/// Adds costs up. Attempts that cost nothing say nothing about how sure the sum is.
+fn sum(costs: impl Iterator<Item = Cost>) -> Cost {
+    let mut total: Option<Cost> = None;
+    for cost in costs.filter(|cost| *cost != Cost::Free) {
+        total = Some(match total {
+            None => cost,
+            Some(total) => add(total, cost),
+        });
+    }
+    total.unwrap_or(Cost::Free)
+}
+
+fn add(a: Cost, b: Cost) -> Cost {
+    let amount = match (a.amount(), b.amount()) {
+        (Some(a), Some(b)) => a.checked_add(b).ok(),
+        (Some(known), None) | (None, Some(known)) => return Cost::Partial(known),
+        (None, None) => None,
+    };
+    let Some(amount) = amount.map(Money::rounded) else {
+        return Cost::Unpriced;
+    };
+    match (a, b) {
+        (Cost::Partial(_), _) | (_, Cost::Partial(_)) => Cost::Partial(amount),
+        (Cost::Estimated(_), _) | (_, Cost::Estimated(_)) => Cost::Estimated(amount),
+        (Cost::Reported(_), Cost::Reported(_)) => Cost::Reported(amount),
+        _ => Cost::Exact(amount),
+    }
+}

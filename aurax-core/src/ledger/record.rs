@@ -1,0 +1,169 @@
+//! What the ledger keeps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::call::{Principal, RequestId};
+use crate::chat::Response;
+use crate::error::ErrorKind;
+use crate::money::Money;
+use crate::pricing::Cost;
+use crate::usage::Usage;
+
+/// How an attempt, or a request as a whole, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing reached the provider.
+    NotSent,
+    /// The provider answered with an error instead of content.
+    Rejected,
+    /// The provider's terminal frame arrived.
+    Complete,
+    /// The answer broke off, or the caller gave up, after it had begun.
+    Partial,
+    /// The request may have reached the provider; no answer did.
+    Unknown,
+}
+
+impl Outcome {
+    /// The outcome in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::Rejected => "rejected",
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The durable announcement of an attempt, made before the provider hears of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Intent {
+    /// The attempt's id, a UUIDv7; recording it twice changes nothing.
+    pub attempt_id: Uuid,
+    /// The request it is made for.
+    pub request_id: RequestId,
+    /// For whom.
+    pub principal: Principal,
+    /// The configured provider.
+    pub provider: Arc<str>,
+    /// The model, as the provider takes it.
+    pub model: String,
+    /// The most it may cost, to be held against budgets; `None` when nothing is held.
+    pub hold: Option<Money>,
+    /// The call's labels.
+    pub tags: Arc<BTreeMap<String, String>>,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub opened_at: OffsetDateTime,
+}
+
+/// One attempt as settled: what the provider bills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The attempt's id.
+    pub id: Uuid,
+    /// The configured provider.
+    pub provider: Arc<str>,
+    /// The model that was asked, as the provider takes it.
+    pub model: String,
+    /// The model the provider named in its answer.
+    pub answered_by: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, as [`ErrorKind`] names it.
+    pub error: Option<Arc<str>>,
+    /// What it used; `None` when nothing reached the provider or it answered with an error.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Cost,
+    /// What the price book makes of the usage, beside a cost the provider reported.
+    pub computed_cost: Cost,
+    /// Which price book the cost was computed from.
+    pub price_version: Arc<str>,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended_at: OffsetDateTime,
+}
+
+/// A request as settled: all its attempts and the one charge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Settlement {
+    /// The request.
+    pub request_id: RequestId,
+    /// For whom.
+    pub principal: Principal,
+    /// The call's labels.
+    pub tags: Arc<BTreeMap<String, String>>,
+    /// The operation: `chat` or `embeddings`.
+    pub operation: String,
+    /// The model, as the caller named it.
+    pub requested_model: String,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// Its attempts, in order.
+    pub attempts: Vec<Attempt>,
+    /// What the request cost: the sum over its attempts.
+    pub charge: Cost,
+    /// What was delivered, whole or not.
+    pub response: Option<Response>,
+}
+
+impl Settlement {
+    /// The attempt that answered, else the last one.
+    pub fn decisive(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+}
+
+/// What a caller is told of the settlement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The request.
+    pub request_id: RequestId,
+    /// What it cost, all attempts together.
+    pub cost: Cost,
+    /// What the answer used, as settled: reported by the provider, or estimated here.
+    pub usage: Option<Usage>,
+    /// How many attempts it took.
+    pub attempts: usize,
+    /// The provider that answered.
+    pub provider: Arc<str>,
+    /// The model that answered, as the provider names it.
+    pub model: String,
+    /// Which price book the cost was computed from.
+    pub price_version: Arc<str>,
+}
+
+impl Receipt {
+    /// The receipt for a settlement; `None` for one without attempts.
+    pub fn of(settlement: &Settlement) -> Option<Self> {
+        let attempt = settlement.decisive()?;
+        Some(Self {
+            request_id: settlement.request_id,
+            cost: settlement.charge,
+            usage: attempt.usage.clone(),
+            attempts: settlement.attempts.len(),
+            provider: attempt.provider.clone(),
+            model: attempt
+                .answered_by
+                .clone()
+                .unwrap_or_else(|| attempt.model.clone()),
+            price_version: attempt.price_version.clone(),
+        })
+    }
+}

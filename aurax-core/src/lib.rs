@@ -1,0 +1,46 @@
+#![doc = "Contracts and policy of AURAX."]
+#![doc = ""]
+#![doc = "This crate knows messages, calls, events, usage, money, prices, the ledger and the layers"]
+#![doc = "between a caller and a provider. It knows no HTTP client, no database and no vendor."]
+
+mod call;
+mod chat;
+mod clock;
+mod embed;
+mod error;
+mod json;
+mod ledger;
+mod model;
+mod money;
+mod pricing;
+mod provider;
+mod secret;
+mod session;
+mod tokens;
+mod usage;
+
+pub use async_trait::async_trait;
+pub use call::{
+    Batch, Call, Ctx, Delivery, Head, Op, Principal, RateLimit, Reply, RequestId, Timeouts,
+};
+pub use chat::{
+    Audio, CacheHint, CacheTtl, Choice, Citation, Delta, Document, Effort, End, Event, Finish,
+    FinishReason, Fold, Image, Logprob, Message, Native, OnUnsupported, Origin, OutputFormat, Part,
+    Reasoning, RedactedThinking, Refusal, Request, Response, Role, Sampling, Signature, Source,
+    Start, Text, Thinking, TokenLogprob, Tool, ToolCall, ToolChoice, ToolResult, Warning,
+};
+pub use clock::{Clock, SystemClock};
+pub use embed::{EmbedRequest, Embedding};
+pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
+pub use json::Json;
+pub use ledger::{
+    Ack, Attempt, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt, Settlement,
+};
+pub use model::{Features, Lifecycle, ModelId, ModelInfo};
+pub use money::Money;
+pub use pricing::{Cost, Priced, Pricer, Sale};
+pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
+pub use secret::Secret;
+pub use session::{Session, SessionSettings, Turn, TurnStatus};
+pub use tokens::{estimate_request, estimate_text};
+pub use usage::{Anomaly, Bucket, Buckets, Iteration, Totals, Usage, UsageSource};

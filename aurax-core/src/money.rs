@@ -1,0 +1,106 @@
+//! Exact US dollar amounts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// An exact amount of US dollars.
+///
+/// Arithmetic is checked: an overflow is an error, never a wrong amount and never a panic. There
+/// is no conversion from or to a float. As JSON it is a decimal string.
+///
+/// ```
+/// use aurax_core::Money;
+///
+/// let a: Money = "0.0000015".parse()?;
+/// assert_eq!(a.checked_add(a)?.to_string(), "0.000003");
+/// # Ok::<(), aurax_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(Decimal);
+
+impl Money {
+    /// Decimal places a stored or reported amount carries.
+    pub const SCALE: u32 = 18;
+
+    /// No money at all.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// Takes a decimal amount of dollars as it is.
+    pub const fn new(usd: Decimal) -> Self {
+        Self(usd)
+    }
+
+    /// The amount in dollars.
+    pub const fn usd(self) -> Decimal {
+        self.0
+    }
+
+    /// Rounds half-even to [`Money::SCALE`] places and drops trailing zeros.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        Self(
+            self.0
+                .round_dp_with_strategy(Self::SCALE, RoundingStrategy::MidpointNearestEven)
+                .normalize(),
+        )
+    }
+
+    /// True below zero.
+    pub const fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
+    /// The sum of two amounts.
+    ///
+    /// # Errors
+    /// `Internal` when the sum does not fit 28 digits.
+    pub fn checked_add(self, other: Self) -> Result<Self> {
+        self.0.checked_add(other.0).map(Self).ok_or_else(overflow)
+    }
+
+    /// The difference of two amounts.
+    ///
+    /// # Errors
+    /// `Internal` when the difference does not fit 28 digits.
+    pub fn checked_sub(self, other: Self) -> Result<Self> {
+        self.0.checked_sub(other.0).map(Self).ok_or_else(overflow)
+    }
+}
+
+fn overflow() -> Error {
+    Error::new(ErrorKind::Internal, "amount does not fit 28 decimal digits")
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.normalize(), f)
+    }
+}
+
+impl fmt::Debug for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${self}")
+    }
+}
+
+impl FromStr for Money {
+    type Err = Error;
+
+    /// Reads plain (`0.25`) and scientific (`1.8e-7`) notation, exactly.
+    fn from_str(text: &str) -> Result<Self> {
+        Decimal::from_str_exact(text)
+            .or_else(|_| Decimal::from_scientific(text))
+            .map(Self)
+            .map_err(|e| {
+                Error::new(ErrorKind::InvalidRequest, "not an amount of money")
+                    .with_context("amount", text)
+                    .with_source(e)
+            })
+    }
+}

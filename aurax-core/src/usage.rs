@@ -1,0 +1,478 @@
+//! What a call used: disjoint buckets for billing, inclusive totals for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::Json;
+use crate::money::Money;
+
+macro_rules! buckets {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A kind of usage that is billed by itself; each unit of use is in exactly one bucket.
+        ///
+        /// The names are those of the price book's units.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Bucket {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Bucket {
+            /// Every bucket, in the order of the declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The bucket's name in the price book.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// The bucket of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+buckets! {
+    /// Input tokens read at the full rate: not cached, text or a medium without a rate of its own.
+    Input = "input",
+    /// Input tokens served from the provider's prompt cache.
+    CacheRead = "cache_read",
+    /// Input tokens written to the prompt cache with the default time to live.
+    CacheWrite = "cache_write",
+    /// Input tokens written to the prompt cache for an hour.
+    CacheWrite1h = "cache_write_1h",
+    /// Audio input tokens, not cached.
+    InputAudio = "input_audio",
+    /// Audio input tokens served from the prompt cache.
+    CacheReadAudio = "cache_read_audio",
+    /// Image input tokens, not cached.
+    InputImage = "input_image",
+    /// Image input tokens served from the prompt cache.
+    CacheReadImage = "cache_read_image",
+    /// Video input tokens, not cached.
+    InputVideo = "input_video",
+    /// Video input tokens served from the prompt cache.
+    CacheReadVideo = "cache_read_video",
+    /// Output tokens that are neither reasoning nor another bucket below.
+    Output = "output",
+    /// Output tokens the model spent thinking.
+    Reasoning = "reasoning",
+    /// Audio output tokens.
+    OutputAudio = "output_audio",
+    /// Image output tokens.
+    OutputImage = "output_image",
+    /// Video output tokens.
+    OutputVideo = "output_video",
+    /// Output tokens spent on citations.
+    Citation = "citation",
+    /// Input characters, where a model bills text by the character.
+    InputCharacters = "input_chars",
+    /// Text messages, where a model bills by the message.
+    TextMessages = "text_message",
+    /// Milliseconds of audio of no stated direction.
+    AudioMillis = "audio",
+    /// Milliseconds of audio input.
+    InputAudioMillis = "input_audio_time",
+    /// Document pages without annotations.
+    Pages = "page",
+    /// Document pages with annotations.
+    AnnotatedPages = "annotated_page",
+    /// Web searches the provider ran.
+    WebSearches = "web_search",
+    /// Searches in stored files the provider ran.
+    FileSearches = "file_search",
+    /// Requests; one for every call.
+    Requests = "request",
+}
+
+impl Bucket {
+    const COUNT: usize = Self::ALL.len();
+
+    const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A count for every [`Bucket`].
+///
+/// Counts add up to what the provider bills and never overlap. As JSON, an object of the counts
+/// that are not zero.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Buckets([u64; Bucket::COUNT]);
+
+impl Buckets {
+    /// No use at all.
+    pub const fn new() -> Self {
+        Self([0; Bucket::COUNT])
+    }
+
+    /// The count of one bucket.
+    pub fn get(&self, bucket: Bucket) -> u64 {
+        self.0.get(bucket.index()).copied().unwrap_or_default()
+    }
+
+    /// Sets the count of one bucket.
+    pub fn set(&mut self, bucket: Bucket, count: u64) {
+        if let Some(slot) = self.0.get_mut(bucket.index()) {
+            *slot = count;
+        }
+    }
+
+    /// Sets the count of one bucket.
+    #[must_use]
+    pub fn with(mut self, bucket: Bucket, count: u64) -> Self {
+        self.set(bucket, count);
+        self
+    }
+
+    /// The counts that are not zero.
+    pub fn iter(&self) -> impl Iterator<Item = (Bucket, u64)> + '_ {
+        Bucket::ALL
+            .iter()
+            .map(|bucket| (*bucket, self.get(*bucket)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// Adds the counts of `other`; a sum beyond `u64` stays at its maximum.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, count) in other.iter() {
+            self.set(bucket, self.get(bucket).saturating_add(count));
+        }
+    }
+
+    /// All input tokens, cached or not, of any medium: the number that selects a price tier.
+    pub fn input_tokens(&self) -> u64 {
+        use Bucket::{
+            CacheRead, CacheReadAudio, CacheReadImage, CacheReadVideo, CacheWrite, CacheWrite1h,
+            Input, InputAudio, InputImage, InputVideo,
+        };
+        self.sum(&[
+            Input,
+            CacheRead,
+            CacheWrite,
+            CacheWrite1h,
+            InputAudio,
+            CacheReadAudio,
+            InputImage,
+            CacheReadImage,
+            InputVideo,
+            CacheReadVideo,
+        ])
+    }
+
+    /// All output tokens, reasoning and every medium included.
+    pub fn output_tokens(&self) -> u64 {
+        use Bucket::{Citation, Output, OutputAudio, OutputImage, OutputVideo, Reasoning};
+        self.sum(&[
+            Output,
+            Reasoning,
+            OutputAudio,
+            OutputImage,
+            OutputVideo,
+            Citation,
+        ])
+    }
+
+    fn sum(&self, buckets: &[Bucket]) -> u64 {
+        buckets
+            .iter()
+            .fold(0, |sum, bucket| sum.saturating_add(self.get(*bucket)))
+    }
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Buckets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(b, n)| (b.as_str(), n)))
+            .finish()
+    }
+}
+
+impl Serialize for Buckets {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Buckets {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = BTreeMap::<Bucket, u64>::deserialize(deserializer)?;
+        let mut out = Self::new();
+        for (bucket, count) in counts {
+            out.set(bucket, count);
+        }
+        Ok(out)
+    }
+}
+
+/// What the provider reported, brought to one convention and otherwise untouched.
+///
+/// `None` is "not reported", which is not zero. `input` includes cached tokens and every medium,
+/// `output` includes reasoning; the other fields are parts of those two, save `total` and the
+/// counts of searches. This is what REST, traces and people read; billing reads [`Buckets`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each field is the bucket or part its name says, in tokens")]
+pub struct Totals {
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub total: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub cache_write_5m: Option<u64>,
+    pub cache_write_1h: Option<u64>,
+    pub input_text: Option<u64>,
+    pub input_audio: Option<u64>,
+    pub input_image: Option<u64>,
+    pub input_video: Option<u64>,
+    pub cache_read_audio: Option<u64>,
+    pub cache_read_image: Option<u64>,
+    pub cache_read_video: Option<u64>,
+    pub tool_use_input: Option<u64>,
+    pub output_text: Option<u64>,
+    pub output_audio: Option<u64>,
+    pub output_image: Option<u64>,
+    pub output_video: Option<u64>,
+    pub reasoning: Option<u64>,
+    pub citation: Option<u64>,
+    pub accepted_prediction: Option<u64>,
+    pub rejected_prediction: Option<u64>,
+    pub input_characters: Option<u64>,
+    pub text_messages: Option<u64>,
+    /// Milliseconds of audio, any direction.
+    pub audio_millis: Option<u64>,
+    /// Milliseconds of audio input.
+    pub input_audio_millis: Option<u64>,
+    pub pages: Option<u64>,
+    pub annotated_pages: Option<u64>,
+    pub web_searches: Option<u64>,
+    pub file_searches: Option<u64>,
+}
+
+/// A part that is larger than the whole it belongs to, as reported by the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// The part, which was cut to fit.
+    pub part: Bucket,
+    /// The count as reported.
+    pub reported: u64,
+    /// What was left of the whole for it.
+    pub available: u64,
+}
+
+impl Totals {
+    /// Splits the totals into disjoint buckets.
+    ///
+    /// A part beyond its whole is cut to what is left and listed; whether that makes the cost
+    /// unknowable depends on the model's rates, so pricing decides.
+    pub fn split(&self) -> (Buckets, Vec<Anomaly>) {
+        use Bucket::{
+            AnnotatedPages, AudioMillis, CacheRead, CacheReadAudio, CacheReadImage, CacheReadVideo,
+            CacheWrite, CacheWrite1h, Citation, FileSearches, Input, InputAudio, InputAudioMillis,
+            InputCharacters, InputImage, InputVideo, Output, OutputAudio, OutputImage, OutputVideo,
+            Pages, Reasoning, Requests, TextMessages, WebSearches,
+        };
+        let mut split = Split::default();
+        // The part of each medium that came from the cache counts in both of its wholes.
+        let cached_audio = self.cache_read_audio.min(self.input_audio);
+        let cached_image = self.cache_read_image.min(self.input_image);
+        let cached_video = self.cache_read_video.min(self.input_video);
+        let cached_media = [cached_audio, cached_image, cached_video]
+            .into_iter()
+            .flatten()
+            .fold(0, u64::saturating_add);
+        let cache_write = self.cache_write.or_else(|| {
+            self.cache_write_5m
+                .map(|n| n.saturating_add(self.cache_write_1h.unwrap_or_default()))
+        });
+        split.whole(
+            (Input, self.input),
+            &[
+                (CacheReadAudio, cached_audio),
+                (CacheReadImage, cached_image),
+                (CacheReadVideo, cached_video),
+                (CacheRead, less(self.cache_read, Some(cached_media))),
+                (CacheWrite1h, self.cache_write_1h),
+                (CacheWrite, less(cache_write, self.cache_write_1h)),
+                (InputAudio, less(self.input_audio, cached_audio)),
+                (InputImage, less(self.input_image, cached_image)),
+                (InputVideo, less(self.input_video, cached_video)),
+            ],
+        );
+        split.whole(
+            (Output, self.output),
+            &[
+                (Reasoning, self.reasoning),
+                (Citation, self.citation),
+                (OutputAudio, self.output_audio),
+                (OutputImage, self.output_image),
+                (OutputVideo, self.output_video),
+            ],
+        );
+        split.whole(
+            (AudioMillis, self.audio_millis.max(self.input_audio_millis)),
+            &[(InputAudioMillis, self.input_audio_millis)],
+        );
+        split.whole(
+            (Pages, self.pages.max(self.annotated_pages)),
+            &[(AnnotatedPages, self.annotated_pages)],
+        );
+        for (bucket, count) in [
+            (InputCharacters, self.input_characters),
+            (TextMessages, self.text_messages),
+            (WebSearches, self.web_searches),
+            (FileSearches, self.file_searches),
+            (Requests, Some(1)),
+        ] {
+            split.buckets.set(bucket, count.unwrap_or_default());
+        }
+        (split.buckets, split.anomalies)
+    }
+}
+
+fn less(whole: Option<u64>, part: Option<u64>) -> Option<u64> {
+    whole.map(|n| n.saturating_sub(part.unwrap_or_default()))
+}
+
+#[derive(Default)]
+struct Split {
+    buckets: Buckets,
+    anomalies: Vec<Anomaly>,
+}
+
+impl Split {
+    fn whole(&mut self, (rest, whole): (Bucket, Option<u64>), parts: &[(Bucket, Option<u64>)]) {
+        let mut left = whole.unwrap_or_default();
+        for (part, reported) in parts {
+            let reported = reported.unwrap_or_default();
+            if reported > left {
+                self.anomalies.push(Anomaly {
+                    part: *part,
+                    reported,
+                    available: left,
+                });
+            }
+            self.buckets.set(*part, reported.min(left));
+            left = left.saturating_sub(reported);
+        }
+        self.buckets.set(rest, left);
+    }
+}
+
+/// Who says how much was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageSource {
+    /// The provider reported it.
+    Provider,
+    /// Counted here with the model's own tokenizer.
+    Counted,
+    /// Estimated here.
+    Estimated,
+}
+
+/// One of several model runs inside a call that are billed apart, such as a compaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Iteration {
+    /// The provider's word for the run.
+    pub kind: String,
+    /// The model that ran, when it is not the call's.
+    pub model: Option<String>,
+    /// What the run used.
+    pub buckets: Buckets,
+    /// Parts the provider reported beyond their wholes.
+    pub anomalies: Vec<Anomaly>,
+}
+
+impl Iteration {
+    /// A run of `kind` at `model` (`None`: the call's own) with the provider's `totals`.
+    ///
+    /// The fee for a request belongs to the call, so an iteration carries none.
+    pub fn new(kind: impl Into<String>, model: Option<String>, totals: &Totals) -> Self {
+        let (buckets, anomalies) = totals.split();
+        Self {
+            kind: kind.into(),
+            model,
+            buckets: buckets.with(Bucket::Requests, 0),
+            anomalies,
+        }
+    }
+}
+
+/// Everything billing needs to know of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Disjoint counts; the only thing a cost is computed from.
+    pub buckets: Buckets,
+    /// What the provider said, in one convention.
+    pub reported: Totals,
+    /// Who says so.
+    pub source: UsageSource,
+    /// Runs billed apart, each at its model. When there are any, they are what is billed and
+    /// `buckets` is their sum.
+    pub iterations: Vec<Iteration>,
+    /// Parts the provider reported beyond their wholes.
+    pub anomalies: Vec<Anomaly>,
+    /// Facts that select a price variant, such as `service_tier`, in lower case.
+    pub price_context: BTreeMap<String, String>,
+    /// What the provider itself says the call cost.
+    pub reported_cost: Option<Money>,
+    /// The provider's own usage object, byte for byte.
+    pub raw: Option<Json>,
+}
+
+impl Usage {
+    /// Usage as the provider reported it.
+    pub fn reported(totals: Totals) -> Self {
+        let (buckets, anomalies) = totals.split();
+        Self {
+            buckets,
+            reported: totals,
+            source: UsageSource::Provider,
+            iterations: Vec::new(),
+            anomalies,
+            price_context: BTreeMap::new(),
+            reported_cost: None,
+            raw: None,
+        }
+    }
+
+    /// Usage nobody reported: `source` counted or estimated it.
+    pub fn measured(buckets: Buckets, source: UsageSource) -> Self {
+        Self {
+            buckets: buckets.with(Bucket::Requests, 1),
+            source,
+            ..Self::reported(Totals::default())
+        }
+    }
+
+    /// Adds runs that are billed apart; their sum becomes the buckets.
+    #[must_use]
+    pub fn with_iterations(mut self, iterations: Vec<Iteration>) -> Self {
+        if !iterations.is_empty() {
+            let searches = [Bucket::WebSearches, Bucket::FileSearches, Bucket::Requests];
+            let mut sum = searches.iter().fold(Buckets::new(), |sum, bucket| {
+                sum.with(*bucket, self.buckets.get(*bucket))
+            });
+            for iteration in &iterations {
+                sum.add(&iteration.buckets);
+            }
+            self.buckets = sum;
+            self.iterations = iterations;
+        }
+        self
+    }
+}
