@@ -1,1 +1,16 @@
-//! x
+//! Wires and presets of AURAX: every provider's request, stream, usage and error format.
+//!
+//! A wire is a folder of pure codecs, a vendor is data over a wire, and one provider does HTTP.
+
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
+pub mod frame;
+#[cfg(feature = "openai")]
+pub mod openai;
+mod preset;
+mod rules;
+pub mod transport;
+pub mod wire;
+
+pub use preset::{Auth, KeyPolicy, Preset, Protocol};
+pub use rules::{ModelRules, RuleBook, Setting};
