@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::chat::{Event, Fold, Request, Response, Warning};
 use crate::embed::EmbedRequest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::RequestGuard;
 use crate::model::ModelId;
 use crate::secret::Secret;
@@ -106,6 +106,33 @@ impl Principal {
     }
 }
 
+/// A caller's own key for one provider.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Credential {
+    /// The key.
+    pub key: Arc<Secret>,
+    /// Where the key is used instead of the provider's configured address.
+    pub base_url: Option<Arc<str>>,
+}
+
+impl Credential {
+    /// A key for the provider's configured address.
+    pub fn new(key: impl Into<Secret>) -> Self {
+        Self {
+            key: Arc::new(key.into()),
+            base_url: None,
+        }
+    }
+
+    /// Uses the key at another address.
+    #[must_use]
+    pub fn with_base_url(mut self, base_url: impl Into<Arc<str>>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+}
+
 /// The id of a request, a UUIDv7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -120,6 +147,12 @@ impl RequestId {
     /// The id as a UUID.
     pub const fn as_uuid(self) -> Uuid {
         self.0
+    }
+}
+
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
     }
 }
 
@@ -196,7 +229,7 @@ pub struct Ctx {
     timeouts: Option<Timeouts>,
     cancel: CancellationToken,
     tags: Arc<BTreeMap<String, String>>,
-    credential: Option<Arc<Secret>>,
+    credentials: Arc<BTreeMap<Arc<str>, Credential>>,
     idempotency_key: Option<Arc<str>>,
     fallback: Arc<[ModelId]>,
     raw: bool,
@@ -214,7 +247,7 @@ impl Ctx {
             timeouts: None,
             cancel: CancellationToken::new(),
             tags: Arc::default(),
-            credential: None,
+            credentials: Arc::default(),
             idempotency_key: None,
             fallback: Arc::new([]),
             raw: false,
@@ -264,10 +297,14 @@ impl Ctx {
         self
     }
 
-    /// Uses this API key instead of the provider's configured one.
+    /// Uses this key at `provider` instead of the configured one. No other provider sees it.
     #[must_use]
-    pub fn with_credential(mut self, key: Arc<Secret>) -> Self {
-        self.credential = Some(key);
+    pub fn with_credential(
+        mut self,
+        provider: impl Into<Arc<str>>,
+        credential: Credential,
+    ) -> Self {
+        Arc::make_mut(&mut self.credentials).insert(provider.into(), credential);
         self
     }
 
@@ -336,9 +373,9 @@ impl Ctx {
         self.tags.clone()
     }
 
-    /// The call's own API key, where it has one.
-    pub const fn credential(&self) -> Option<&Arc<Secret>> {
-        self.credential.as_ref()
+    /// The call's own key for `provider`, where it has one.
+    pub fn credential(&self, provider: &str) -> Option<&Credential> {
+        self.credentials.get(provider)
     }
 
     /// The call's name for recognising a repeat.
@@ -376,7 +413,7 @@ pub enum Delivery {
 }
 
 /// What a provider says about its limits on one kind of use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RateLimit {
     /// What is limited: `requests`, `tokens`, `input_tokens`, `output_tokens`.
@@ -507,11 +544,14 @@ impl Reply {
     /// Until then another try can replace the answer unseen.
     ///
     /// # Errors
-    /// The stream's own error, when it fails before that.
+    /// The stream's own error, when it fails before that; `Truncated` when it stops before that.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call, which is settled with what had arrived.
     pub async fn first_content(mut self) -> Result<Self> {
         let mut seen = Vec::new();
-        while let Some(batch) = self.batches.next().await {
-            let batch = batch?;
+        loop {
+            let batch = self.batches.next().await.ok_or_else(truncated)??;
             let done = batch
                 .events
                 .iter()
@@ -530,9 +570,11 @@ impl Reply {
     /// # Errors
     /// The stream's own error, with what had arrived in [`Error::partial`]; `Truncated` when the
     /// stream stops without an end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call, which is settled with what had arrived.
     pub async fn collect(mut self) -> Result<Response> {
         let mut fold = Fold::from_head(&self.head);
-        let mut ended = false;
         while let Some(batch) = self.batches.next().await {
             let batch = match batch {
                 Ok(batch) => batch,
@@ -540,14 +582,12 @@ impl Reply {
             };
             for event in &batch.events {
                 fold.push(event);
-                ended |= matches!(event, Event::End(_));
+                if matches!(event, Event::End(_)) {
+                    return Ok(fold.finish());
+                }
             }
         }
-        if ended {
-            Ok(fold.finish())
-        } else {
-            Err(truncated().with_partial(fold.finish()))
-        }
+        Err(truncated().with_partial(fold.finish()))
     }
 }
 
@@ -556,6 +596,7 @@ pub(crate) fn truncated() -> Error {
         ErrorKind::Truncated,
         "the reply stopped before its end; what had arrived may be incomplete",
     )
+    .with_phase(Phase::Body)
 }
 
 impl Stream for Reply {

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::chat::Response;
 
 /// The result of everything that can fail here.
@@ -12,7 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong.
 ///
 /// The kind says *what*; whether another try may help is a separate question ([`Error::retry`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The provider does not accept the API key.
@@ -126,6 +129,8 @@ pub enum Retry {
 /// How far a call had come when it failed; decides whether the provider may bill it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
+    /// Checking and encoding the request: nothing was sent.
+    Encode,
     /// Resolving, connecting, TLS: nothing was sent.
     Connect,
     /// Sending the request: the provider may have it.
@@ -140,6 +145,7 @@ impl Phase {
     /// The phase in snake case.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Encode => "encode",
             Self::Connect => "connect",
             Self::Send => "send",
             Self::Headers => "headers",
@@ -224,17 +230,19 @@ impl Error {
         self
     }
 
-    /// Adds how far the call had come.
+    /// Adds how far the call had come, unless that is known already.
     #[must_use]
     pub fn with_phase(mut self, phase: Phase) -> Self {
-        self.0.phase = Some(phase);
+        self.0.phase.get_or_insert(phase);
         self
     }
 
     /// Adds the provider's id of the request.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>) -> Self {
-        self.0.request_id = id;
+        if id.is_some() {
+            self.0.request_id = id;
+        }
         self
     }
 

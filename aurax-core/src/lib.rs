@@ -9,6 +9,7 @@ mod clock;
 mod embed;
 mod error;
 mod json;
+mod layer;
 mod ledger;
 mod model;
 mod money;
@@ -20,19 +21,23 @@ mod tokens;
 mod usage;
 
 pub use async_trait::async_trait;
+pub use bytes::Bytes;
 pub use call::{
-    Batch, Call, Ctx, Delivery, Head, Op, Principal, RateLimit, Reply, RequestId, Timeouts,
+    Batch, Call, Credential, Ctx, Delivery, Head, Op, Principal, RateLimit, Reply, RequestId,
+    Timeouts,
 };
 pub use chat::{
-    Audio, CacheHint, CacheTtl, Choice, Citation, Delta, Document, Effort, End, Event, Finish,
-    FinishReason, Fold, Image, Logprob, Message, Native, OnUnsupported, Origin, OutputFormat, Part,
-    Reasoning, RedactedThinking, Refusal, Request, Response, Role, Sampling, Signature, Source,
-    Start, Text, Thinking, TokenLogprob, Tool, ToolCall, ToolChoice, ToolResult, Warning,
+    Audio, CacheHint, CacheTtl, Choice, Citation, Delta, Document, Effort, End, Event, Extra,
+    Finish, FinishReason, Fold, Function, Image, Item, Logprob, Message, Native, OnUnsupported,
+    Origin, OutputFormat, Part, Reasoning, RedactedThinking, Refusal, Request, Response, Role,
+    Sampling, ShowThinking, Signature, Source, Start, Text, Thinking, TokenLogprob, Tool, ToolCall,
+    ToolCallStart, ToolChoice, ToolResult, Warning,
 };
 pub use clock::{Clock, SystemClock};
-pub use embed::{EmbedRequest, Embedding};
+pub use embed::{EmbedInput, EmbedRequest, Embedding};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
+pub use layer::{Layer, RetryPolicy};
 pub use ledger::{
     Ack, Attempt, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt, Settlement,
 };
@@ -40,7 +45,9 @@ pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
 pub use pricing::{Cost, Priced, Pricer, Sale};
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
+pub use rust_decimal::Decimal;
 pub use secret::Secret;
 pub use session::{Session, SessionSettings, Turn, TurnStatus};
 pub use tokens::{estimate_request, estimate_text};
+pub use tokio_util::sync::CancellationToken;
 pub use usage::{Anomaly, Bucket, Buckets, Iteration, Totals, Usage, UsageSource};

@@ -1,10 +1,11 @@
 //! Exact US dollar amounts.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,8 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// assert_eq!(a.checked_add(a)?.to_string(), "0.000003");
 /// # Ok::<(), aurax_core::Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(Decimal);
 
 impl Money {
@@ -89,18 +89,46 @@ impl fmt::Debug for Money {
     }
 }
 
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Reads a decimal string; a JSON number is refused, because it would pass through a float.
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for Money {
     type Err = Error;
 
-    /// Reads plain (`0.25`) and scientific (`1.8e-7`) notation, exactly.
+    /// Reads plain (`0.25`) and scientific (`1.8e-7`) notation, exactly: more than 28 digits are
+    /// an error, not a rounded amount.
     fn from_str(text: &str) -> Result<Self> {
-        Decimal::from_str_exact(text)
-            .or_else(|_| Decimal::from_scientific(text))
-            .map(Self)
-            .map_err(|e| {
-                Error::new(ErrorKind::InvalidRequest, "not an amount of money")
-                    .with_context("amount", text)
-                    .with_source(e)
-            })
+        let refuse = || {
+            Error::new(ErrorKind::InvalidRequest, "not an amount of money")
+                .with_context("amount", text)
+        };
+        let (digits, exponent) = match text.split_once(['e', 'E']) {
+            Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| refuse())?),
+            None => (text, 0),
+        };
+        let mut amount = Decimal::from_str_exact(digits).map_err(|e| refuse().with_source(e))?;
+        let scale = i64::from(amount.scale()).saturating_sub(i64::from(exponent));
+        if let Ok(scale) = u32::try_from(scale) {
+            amount
+                .set_scale(scale)
+                .map_err(|e| refuse().with_source(e))?;
+        } else {
+            let zeros = u32::try_from(scale.unsigned_abs()).map_err(|_| refuse())?;
+            let factor = 10_u64.checked_pow(zeros).ok_or_else(refuse)?;
+            amount.set_scale(0).map_err(|e| refuse().with_source(e))?;
+            amount = amount.checked_mul(factor.into()).ok_or_else(refuse)?;
+        }
+        Ok(Self(amount))
     }
 }

@@ -20,6 +20,10 @@ pub struct ProviderInfo {
     pub wire: &'static str,
     /// The provider's key in the price book; `None` where nothing is known about prices.
     pub prices: Option<Arc<str>>,
+    /// Other names model names may begin with.
+    pub aliases: Vec<Arc<str>>,
+    /// Whether calls without a key of their own can be made.
+    pub has_credential: bool,
     /// The provider's name in traces.
     pub trace_name: Arc<str>,
     /// The host it is reached at, for traces.
@@ -34,6 +38,8 @@ impl ProviderInfo {
         let name = name.into();
         Self {
             wire,
+            aliases: Vec::new(),
+            has_credential: true,
             prices: Some(name.clone()),
             trace_name: name.clone(),
             server_address: None,
@@ -46,17 +52,23 @@ impl ProviderInfo {
 /// What a provider can do at all, whatever the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-#[expect(clippy::struct_excessive_bools, reason = "a flat list of yes and no is the point")]
-#[expect(missing_docs, reason = "each field is the operation or feature its name says")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a flat list of yes and no is the point"
+)]
+#[expect(
+    missing_docs,
+    reason = "each field is the operation or feature its name says"
+)]
 pub struct Capability {
     pub chat: bool,
-    pub stream: bool,
+    pub streaming: bool,
     pub embed: bool,
     pub tools: bool,
     pub json_schema: bool,
-    pub images: bool,
-    pub documents: bool,
-    pub audio: bool,
+    pub vision: bool,
+    pub pdf: bool,
+    pub audio_input: bool,
     pub reasoning: bool,
     /// Several answers to one request.
     pub choices: bool,
@@ -82,6 +94,13 @@ pub trait Provider: Debug + Send + Sync + 'static {
     fn capability(&self) -> Capability;
 
     /// Makes one call.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from beginning; [`Error::phase`] says how far the call had come,
+    /// and so whether the provider may bill it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call. A provider under an engine is settled all the same.
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply>;
 
     /// The verbs that cost nothing.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::chat::Message;
-use crate::money::Money;
+use crate::pricing::Cost;
 use crate::usage::Usage;
 
 /// A conversation.
@@ -54,6 +54,8 @@ pub struct SessionSettings {
     pub provider: Option<String>,
     /// The model.
     pub model: Option<String>,
+    /// Which of the caller's named provider keys to use.
+    pub key_name: Option<String>,
     /// Instructions put before the history.
     pub system: Option<String>,
     /// Randomness.
@@ -99,8 +101,8 @@ pub struct Turn {
     pub model: Option<String>,
     /// What it used; `None` for other roles.
     pub usage: Option<Usage>,
-    /// What it cost; `None` for other roles and for calls without a known price.
-    pub cost: Option<Money>,
+    /// What it cost; `None` for other roles.
+    pub cost: Option<Cost>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

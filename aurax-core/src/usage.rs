@@ -90,6 +90,9 @@ buckets! {
 }
 
 impl Bucket {
+    /// Buckets that are charged by the call, not by the model run.
+    pub const FEES: [Self; 3] = [Self::Requests, Self::WebSearches, Self::FileSearches];
+
     const COUNT: usize = Self::ALL.len();
 
     const fn index(self) -> usize {
@@ -206,10 +209,14 @@ impl Serialize for Buckets {
 
 impl<'de> Deserialize<'de> for Buckets {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let counts = BTreeMap::<Bucket, u64>::deserialize(deserializer)?;
+        // A bucket this version does not know was written by a later one; it is passed over so
+        // that its row can still be read.
+        let counts = BTreeMap::<String, u64>::deserialize(deserializer)?;
         let mut out = Self::new();
-        for (bucket, count) in counts {
-            out.set(bucket, count);
+        for (name, count) in counts {
+            if let Some(bucket) = Bucket::from_name(&name) {
+                out.set(bucket, count);
+            }
         }
         Ok(out)
     }
@@ -223,7 +230,10 @@ impl<'de> Deserialize<'de> for Buckets {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "each field is the bucket or part its name says, in tokens")]
+#[expect(
+    missing_docs,
+    reason = "each field is the bucket or part its name says, in tokens"
+)]
 pub struct Totals {
     pub input: Option<u64>,
     pub output: Option<u64>,
@@ -285,41 +295,61 @@ impl Totals {
         };
         let mut split = Split::default();
         // The part of each medium that came from the cache counts in both of its wholes.
-        let cached_audio = self.cache_read_audio.min(self.input_audio);
-        let cached_image = self.cache_read_image.min(self.input_image);
-        let cached_video = self.cache_read_video.min(self.input_video);
-        let cached_media = [cached_audio, cached_image, cached_video]
-            .into_iter()
-            .flatten()
-            .fold(0, u64::saturating_add);
+        let (cached_audio, cached_image, cached_video) = (
+            self.cache_read_audio,
+            self.cache_read_image,
+            self.cache_read_video,
+        );
+        let cached_media = add([cached_audio, cached_image, cached_video]);
         let cache_write = self.cache_write.or_else(|| {
             self.cache_write_5m
                 .map(|n| n.saturating_add(self.cache_write_1h.unwrap_or_default()))
         });
-        split.whole(
-            (Input, self.input),
-            &[
-                (CacheReadAudio, cached_audio),
-                (CacheReadImage, cached_image),
-                (CacheReadVideo, cached_video),
-                (CacheRead, less(self.cache_read, Some(cached_media))),
-                (CacheWrite1h, self.cache_write_1h),
-                (CacheWrite, less(cache_write, self.cache_write_1h)),
-                (InputAudio, less(self.input_audio, cached_audio)),
-                (InputImage, less(self.input_image, cached_image)),
-                (InputVideo, less(self.input_video, cached_video)),
-            ],
-        );
-        split.whole(
-            (Output, self.output),
-            &[
-                (Reasoning, self.reasoning),
-                (Citation, self.citation),
-                (OutputAudio, self.output_audio),
-                (OutputImage, self.output_image),
-                (OutputVideo, self.output_video),
-            ],
-        );
+        let mut input = vec![
+            (CacheReadAudio, cached_audio),
+            (CacheReadImage, cached_image),
+            (CacheReadVideo, cached_video),
+            (CacheRead, less(self.cache_read, cached_media)),
+            (CacheWrite1h, self.cache_write_1h),
+            (CacheWrite, less(cache_write, self.cache_write_1h)),
+        ];
+        let cached = add(input.iter().map(|(_, count)| *count));
+        let rest = self
+            .input
+            .map(|n| n.saturating_sub(cached.unwrap_or_default()));
+        for (bucket, medium, cached) in [
+            (InputAudio, self.input_audio, cached_audio),
+            (InputImage, self.input_image, cached_image),
+            (InputVideo, self.input_video, cached_video),
+        ] {
+            // Providers that do not say which medium was cached count the overlap twice: it is
+            // in the cache's bucket, so only what is left can be uncached.
+            let fits = medium <= self.input || self.input.is_none();
+            let uncached = less(medium, cached);
+            let overlap = fits && cached.is_none();
+            input.push((
+                bucket,
+                if overlap {
+                    at_most(uncached, rest)
+                } else {
+                    uncached
+                },
+            ));
+        }
+        let output = [
+            (Reasoning, self.reasoning),
+            (Citation, self.citation),
+            (OutputAudio, self.output_audio),
+            (OutputImage, self.output_image),
+            (OutputVideo, self.output_video),
+        ];
+        let side = |known: Option<u64>, other: Option<u64>, parts: &[(Bucket, Option<u64>)]| {
+            known
+                .or_else(|| Some(self.total?.saturating_sub(other?)))
+                .or_else(|| add(parts.iter().map(|(_, count)| *count)))
+        };
+        split.whole((Input, side(self.input, self.output, &input)), &input);
+        split.whole((Output, side(self.output, self.input, &output)), &output);
         split.whole(
             (AudioMillis, self.audio_millis.max(self.input_audio_millis)),
             &[(InputAudioMillis, self.input_audio_millis)],
@@ -339,6 +369,15 @@ impl Totals {
         }
         (split.buckets, split.anomalies)
     }
+}
+
+/// The sum of what is known; `None` when nothing is.
+fn add(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
+    counts.into_iter().flatten().reduce(u64::saturating_add)
+}
+
+fn at_most(count: Option<u64>, limit: Option<u64>) -> Option<u64> {
+    count.map(|n| limit.map_or(n, |limit| n.min(limit)))
 }
 
 fn less(whole: Option<u64>, part: Option<u64>) -> Option<u64> {
@@ -399,13 +438,15 @@ pub struct Iteration {
 impl Iteration {
     /// A run of `kind` at `model` (`None`: the call's own) with the provider's `totals`.
     ///
-    /// The fee for a request belongs to the call, so an iteration carries none.
+    /// Fees for the request and for searches belong to the call, so an iteration carries none.
     pub fn new(kind: impl Into<String>, model: Option<String>, totals: &Totals) -> Self {
         let (buckets, anomalies) = totals.split();
         Self {
             kind: kind.into(),
             model,
-            buckets: buckets.with(Bucket::Requests, 0),
+            buckets: Bucket::FEES
+                .iter()
+                .fold(buckets, |buckets, fee| buckets.with(*fee, 0)),
             anomalies,
         }
     }
@@ -421,8 +462,8 @@ pub struct Usage {
     pub reported: Totals,
     /// Who says so.
     pub source: UsageSource,
-    /// Runs billed apart, each at its model. When there are any, they are what is billed and
-    /// `buckets` is their sum.
+    /// Runs billed apart, each at its model. When there are any, what is billed is the runs and,
+    /// once, the fees ([`Bucket::FEES`]) in `buckets`; `buckets` holds the sum of both.
     pub iterations: Vec<Iteration>,
     /// Parts the provider reported beyond their wholes.
     pub anomalies: Vec<Anomaly>,
@@ -436,7 +477,7 @@ pub struct Usage {
 
 impl Usage {
     /// Usage as the provider reported it.
-    pub fn reported(totals: Totals) -> Self {
+    pub fn from_totals(totals: Totals) -> Self {
         let (buckets, anomalies) = totals.split();
         Self {
             buckets,
@@ -455,7 +496,7 @@ impl Usage {
         Self {
             buckets: buckets.with(Bucket::Requests, 1),
             source,
-            ..Self::reported(Totals::default())
+            ..Self::from_totals(Totals::default())
         }
     }
 
@@ -463,14 +504,14 @@ impl Usage {
     #[must_use]
     pub fn with_iterations(mut self, iterations: Vec<Iteration>) -> Self {
         if !iterations.is_empty() {
-            let searches = [Bucket::WebSearches, Bucket::FileSearches, Bucket::Requests];
-            let mut sum = searches.iter().fold(Buckets::new(), |sum, bucket| {
-                sum.with(*bucket, self.buckets.get(*bucket))
+            let mut sum = Bucket::FEES.iter().fold(Buckets::new(), |sum, fee| {
+                sum.with(*fee, self.buckets.get(*fee))
             });
             for iteration in &iterations {
                 sum.add(&iteration.buckets);
             }
             self.buckets = sum;
+            self.anomalies.clear();
             self.iterations = iterations;
         }
         self

@@ -5,6 +5,7 @@
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
 pub mod frame;
+mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod preset;

@@ -157,7 +157,11 @@ fn glob(pattern: &str, name: &str) -> bool {
             return rest.ends_with(piece);
         }
         match rest.find(piece) {
-            Some(at) => rest = rest.get(at.saturating_add(piece.len())..).unwrap_or_default(),
+            Some(at) => {
+                rest = rest
+                    .get(at.saturating_add(piece.len())..)
+                    .unwrap_or_default()
+            }
             None => return false,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{Audio, Citation, Image, Native, Signature};
+use super::part::{Audio, Citation, Image, Item, Native, Signature};
 use crate::embed::Embedding;
 use crate::ledger::Receipt;
 use crate::usage::Usage;
@@ -35,6 +35,8 @@ pub enum Event {
     },
     /// One vector of an embedding call.
     Embedding(Embedding),
+    /// What was used so far, all counts anew: the last one stands until the [`End`]'s.
+    Usage(Box<Usage>),
     /// The answer is complete.
     End(Box<End>),
 }
@@ -44,9 +46,9 @@ impl Event {
     /// neither retried nor sent elsewhere.
     pub fn is_content(&self) -> bool {
         match self {
-            Self::Delta { delta, .. } => !delta.is_empty(),
+            Self::Delta { delta, .. } => delta.is_content(),
             Self::Embedding(_) => true,
-            Self::Start(_) | Self::Logprobs { .. } | Self::End(_) => false,
+            Self::Start(_) | Self::Logprobs { .. } | Self::Usage(_) | Self::End(_) => false,
         }
     }
 }
@@ -59,8 +61,8 @@ pub struct Start {
     pub id: Option<String>,
     /// The model the provider names.
     pub model: Option<String>,
-    /// What was used so far, where the provider says so at the start; [`End`] replaces it.
-    pub usage: Option<Usage>,
+    /// When the provider made the answer, in Unix seconds.
+    pub created: Option<i64>,
 }
 
 impl Start {
@@ -69,7 +71,7 @@ impl Start {
         Self {
             id,
             model,
-            usage: None,
+            created: None,
         }
     }
 }
@@ -82,8 +84,8 @@ pub enum Delta {
     Text(String),
     /// Thoughts of a thinking part.
     Thinking(String),
-    /// The provider's id of a thinking part.
-    ThinkingId(String),
+    /// Where the provider lists a text, thinking or tool call part.
+    Item(Item),
     /// The proof of the part: a thinking, text or tool call part.
     Signature(Signature),
     /// A whole redacted thinking part.
@@ -91,12 +93,7 @@ pub enum Delta {
     /// Words of a refusal part.
     Refusal(String),
     /// The start of a tool call part.
-    ToolCall {
-        /// The call's id.
-        id: String,
-        /// The tool.
-        name: String,
-    },
+    ToolCall(ToolCallStart),
     /// More argument text of a tool call part.
     Arguments(String),
     /// A source for a text part.
@@ -110,15 +107,53 @@ pub enum Delta {
 }
 
 impl Delta {
-    /// True when nothing is added, as in the empty text with which many streams begin.
-    pub fn is_empty(&self) -> bool {
+    /// True when the caller gets something of the answer: not for the empty text with which many
+    /// streams begin, nor for ids.
+    pub const fn is_content(&self) -> bool {
         match self {
             Self::Text(text)
             | Self::Thinking(text)
             | Self::Refusal(text)
-            | Self::Arguments(text)
-            | Self::ThinkingId(text) => text.is_empty(),
-            _ => false,
+            | Self::Arguments(text) => !text.is_empty(),
+            Self::Item(_) => false,
+            Self::Signature(_)
+            | Self::RedactedThinking(_)
+            | Self::ToolCall(_)
+            | Self::Citation(_)
+            | Self::Image(_)
+            | Self::Audio(_)
+            | Self::Native(_) => true,
+        }
+    }
+
+    /// The generated text it adds, of whatever kind.
+    pub const fn generated_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text)
+            | Self::Thinking(text)
+            | Self::Refusal(text)
+            | Self::Arguments(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+}
+
+/// The start of a tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolCallStart {
+    /// The id its result must name.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+}
+
+impl ToolCallStart {
+    /// A call of the tool `name`.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
         }
     }
 }
@@ -183,15 +218,18 @@ pub struct Finish {
     pub raw: Option<String>,
     /// The stop text that came up.
     pub stop_sequence: Option<String>,
+    /// Fields of the choice that have no place of their own.
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Finish {
     /// An end for `reason`, in the provider's word `raw`.
-    pub const fn new(reason: FinishReason, raw: Option<String>) -> Self {
+    pub fn new(reason: FinishReason, raw: Option<String>) -> Self {
         Self {
             reason,
             raw,
             stop_sequence: None,
+            extra: serde_json::Map::new(),
         }
     }
 
@@ -211,6 +249,8 @@ pub struct End {
     pub finish: Vec<Finish>,
     /// What the call used; `None` when the provider did not say.
     pub usage: Option<Usage>,
+    /// The service tier that served the call, in the provider's word.
+    pub service_tier: Option<String>,
     /// What the call cost and how it was recorded; put in by the engine's meter.
     pub receipt: Option<Receipt>,
     /// Top-level fields of the reply that have no place of their own.

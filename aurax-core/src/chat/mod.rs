@@ -7,12 +7,16 @@ mod request;
 mod response;
 mod tool;
 
-pub use event::{Delta, End, Event, Finish, FinishReason, Logprob, Start, TokenLogprob, Warning};
+pub use event::{
+    Delta, End, Event, Finish, FinishReason, Logprob, Start, TokenLogprob, ToolCallStart, Warning,
+};
 pub use message::{Message, Role};
 pub use part::{
-    Audio, CacheHint, CacheTtl, Citation, Document, Image, Native, Origin, Part, RedactedThinking,
-    Refusal, Signature, Source, Text, Thinking,
+    Audio, CacheHint, CacheTtl, Citation, Document, Image, Item, Native, Origin, Part,
+    RedactedThinking, Refusal, Signature, Source, Text, Thinking,
 };
-pub use request::{Effort, OnUnsupported, OutputFormat, Reasoning, Request, Sampling};
+pub use request::{
+    Effort, Extra, OnUnsupported, OutputFormat, Reasoning, Request, Sampling, ShowThinking,
+};
 pub use response::{Choice, Fold, Response};
-pub use tool::{Tool, ToolCall, ToolChoice, ToolResult};
+pub use tool::{Function, Tool, ToolCall, ToolChoice, ToolResult};

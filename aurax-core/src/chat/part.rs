@@ -78,7 +78,16 @@ macro_rules! into_part {
     };
 }
 into_part!(
-    Text, Image, Document, Audio, Thinking, RedactedThinking, Refusal, ToolCall, ToolResult, Native
+    Text,
+    Image,
+    Document,
+    Audio,
+    Thinking,
+    RedactedThinking,
+    Refusal,
+    ToolCall,
+    ToolResult,
+    Native
 );
 
 impl From<&str> for Part {
@@ -146,6 +155,7 @@ impl CacheHint {
 
 /// Who made an opaque value, and so who alone can read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Origin {
     /// The configured provider's name.
     pub provider: Arc<str>,
@@ -167,6 +177,7 @@ impl Origin {
 ///
 /// It is bound to its origin: encoders leave it out for any other, with a warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Signature {
     /// The bytes the provider sent.
     pub data: String,
@@ -190,6 +201,35 @@ impl Signature {
     }
 }
 
+/// How a provider lists a part among the items of its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Item {
+    /// The item's id at the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What the words are for, such as `commentary` or `final_answer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+}
+
+impl Item {
+    /// An item of that id.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: Some(id.into()),
+            phase: None,
+        }
+    }
+
+    /// Says what the words are for.
+    #[must_use]
+    pub fn with_phase(mut self, phase: Option<String>) -> Self {
+        self.phase = phase;
+        self
+    }
+}
+
 /// Words.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -199,6 +239,9 @@ pub struct Text {
     /// Sources the model names for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,
+    /// Where the provider lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Item>,
     /// The provider's proof that travels with these words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
@@ -230,7 +273,12 @@ impl Text {
 #[non_exhaustive]
 pub enum Source {
     /// At a web address the provider fetches.
-    Url(String),
+    Url {
+        /// The address.
+        url: String,
+        /// IANA media type, where it is known; some providers want it.
+        media_type: Option<String>,
+    },
     /// Here, in standard base64.
     Inline {
         /// IANA media type, such as `image/png`.
@@ -239,7 +287,12 @@ pub enum Source {
         data: String,
     },
     /// At the provider, uploaded before.
-    File(String),
+    File {
+        /// The provider's id of the file.
+        id: String,
+        /// IANA media type, where it is known; some providers want it.
+        media_type: Option<String>,
+    },
     /// Here, as plain text; documents only.
     Text(String),
 }
@@ -253,12 +306,28 @@ impl Source {
         }
     }
 
+    /// Names a web address.
+    pub fn url(url: impl Into<String>) -> Self {
+        Self::Url {
+            url: url.into(),
+            media_type: None,
+        }
+    }
+
+    /// Names a file uploaded before.
+    pub fn file(id: impl Into<String>) -> Self {
+        Self::File {
+            id: id.into(),
+            media_type: None,
+        }
+    }
+
     /// Reads a `data:` URL into [`Source::Inline`]; any other text is a [`Source::Url`].
     pub fn from_url(url: &str) -> Self {
         url.strip_prefix("data:")
             .and_then(|rest| rest.split_once(";base64,"))
             .map_or_else(
-                || Self::Url(url.to_owned()),
+                || Self::url(url),
                 |(media_type, data)| Self::Inline {
                     media_type: media_type.to_owned(),
                     data: data.to_owned(),
@@ -375,9 +444,9 @@ impl Audio {
 pub struct Thinking {
     /// The thoughts, or a summary; empty where the provider keeps them to itself.
     pub text: String,
-    /// The provider's id of the block, where it has one.
+    /// Where the provider lists them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub item: Option<Item>,
     /// The proof the provider wants back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
@@ -443,9 +512,25 @@ pub struct Citation {
     /// The words quoted from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
-    /// The citation as the provider wrote it, with its positions and ids, as JSON text.
+    /// Where in the answer the cited words begin, in characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<String>,
+    pub start: Option<u64>,
+    /// Where in the answer the cited words end, in characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// The citation as its provider wrote it; only that provider is given it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Native>,
+}
+
+impl Citation {
+    /// A source at a web address.
+    pub fn from_url(url: impl Into<String>) -> Self {
+        Self {
+            url: Some(url.into()),
+            ..Self::default()
+        }
+    }
 }
 
 /// A block only its own provider understands.

@@ -57,7 +57,7 @@ pub struct Sampling {
 
 /// How much a model should think.
 ///
-/// A model takes either levels or a budget; each wire translates to what its models take.
+/// Levels a model does not have become the nearest one it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -73,11 +73,25 @@ pub enum Effort {
     /// Thoroughly.
     High,
     /// More than thoroughly.
+    #[serde(rename = "xhigh")]
     XHigh,
     /// As much as the model can.
     Max,
-    /// At most this many tokens.
-    Budget(u32),
+}
+
+/// How much of its thoughts a model should show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ShowThinking {
+    /// Nothing.
+    Omitted,
+    /// Whatever the provider shows by default when asked.
+    Auto,
+    /// A short summary.
+    Concise,
+    /// A long summary.
+    Detailed,
 }
 
 /// How a model should think, and whether to show it.
@@ -88,9 +102,59 @@ pub struct Reasoning {
     /// How much; `None` leaves it to the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
-    /// Whether to return the thoughts or a summary; `None` leaves it to the provider.
+    /// The most tokens to think with; models take levels, a budget, or either.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub show: Option<bool>,
+    pub budget_tokens: Option<u32>,
+    /// How much of it to show; `None` leaves it to the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub show: Option<ShowThinking>,
+}
+
+impl Reasoning {
+    /// Thinking at a level.
+    pub const fn new(effort: Effort) -> Self {
+        Self {
+            effort: Some(effort),
+            budget_tokens: None,
+            show: None,
+        }
+    }
+
+    /// Thinking within a number of tokens.
+    pub const fn budget(tokens: u32) -> Self {
+        Self {
+            effort: None,
+            budget_tokens: Some(tokens),
+            show: None,
+        }
+    }
+
+    /// Says how much of it to show.
+    #[must_use]
+    pub const fn with_show(mut self, show: ShowThinking) -> Self {
+        self.show = Some(show);
+        self
+    }
+}
+
+/// Fields of a provider's own request format, merged into the body last.
+///
+/// Fields meant for one wire are left out, with a warning, when the call goes over another.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Extra {
+    /// The wire they are meant for; `None` for whichever the call goes over.
+    pub wire: Option<String>,
+    /// The fields.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Extra {
+    /// Fields meant for `wire`.
+    pub fn new(wire: Option<String>, fields: serde_json::Map<String, serde_json::Value>) -> Self {
+        Self { wire, fields }
+    }
 }
 
 /// What to do with a setting the model refuses.
@@ -154,8 +218,8 @@ pub struct Request {
     pub stream: bool,
     /// What to do with a setting the model refuses.
     pub on_unsupported: OnUnsupported,
-    /// Fields of the provider's own request format, merged into the body last.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Fields of a provider's own request format.
+    pub extra: Extra,
 }
 
 impl Request {
@@ -174,17 +238,22 @@ impl Request {
         self
     }
 
-    /// Puts instructions before everything else.
+    /// Puts instructions before the conversation, after those that are there already.
     #[must_use]
     pub fn with_system(mut self, content: impl Into<Part>) -> Self {
-        self.messages.insert(0, Message::system(content));
+        let instructions = self
+            .messages
+            .iter()
+            .take_while(|message| message.role.is_instruction())
+            .count();
+        self.messages.insert(instructions, Message::system(content));
         self
     }
 
     /// Offers tools.
     #[must_use]
-    pub fn with_tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
-        self.tools.extend(tools);
+    pub fn with_tools<T: Into<Tool>>(mut self, tools: impl IntoIterator<Item = T>) -> Self {
+        self.tools.extend(tools.into_iter().map(Into::into));
         self
     }
 
@@ -220,6 +289,62 @@ impl Request {
     #[must_use]
     pub const fn with_temperature(mut self, temperature: f64) -> Self {
         self.sampling.temperature = Some(temperature);
+        self
+    }
+
+    /// Draws from the likeliest tokens that add up to `top_p`.
+    #[must_use]
+    pub const fn with_top_p(mut self, top_p: f64) -> Self {
+        self.sampling.top_p = Some(top_p);
+        self
+    }
+
+    /// Asks for the same draw again.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: i64) -> Self {
+        self.sampling.seed = Some(seed);
+        self
+    }
+
+    /// Asks for several answers.
+    #[must_use]
+    pub const fn with_n(mut self, n: u32) -> Self {
+        self.n = Some(n);
+        self
+    }
+
+    /// Asks for log probabilities, with this many alternatives for each token.
+    #[must_use]
+    pub const fn with_logprobs(mut self, alternatives: u8) -> Self {
+        self.logprobs = Some(alternatives);
+        self
+    }
+
+    /// Groups requests that share a prefix.
+    #[must_use]
+    pub fn with_cache_key(mut self, key: impl Into<String>) -> Self {
+        self.cache_key = Some(key.into());
+        self
+    }
+
+    /// Asks for a service tier, in the provider's word.
+    #[must_use]
+    pub fn with_service_tier(mut self, tier: impl Into<String>) -> Self {
+        self.service_tier = Some(tier.into());
+        self
+    }
+
+    /// Names the end user to the provider's abuse checks.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Adds a label the provider stores with the request.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
         self
     }
 
@@ -279,7 +404,7 @@ impl Request {
         name: impl Into<String>,
         value: impl Into<serde_json::Value>,
     ) -> Self {
-        self.extra.insert(name.into(), value.into());
+        self.extra.fields.insert(name.into(), value.into());
         self
     }
 }

@@ -8,7 +8,8 @@ use super::event::{Delta, Event, Finish, FinishReason, TokenLogprob, Warning};
 use super::message::{Message, Role};
 use super::part::{Part, RedactedThinking, Refusal, Text, Thinking};
 use super::tool::ToolCall;
-use crate::call::Head;
+use crate::call::{Head, RateLimit};
+use crate::embed::Embedding;
 use crate::ledger::Receipt;
 use crate::usage::Usage;
 
@@ -36,8 +37,18 @@ pub struct Response {
     pub model: String,
     /// The answers; one unless several were asked for.
     pub choices: Vec<Choice>,
+    /// The vectors of an embedding call, by the number of their text.
+    pub embeddings: Vec<Embedding>,
     /// What the call used; `None` when nobody said.
     pub usage: Option<Usage>,
+    /// The service tier that served the call, in the provider's word.
+    pub service_tier: Option<String>,
+    /// When the provider made the answer, in Unix seconds.
+    pub created: Option<i64>,
+    /// The provider's id of the request, for its support.
+    pub request_id: Option<String>,
+    /// What the provider says about its limits.
+    pub rate_limits: Vec<RateLimit>,
     /// What the call cost and how it was recorded.
     pub receipt: Option<Receipt>,
     /// What was changed or left out on the way.
@@ -107,7 +118,12 @@ impl Fold {
                 provider: provider.into(),
                 model: model.into(),
                 choices: Vec::new(),
+                embeddings: Vec::new(),
                 usage: None,
+                service_tier: None,
+                created: None,
+                request_id: None,
+                rate_limits: Vec::new(),
                 receipt: None,
                 warnings: Vec::new(),
                 extra: serde_json::Map::new(),
@@ -119,6 +135,8 @@ impl Fold {
     /// Starts the answer a reply's head announces.
     pub fn from_head(head: &Head) -> Self {
         let mut fold = Self::new(head.provider.clone(), head.model.as_str());
+        fold.response.request_id.clone_from(&head.request_id);
+        fold.response.rate_limits.clone_from(&head.rate_limits);
         fold.response.warnings.clone_from(&head.warnings);
         fold
     }
@@ -131,9 +149,7 @@ impl Fold {
                 if let Some(model) = &start.model {
                     self.response.model.clone_from(model);
                 }
-                if start.usage.is_some() {
-                    self.response.usage.clone_from(&start.usage);
-                }
+                self.response.created = start.created;
             }
             Event::Delta {
                 choice,
@@ -145,14 +161,18 @@ impl Fold {
                     choice.logprobs.extend_from_slice(tokens);
                 }
             }
-            Event::Embedding(_) => {}
+            Event::Embedding(embedding) => self.response.embeddings.push(embedding.clone()),
+            Event::Usage(usage) => self.response.usage = Some((**usage).clone()),
             Event::End(end) => {
                 for (number, finish) in (0..).zip(&end.finish) {
                     if let Some((choice, _)) = self.choice(number) {
                         choice.finish = Some(finish.clone());
                     }
                 }
-                self.response.usage.clone_from(&end.usage);
+                if end.usage.is_some() {
+                    self.response.usage.clone_from(&end.usage);
+                }
+                self.response.service_tier.clone_from(&end.service_tier);
                 self.response.receipt.clone_from(&end.receipt);
                 self.response.extra.clone_from(&end.extra);
             }
@@ -194,24 +214,29 @@ impl Fold {
             return;
         };
         let parts = &mut choice.message.parts;
-        let known = numbers.iter().rposition(|known| *known == number);
-        if let Some(part) = known.and_then(|at| parts.get_mut(at)) {
-            append(part, delta);
-        } else {
-            numbers.push(number);
-            parts.push(begin(delta));
+        // Parts stand in the order of their numbers, whichever began to arrive first.
+        let after = numbers.partition_point(|known| *known <= number);
+        let last = after
+            .checked_sub(1)
+            .filter(|at| numbers.get(*at) == Some(&number));
+        if let Some(part) = last.and_then(|at| parts.get_mut(at))
+            && append(part, delta)
+        {
+            return;
         }
+        numbers.insert(after, number);
+        parts.insert(after, begin(delta));
     }
 }
 
 fn begin(delta: &Delta) -> Part {
     let mut part = match delta {
         Delta::Text(_) | Delta::Citation(_) => Part::Text(Text::default()),
-        Delta::Thinking(_) | Delta::ThinkingId(_) | Delta::Signature(_) => {
+        Delta::Thinking(_) | Delta::Item(_) | Delta::Signature(_) => {
             Part::Thinking(Thinking::default())
         }
         Delta::Refusal(_) => Part::Refusal(Refusal::new("")),
-        Delta::ToolCall { .. } | Delta::Arguments(_) => Part::ToolCall(ToolCall::new("", "", "")),
+        Delta::ToolCall(_) | Delta::Arguments(_) => Part::ToolCall(ToolCall::new("", "", "")),
         Delta::RedactedThinking(data) => {
             return Part::RedactedThinking(RedactedThinking::new(data.clone()));
         }
@@ -223,27 +248,29 @@ fn begin(delta: &Delta) -> Part {
     part
 }
 
-fn append(part: &mut Part, delta: &Delta) {
+/// Adds to a part; false when the two do not go together, which makes the delta a part of its own.
+fn append(part: &mut Part, delta: &Delta) -> bool {
     match (part, delta) {
         (Part::Text(part), Delta::Text(text)) => part.text.push_str(text),
         (Part::Text(part), Delta::Citation(citation)) => part.citations.push(citation.clone()),
         (Part::Text(part), Delta::Signature(signature)) => part.signature = Some(signature.clone()),
+        (Part::Text(part), Delta::Item(item)) => part.item = Some(item.clone()),
         (Part::Thinking(part), Delta::Thinking(text)) => part.text.push_str(text),
-        (Part::Thinking(part), Delta::ThinkingId(id)) => part.id = Some(id.clone()),
+        (Part::Thinking(part), Delta::Item(item)) => part.item = Some(item.clone()),
         (Part::Thinking(part), Delta::Signature(signature)) => {
             part.signature = Some(signature.clone());
         }
         (Part::Refusal(part), Delta::Refusal(text)) => part.text.push_str(text),
-        (Part::ToolCall(part), Delta::ToolCall { id, name }) => {
-            part.id.clone_from(id);
-            part.name.clone_from(name);
+        (Part::ToolCall(part), Delta::ToolCall(start)) => {
+            part.id.clone_from(&start.id);
+            part.name.clone_from(&start.name);
         }
         (Part::ToolCall(part), Delta::Arguments(text)) => part.arguments.push_str(text),
+        (Part::ToolCall(part), Delta::Item(item)) => part.item = Some(item.clone()),
         (Part::ToolCall(part), Delta::Signature(signature)) => {
             part.signature = Some(signature.clone());
         }
-        (part, delta) => {
-            debug_assert!(false, "a decoder put {delta:?} into a {} part", part.kind());
-        }
+        _ => return false,
     }
+    true
 }

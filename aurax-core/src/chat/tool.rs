@@ -3,14 +3,47 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::part::{CacheHint, Part, Signature};
+use super::part::{CacheHint, Item, Native, Part, Signature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
+
+/// Something the model may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Tool {
+    /// A function of the caller's.
+    Function(Function),
+    /// A tool the provider runs itself, in its own words.
+    Native(Native),
+}
+
+impl Tool {
+    /// The function, if it is one.
+    pub const fn as_function(&self) -> Option<&Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Native(_) => None,
+        }
+    }
+}
+
+impl From<Function> for Tool {
+    fn from(function: Function) -> Self {
+        Self::Function(function)
+    }
+}
+
+impl From<Native> for Tool {
+    fn from(native: Native) -> Self {
+        Self::Native(native)
+    }
+}
 
 /// A function the model may call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Tool {
+pub struct Function {
     /// The function's name.
     pub name: String,
     /// What it does, for the model.
@@ -27,7 +60,7 @@ pub struct Tool {
     pub cache: Option<CacheHint>,
 }
 
-impl Tool {
+impl Function {
     /// A function without arguments.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -101,6 +134,9 @@ pub struct ToolCall {
     /// The arguments as the model wrote them: JSON text, which a token limit may have cut short.
     /// Empty means no arguments.
     pub arguments: String,
+    /// Where the provider lists the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Item>,
     /// The proof the provider wants back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
@@ -120,6 +156,7 @@ impl ToolCall {
             id: id.into(),
             name: name.into(),
             arguments: arguments.into(),
+            item: None,
             signature: None,
             cache: None,
         }
@@ -186,6 +223,13 @@ impl ToolResult {
             is_error: None,
             cache: None,
         }
+    }
+
+    /// Adds to the answer.
+    #[must_use]
+    pub fn with(mut self, part: impl Into<Part>) -> Self {
+        self.content.push(part.into());
+        self
     }
 
     /// Marks the answer as a failure.

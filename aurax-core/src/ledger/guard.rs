@@ -62,6 +62,12 @@ impl RequestGuard {
         provider: &ProviderInfo,
         model: &ModelId,
     ) -> Result<AttemptRecorder> {
+        if self.state().settled {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "an attempt was begun after its request was settled",
+            ));
+        }
         if self.state().permit.is_none() {
             let permit = self.ledger.permit().await?;
             self.state().permit = Some(permit);
@@ -86,6 +92,7 @@ impl RequestGuard {
                 opened_at: started_at,
             })
             .await?;
+        self.attempt(id, PendingAttempt::sent);
         let recorder = AttemptRecorder {
             guard: self.clone(),
             id,
@@ -95,6 +102,14 @@ impl RequestGuard {
             error: None,
         };
         Ok(recorder)
+    }
+
+    fn attempt(&self, id: Uuid, change: impl FnOnce(&mut PendingAttempt)) {
+        let mut state = self.state();
+        let attempts = &mut state.pending.attempts;
+        if let Some(attempt) = attempts.iter_mut().rfind(|attempt| attempt.id == id) {
+            change(attempt);
+        }
     }
 
     /// Settles the request, unless that was done or nothing was ever opened.
@@ -154,7 +169,9 @@ impl AttemptRecorder {
         match event {
             Event::End(_) => self.outcome = Outcome::Complete,
             _ => {
-                if event.is_content() {
+                if let Event::Delta { delta, .. } = event
+                    && delta.generated_text().is_some_and(|text| !text.is_empty())
+                {
                     self.deltas = self.deltas.saturating_add(1);
                 }
                 if self.outcome == Outcome::Unknown {
@@ -162,6 +179,10 @@ impl AttemptRecorder {
                 }
             }
         }
+    }
+
+    pub(crate) const fn is_complete(&self) -> bool {
+        matches!(self.outcome, Outcome::Complete)
     }
 
     pub(crate) fn failed(&mut self, error: &Error) {
@@ -172,24 +193,34 @@ impl AttemptRecorder {
     }
 }
 
+/// What an error says of an attempt that delivered nothing.
 fn outcome_of(error: &Error) -> Outcome {
-    match (error.upstream(), error.phase()) {
-        (Some(upstream), _) if upstream.status.is_some_and(|status| status >= 400) => {
-            Outcome::Rejected
-        }
-        (_, Some(Phase::Connect) | None) => Outcome::NotSent,
-        (_, Some(Phase::Send | Phase::Headers | Phase::Body)) => Outcome::Unknown,
+    /// A gateway's word that it stopped waiting: the provider behind it may go on, and bill.
+    const GAVE_UP: [u16; 4] = [408, 499, 504, 524];
+    if let Some(upstream) = error.upstream() {
+        return match upstream.status {
+            Some(status) if GAVE_UP.contains(&status) => Outcome::Unknown,
+            _ => Outcome::Rejected,
+        };
+    }
+    let never_sent = matches!(
+        error.kind(),
+        ErrorKind::Config | ErrorKind::Unsupported | ErrorKind::InvalidRequest
+    );
+    match error.phase() {
+        Some(Phase::Encode | Phase::Connect) => Outcome::NotSent,
+        None if never_sent => Outcome::NotSent,
+        _ => Outcome::Unknown,
     }
 }
 
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
         let ended_at = self.guard.clock.now();
-        let mut state = self.guard.state();
-        let attempts = &mut state.pending.attempts;
-        if let Some(attempt) = attempts.iter_mut().rfind(|attempt| attempt.id == self.id) {
-            let fold = std::mem::replace(&mut self.fold, Fold::new("", ""));
-            attempt.close(self.outcome, self.error, fold.finish(), self.deltas, ended_at);
-        }
+        let fold = std::mem::replace(&mut self.fold, Fold::new("", ""));
+        let (outcome, error, deltas) = (self.outcome, self.error, self.deltas);
+        self.guard.attempt(self.id, |attempt| {
+            attempt.close(outcome, error, fold.finish(), deltas, ended_at);
+        });
     }
 }

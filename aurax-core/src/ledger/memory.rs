@@ -12,6 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Keeps settlements in memory, and loses them with the process.
 ///
+/// It counts and prices on the thread that settles, which may be the one that drops a reply.
+///
 /// It holds the latest [`MemoryLedger::KEPT`] settlements and lets
 /// [`MemoryLedger::IN_FLIGHT`] requests run at a time.
 #[derive(Debug, Clone)]
@@ -76,9 +78,13 @@ impl Shared {
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn permit(&self) -> Result<Box<dyn Permit>> {
-        let slot = self.0.in_flight.clone().acquire_owned().await.map_err(|e| {
-            Error::new(ErrorKind::Ledger, "the ledger is closed").with_source(e)
-        })?;
+        let slot = self
+            .0
+            .in_flight
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|e| Error::new(ErrorKind::Ledger, "the ledger is closed").with_source(e))?;
         Ok(Box::new(MemoryPermit {
             shared: self.0.clone(),
             _slot: slot,
@@ -100,7 +106,7 @@ struct MemoryPermit {
 impl Permit for MemoryPermit {
     fn settle(self: Box<Self>, pending: Pending) -> Ack {
         let settlement = Arc::new(pending.finish());
-        let (done, ack) = Ack::new();
+        let (done, ack) = Ack::channel();
         let mut books = self.shared.books();
         for attempt in &settlement.attempts {
             books.open.remove(&attempt.id);
@@ -112,7 +118,10 @@ impl Permit for MemoryPermit {
         books.count = books.count.saturating_add(1);
         drop(books);
         let receipt = Receipt::of(&settlement).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a request was settled without an attempt")
+            Error::new(
+                ErrorKind::Internal,
+                "a request was settled without an attempt",
+            )
         });
         // The caller may be gone, which changes nothing here.
         drop(done.send(receipt));

@@ -31,6 +31,9 @@ pub trait Ledger: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Ledger` when the ledger is closed or cannot record.
+    ///
+    /// # Cancel safety
+    /// A dropped future takes no permit.
     async fn permit(&self) -> Result<Box<dyn Permit>>;
 
     /// Commits the intent to make an attempt.
@@ -58,7 +61,7 @@ pub struct Ack(oneshot::Receiver<Result<Receipt>>);
 
 impl Ack {
     /// An acknowledgement, and where the ledger sends it from.
-    pub fn new() -> (oneshot::Sender<Result<Receipt>>, Self) {
+    pub fn channel() -> (oneshot::Sender<Result<Receipt>>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(receiver))
     }

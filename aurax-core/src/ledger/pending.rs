@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::record::{Attempt, Outcome, Settlement};
 use crate::call::{Call, Ctx, Op, Principal, RequestId};
 use crate::chat::Response;
+use crate::embed::EmbedInput;
 use crate::error::ErrorKind;
 use crate::model::ModelId;
 use crate::money::Money;
@@ -145,6 +146,11 @@ impl PendingAttempt {
         self.ended_at = ended_at;
     }
 
+    /// From here on the provider may have the request.
+    pub(super) const fn sent(&mut self) {
+        self.outcome = Outcome::Unknown;
+    }
+
     fn settle(self, pricer: &Pricer, op: &Op) -> (Attempt, Option<Response>) {
         let usage = self.usage(op);
         let answered_by = self
@@ -170,7 +176,7 @@ impl PendingAttempt {
             model: self.model.as_str().to_owned(),
             answered_by,
             outcome: self.outcome,
-            error: self.error.map(|kind| kind.as_str().into()),
+            error: self.error,
             usage,
             cost,
             computed_cost,
@@ -184,33 +190,74 @@ impl PendingAttempt {
     /// What the provider bills: its own word when the answer is complete, else its word so far
     /// raised to what was seen; nothing when it never had the request or refused it.
     fn usage(&self, op: &Op) -> Option<Usage> {
-        let reported = self.response.as_ref().and_then(|response| response.usage.as_ref());
+        let reported = self
+            .response
+            .as_ref()
+            .and_then(|response| response.usage.as_ref());
         match (self.outcome, reported) {
             (Outcome::NotSent | Outcome::Rejected, _) => None,
-            (Outcome::Complete, Some(usage)) => Some(usage.clone()),
+            (Outcome::Complete, Some(usage)) if is_whole(usage, op) => Some(usage.clone()),
             (_, reported) => Some(self.estimate(op, reported)),
         }
     }
 
     fn estimate(&self, op: &Op, reported: Option<&Usage>) -> Usage {
-        let mut usage = reported.cloned().unwrap_or_else(|| {
-            let input = match op {
-                Op::Chat(request) => estimate_request(request),
-                Op::Embed(request) => request.input.iter().map(|text| estimate_text(text)).sum(),
-            };
-            let buckets = Buckets::new().with(Bucket::Input, input);
-            Usage::measured(buckets, UsageSource::Estimated)
-        });
+        let mut usage = reported
+            .cloned()
+            .unwrap_or_else(|| Usage::measured(Buckets::new(), UsageSource::Estimated));
         usage.source = UsageSource::Estimated;
-        let seen = self.response.as_ref().map_or(0, |response| {
-            let parts = response.choices.iter().map(|choice| &choice.message.parts);
-            parts.map(|parts| estimate_parts(parts)).sum::<u64>()
-        });
-        // Providers send at least one token a frame.
-        let missing = seen.max(self.deltas).saturating_sub(usage.buckets.output_tokens());
+        // What the provider had said before the end is not what it bills at the end.
+        usage.reported_cost = None;
+        usage.iterations.clear();
+        if usage.buckets.input_tokens() == 0 {
+            usage.buckets.set(Bucket::Input, estimate_input(op));
+        }
+        let missing = self.seen(op).saturating_sub(usage.buckets.output_tokens());
         let output = usage.buckets.get(Bucket::Output).saturating_add(missing);
         usage.buckets.set(Bucket::Output, output);
         usage
+    }
+
+    /// The output tokens that were seen to arrive.
+    fn seen(&self, op: &Op) -> u64 {
+        let (Op::Chat(_), Some(response)) = (op, &self.response) else {
+            return 0;
+        };
+        let parts = response.choices.iter().map(|choice| &choice.message.parts);
+        let estimated = parts
+            .map(|parts| estimate_parts(parts))
+            .fold(0, u64::saturating_add);
+        // Providers send at least one token a frame.
+        estimated.max(self.deltas)
+    }
+}
+
+/// Whether a provider's report covers both sides of what it bills.
+fn is_whole(usage: &Usage, op: &Op) -> bool {
+    let said = &usage.reported;
+    let output = said.output.is_some() || matches!(op, Op::Embed(_));
+    let both = said.input.is_some() && output;
+    // Some calls are billed by time, page or character, not by the token.
+    let other = said
+        .audio_millis
+        .or(said.input_audio_millis)
+        .or(said.pages)
+        .is_some()
+        || said.input_characters.is_some();
+    both || other || said.total.is_some() && (said.input.is_some() || output)
+}
+
+fn estimate_input(op: &Op) -> u64 {
+    match op {
+        Op::Chat(request) => estimate_request(request),
+        Op::Embed(request) => request
+            .input
+            .iter()
+            .map(|input| match input {
+                EmbedInput::Text(text) => estimate_text(text),
+                EmbedInput::Tokens(tokens) => u64::try_from(tokens.len()).unwrap_or(u64::MAX),
+            })
+            .fold(0, u64::saturating_add),
     }
 }
 

@@ -80,8 +80,8 @@ pub struct Attempt {
     pub answered_by: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// What went wrong, as [`ErrorKind`] names it.
-    pub error: Option<Arc<str>>,
+    /// What went wrong.
+    pub error: Option<ErrorKind>,
     /// What it used; `None` when nothing reached the provider or it answered with an error.
     pub usage: Option<Usage>,
     /// What it cost.

@@ -42,7 +42,9 @@ pub struct Pricer {
 impl Pricer {
     /// STUB
     pub fn stub() -> Self {
-        Self { version: "stub".into() }
+        Self {
+            version: "stub".into(),
+        }
     }
 
     /// Which price book this is.
@@ -52,6 +54,9 @@ impl Pricer {
 
     /// Prices one attempt.
     pub fn price(&self, _sale: &Sale<'_>) -> Priced {
-        Priced { cost: Cost::Unpriced, computed: Cost::Unpriced }
+        Priced {
+            cost: Cost::Unpriced,
+            computed: Cost::Unpriced,
+        }
     }
 }
