@@ -7,6 +7,7 @@ mod call;
 mod chat;
 mod clock;
 mod embed;
+mod engine;
 mod error;
 mod json;
 mod layer;
@@ -35,6 +36,7 @@ pub use chat::{
 };
 pub use clock::{Clock, SystemClock};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
+pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
 pub use layer::{Layer, RetryPolicy};
@@ -43,7 +45,7 @@ pub use ledger::{
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
-pub use pricing::{Cost, Priced, Pricer, Sale};
+pub use pricing::{Cost, PriceBook, Priced, Pricer, Sale, UnknownModel};
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
 pub use rust_decimal::Decimal;
 pub use secret::Secret;

@@ -33,18 +33,46 @@ pub struct Priced {
     pub computed: Cost,
 }
 
+/// STUB
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum UnknownModel {
+    /// STUB
+    Reject,
+    /// STUB
+    #[default]
+    AllowUnpriced,
+}
+
 /// Prices attempts from a price book under a policy for unknown models.
 #[derive(Debug, Clone)]
 pub struct Pricer {
     version: Arc<str>,
+    book: Arc<super::PriceBook>,
 }
 
 impl Pricer {
     /// STUB
-    pub fn stub() -> Self {
+    pub fn new(book: Arc<super::PriceBook>) -> Self {
         Self {
             version: "stub".into(),
+            book,
         }
+    }
+
+    /// STUB
+    #[must_use]
+    pub fn with_unknown_model(self, _p: UnknownModel) -> Self {
+        self
+    }
+
+    /// STUB
+    pub const fn book(&self) -> &Arc<super::PriceBook> {
+        &self.book
+    }
+
+    /// STUB
+    pub fn check(&self, _provider: Option<&str>, _model: &str) -> crate::error::Result<()> {
+        Ok(())
     }
 
     /// Which price book this is.
