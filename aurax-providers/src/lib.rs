@@ -4,6 +4,7 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+mod demo;
 pub mod frame;
 mod omissions;
 #[cfg(feature = "openai")]
@@ -13,5 +14,6 @@ mod rules;
 pub mod transport;
 pub mod wire;
 
+pub use demo::Demo;
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
