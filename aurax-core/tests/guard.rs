@@ -1,5 +1,7 @@
 //! Every call that reaches a provider is settled exactly once, however it ends.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! Money is exact, checked and never a float.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use aurax_core::{Cost, Money};
 use proptest::prelude::*;
 
