@@ -1,5 +1,7 @@
 //! Which failures are tried again, when, and when never.
 
+#![allow(clippy::disallowed_methods, reason = "the runtime's clock is paused")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Every phase of a call has a limit.
 
+#![allow(clippy::disallowed_methods, reason = "the runtime's clock is paused")]
+
 mod support;
 
 use std::time::Duration;
