@@ -41,7 +41,8 @@ pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
 pub use layer::{Layer, RetryPolicy};
 pub use ledger::{
-    Ack, Attempt, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt, Settlement,
+    Ack, Attempt, Failure, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt,
+    Settlement,
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;

@@ -1,6 +1,7 @@
 //! Which failures are tried again, when, and when never.
 
 #![allow(clippy::disallowed_methods, reason = "the runtime's clock is paused")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -1,5 +1,11 @@
 //! Spans speak the words of OpenTelemetry's GenAI conventions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -14,7 +20,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// The fields of every `gen_ai.call` span, in the order they were opened.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(u64, BTreeMap<&'static str, String>)>>>);
+struct Spans(Arc<Mutex<Vec<(u64, Recorded)>>>);
+
+type Recorded = BTreeMap<&'static str, String>;
 
 impl Spans {
     fn capture() -> (Self, DefaultGuard) {
@@ -23,14 +31,14 @@ impl Spans {
         (spans, tracing::subscriber::set_default(subscriber))
     }
 
-    fn only(&self) -> BTreeMap<&'static str, String> {
+    fn only(&self) -> Recorded {
         let spans = self.0.lock().unwrap();
         assert_eq!(spans.len(), 1, "one span a request");
         spans[0].1.clone()
     }
 }
 
-struct Fields<'a>(&'a mut BTreeMap<&'static str, String>);
+struct Fields<'a>(&'a mut Recorded);
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
@@ -45,7 +53,7 @@ impl Visit for Fields<'_> {
 impl<S: tracing::Subscriber> Layer<S> for Spans {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
         if attributes.metadata().name() == "gen_ai.call" {
-            let mut fields = BTreeMap::new();
+            let mut fields = Recorded::new();
             attributes.record(&mut Fields(&mut fields));
             self.0.lock().unwrap().push((id.into_u64(), fields));
         }

@@ -13,6 +13,7 @@ use crate::layer::{
     TraceLayer,
 };
 use crate::ledger::{Ledger, MemoryLedger};
+use crate::model::ModelId;
 use crate::pricing::{PriceBook, Pricer, UnknownModel};
 use crate::provider::Provider;
 
@@ -21,6 +22,7 @@ use crate::provider::Provider;
 pub struct EngineBuilder {
     providers: Vec<Arc<dyn Provider>>,
     order: Vec<String>,
+    default_model: Option<ModelId>,
     layers: Vec<Arc<dyn Layer>>,
     ledger: Option<Arc<dyn Ledger>>,
     clock: Arc<dyn Clock>,
@@ -35,6 +37,7 @@ impl EngineBuilder {
         Self {
             providers: Vec::new(),
             order: Vec::new(),
+            default_model: None,
             layers: Vec::new(),
             ledger: None,
             clock: Arc::new(SystemClock),
@@ -62,6 +65,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn provider_order<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.order = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the model to ask when the caller names none.
+    #[must_use]
+    pub fn default_model(mut self, model: ModelId) -> Self {
+        self.default_model = Some(model);
         self
     }
 
@@ -143,6 +153,7 @@ impl EngineBuilder {
         Ok(Engine {
             stack,
             router,
+            default_model: self.default_model,
             pricer,
             ledger,
             clock,

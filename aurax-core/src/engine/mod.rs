@@ -13,7 +13,7 @@ use router::Router;
 use crate::call::{Call, Ctx, Reply};
 use crate::chat::{Request, Response};
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::Ledger;
 use crate::model::{ModelId, ModelInfo};
 use crate::pricing::{Cost, PriceBook, Pricer, Sale};
@@ -36,6 +36,7 @@ use crate::usage::Usage;
 pub struct Engine {
     stack: Arc<dyn Provider>,
     router: Arc<Router>,
+    default_model: Option<ModelId>,
     pricer: Arc<Pricer>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -69,6 +70,23 @@ impl Engine {
     pub fn resolve(&self, model: &str) -> Result<(ProviderInfo, ModelId)> {
         let (provider, model) = self.router.resolve(&ModelId::parse(model)?)?;
         Ok((provider.info().clone(), model))
+    }
+
+    /// The model to ask when the caller names none.
+    ///
+    /// # Errors
+    /// `Config` when the engine was built without one.
+    pub fn default_model(&self) -> Result<&str> {
+        self.default_model
+            .as_ref()
+            .map(ModelId::as_str)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    "no model is named and the engine has no default model",
+                )
+                .with_phase(Phase::Encode)
+            })
     }
 
     /// What the price book knows about a model; `None` when it does not know it.
@@ -114,7 +132,7 @@ impl Engine {
     /// Asks and waits for the whole answer; the same as [`ProviderExt::chat`].
     ///
     /// # Errors
-    /// What the call fails with; a partial answer is in [`Error::partial`](crate::Error::partial).
+    /// What the call fails with; a partial answer is in [`Error::partial`].
     ///
     /// # Cancel safety
     /// Dropping the future stops the call, which is settled with what had arrived.
