@@ -46,7 +46,10 @@ pub use ledger::{
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
-pub use pricing::{Cost, PriceBook, Priced, Pricer, Sale, UnknownModel};
+pub use pricing::{
+    Cost, Matched, PriceBook, PriceError, Priced, Pricer, Resolved, Sale,
+    UnknownModel,
+};
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
 pub use rust_decimal::Decimal;
 pub use secret::Secret;
