@@ -47,7 +47,7 @@ pub use ledger::{
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
 pub use pricing::{
-    Cost, Matched, PriceBook, PriceError, Priced, Pricer, Resolved, Sale,
+    Bill, Cost, Flag, Line, Matched, PriceBook, PriceError, Priced, Pricer, Resolved, Sale,
     UnknownModel,
 };
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};

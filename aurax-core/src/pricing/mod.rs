@@ -1,7 +1,9 @@
 //! From usage to money: the price book, its matching rules, and costs.
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
+mod bill;
 mod book;
+mod charge;
 mod cost;
 mod error;
 mod exact;
@@ -17,6 +19,7 @@ mod schedule;
 mod shelf;
 mod unit;
 
+pub use bill::{Bill, Flag, Line};
 pub use book::{PriceBook, Resolved};
 pub use cost::Cost;
 pub use error::PriceError;
