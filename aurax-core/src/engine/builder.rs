@@ -132,7 +132,7 @@ impl EngineBuilder {
         self.check_names()?;
         let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::new()));
         let pricer = Pricer::new(self.prices.unwrap_or_else(PriceBook::builtin))
-            .with_unknown_model(self.unknown_model);
+            .with_unknown_model(self.unknown_model)?;
         let pricer = Arc::new(pricer);
         let clock = self.clock;
         let timeout = TimeoutLayer::new(self.timeouts, clock.clone());
