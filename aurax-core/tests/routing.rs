@@ -2,8 +2,8 @@
 
 mod support;
 
-use aurax_core::{Engine, ErrorKind};
-use support::{Scripted, engine, whole_answer};
+use aurax_core::{Engine, ErrorKind, Lifecycle, PriceBook, UnknownModel};
+use support::{Script, Scripted, engine, status, whole_answer};
 
 #[tokio::test(start_paused = true)]
 async fn a_first_segment_that_names_a_provider_always_decides() {
@@ -58,4 +58,83 @@ async fn names_that_cannot_be_names_are_refused() {
         let error = engine.chat(name, "Hi").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{name:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_model_is_asked_all_the_same_with_a_warning() {
+    let book = PriceBook::builtin();
+    let prices: Vec<String> = book.providers().map(str::to_owned).collect();
+    let (key, retired) = prices
+        .iter()
+        .find_map(|key| {
+            let models = book.models(key).into_iter();
+            let mut retired = models.filter(|model| model.lifecycle == Lifecycle::Retired);
+            Some((key, retired.next()?.id))
+        })
+        .unwrap();
+    let provider = Scripted::new("first", [whole_answer()]).with_prices(Some(key));
+    let (engine, _) = engine([provider]);
+    let response = engine
+        .chat(&format!("first/{retired}"), "Hi")
+        .await
+        .unwrap();
+    let message = &response.warnings[0].message;
+    assert!(message.contains("is out of service"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_the_provider_does_not_have_is_answered_with_near_names() {
+    let book = PriceBook::builtin();
+    let key = book.providers().next().unwrap().to_owned();
+    let known = book.models(&key)[0].id.clone();
+    let error = Script::Fail(status(404, ErrorKind::ModelNotFound));
+    let (engine, _) = engine([Scripted::new("first", [error]).with_prices(Some(&key))]);
+    let error = engine
+        .chat(&format!("first/{known}x"), "Hi")
+        .await
+        .unwrap_err();
+    let near = error.context("did you mean").unwrap();
+    assert!(near.contains(&known), "{near}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_name_leads_to_the_one_provider_with_a_key_that_knows_it() {
+    let book = PriceBook::builtin();
+    let key = book.providers().next().unwrap().to_owned();
+    let model = book.models(&key)[0].id.clone();
+    let provider = |name| Scripted::new(name, [whole_answer()]).with_prices(Some(&key));
+
+    let (one, _) = engine([
+        provider("first"),
+        Scripted::new("second", []).with_prices(None),
+    ]);
+    assert_eq!(&*one.resolve(&model).unwrap().0.name, "first");
+
+    let (two, _) = engine([provider("first"), provider("second")]);
+    let error = two.resolve(&model).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("`first/{model}`, `second/{model}`")),
+        "{error}"
+    );
+
+    let ordered = Engine::builder()
+        .provider(provider("first"))
+        .provider(provider("second"))
+        .provider_order(["second"])
+        .build()
+        .unwrap();
+    assert_eq!(&*ordered.resolve(&model).unwrap().0.name, "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_without_a_price_is_refused_before_sending_where_that_is_the_policy() {
+    let engine = Engine::builder()
+        .provider(Scripted::new("first", []).with_prices(None))
+        .unknown_model(UnknownModel::Reject)
+        .build()
+        .unwrap();
+    let error = engine.chat("first/a", "Hi").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unpriced);
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::call::{Call, Ctx, Reply};
+use crate::chat::Warning;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::model::{ModelId, ModelInfo};
+use crate::model::{Lifecycle, ModelId, ModelInfo};
 use crate::pricing::Pricer;
 use crate::provider::{Capability, Catalog, KeyStatus, Provider, ProviderInfo};
 
@@ -132,6 +133,39 @@ impl Router {
         Error::new(ErrorKind::ModelNotFound, message).with_phase(Phase::Encode)
     }
 
+    /// A warning for a model that is out of service; it is asked all the same, because the
+    /// provider knows better.
+    fn retired(&self, prices: &str, model: &ModelId) -> Option<Warning> {
+        let book = self.pricer.book();
+        let info = book.model_info(prices, model.as_str())?;
+        if info.lifecycle != Lifecycle::Retired {
+            return None;
+        }
+        let since = info
+            .retires
+            .map_or_else(String::new, |day| format!(" since {day}"));
+        let newer = book.successors(prices, model.as_str());
+        let hint = if newer.is_empty() {
+            String::new()
+        } else {
+            format!("; newer are {}", list(newer))
+        };
+        let message = format!("`{model}` is out of service{since}{hint}");
+        Some(Warning::new("model", message))
+    }
+
+    /// Adds the names a provider may have meant to its word that it has no such model.
+    fn suggest(&self, error: Error, prices: Option<&str>, model: &ModelId) -> Error {
+        let near = prices.map_or_else(Vec::new, |prices| {
+            self.pricer.book().near(prices, model.as_str())
+        });
+        if near.is_empty() {
+            error
+        } else {
+            error.with_context("did you mean", list(near))
+        }
+    }
+
     /// Models with names like this one, at every configured provider.
     fn near(&self, model: &ModelId) -> Vec<String> {
         let mut near = Vec::new();
@@ -180,6 +214,12 @@ fn list(names: Vec<String>) -> String {
     names.join(", ")
 }
 
+fn warn(reply: Reply, warning: Warning) -> Reply {
+    let (mut head, batches) = reply.into_parts();
+    head.warnings.push(warning);
+    Reply::new(head, batches)
+}
+
 fn ambiguous(model: &ModelId, targets: &[&Target]) -> Error {
     let names = targets
         .iter()
@@ -212,7 +252,23 @@ impl Provider for Router {
         self.pricer
             .check(target.info().prices.as_deref(), model.as_str())
             .map_err(|error| error.with_phase(Phase::Encode))?;
-        target.stack.call(ctx, &call.with_model(model)).await
+        let prices = target.info().prices.as_deref();
+        match target
+            .stack
+            .call(ctx, &call.with_model(model.clone()))
+            .await
+        {
+            Ok(reply) => Ok(
+                match prices.and_then(|prices| self.retired(prices, &model)) {
+                    Some(warning) => warn(reply, warning),
+                    None => reply,
+                },
+            ),
+            Err(error) if error.kind() == ErrorKind::ModelNotFound => {
+                Err(self.suggest(error, prices, &model))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn catalog(&self) -> &dyn Catalog {
