@@ -6,6 +6,7 @@
 pub mod anthropic;
 mod demo;
 mod client;
+mod environment;
 pub mod frame;
 mod omissions;
 #[cfg(feature = "openai")]
@@ -17,5 +18,6 @@ pub mod wire;
 
 pub use demo::Demo;
 pub use client::HttpProvider;
+pub use environment::{Environment, ProcessEnvironment};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
