@@ -4,20 +4,22 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
-mod demo;
 mod client;
+mod demo;
 mod environment;
 pub mod frame;
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
+mod options;
 mod preset;
 mod rules;
 pub mod transport;
 pub mod wire;
 
-pub use demo::Demo;
 pub use client::HttpProvider;
+pub use demo::Demo;
 pub use environment::{Environment, ProcessEnvironment};
+pub use options::{Options, provider};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
