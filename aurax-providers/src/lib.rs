@@ -15,6 +15,7 @@ mod options;
 mod preset;
 mod rules;
 pub mod transport;
+mod unavailable;
 pub mod wire;
 
 pub use client::HttpProvider;
@@ -23,3 +24,4 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use options::{Options, provider};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
+pub use unavailable::Unavailable;
