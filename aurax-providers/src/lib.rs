@@ -4,11 +4,13 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+mod check;
 pub mod frame;
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod preset;
+mod raw;
 mod rules;
 pub mod transport;
 pub mod wire;
