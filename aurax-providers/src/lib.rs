@@ -5,6 +5,7 @@
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
 mod check;
+mod demo;
 pub mod frame;
 mod omissions;
 #[cfg(feature = "openai")]
@@ -15,5 +16,6 @@ mod rules;
 pub mod transport;
 pub mod wire;
 
+pub use demo::Demo;
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
