@@ -1,5 +1,7 @@
 //! How bytes reach a provider: an injected interface, so that codecs and tests need no network.
 
+#[cfg(feature = "testkit")]
+mod replay;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
@@ -9,6 +11,8 @@ use aurax_core::{Result, async_trait};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+#[cfg(feature = "testkit")]
+pub use self::replay::{Answer, Replay, Sent};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{ReqwestOptions, ReqwestTransport};
 
