@@ -4,6 +4,7 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+mod check;
 mod client;
 mod demo;
 mod environment;
@@ -13,6 +14,7 @@ mod omissions;
 pub mod openai;
 mod options;
 mod preset;
+mod raw;
 mod rules;
 pub mod transport;
 mod unavailable;
