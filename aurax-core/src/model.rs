@@ -1,5 +1,6 @@
 //! Models: their names, and what is known about them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,6 +122,10 @@ pub struct ModelInfo {
     pub created: Option<i64>,
     /// Who made it, in the provider's word.
     pub owned_by: Option<String>,
+    /// Settings the provider lists as taken (true) or refused (false), by the names of the rules
+    /// that say the same of models without a list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, bool>,
 }
 
 impl ModelInfo {
@@ -137,6 +142,7 @@ impl ModelInfo {
             retires: None,
             created: None,
             owned_by: None,
+            settings: BTreeMap::new(),
         }
     }
 }
