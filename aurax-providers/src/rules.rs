@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use aurax_core::{Effort, Error, ErrorKind, ModelId, Result};
+use aurax_core::{Effort, Error, ErrorKind, ModelId, ModelInfo, Result};
 use serde::Deserialize;
 
 /// A setting some models refuse.
@@ -35,9 +35,32 @@ pub enum Setting {
     Effort,
     /// Thinking turned off.
     ThinkingOff,
+    /// Thinking of which the model decides how much.
+    AdaptiveThinking,
+    /// Thinking of any kind.
+    Thinking,
     /// A conversation that ends with the model's own turn.
     Prefill,
 }
+
+/// The settings providers' own lists of models tell of, by their names in
+/// [`ModelInfo::settings`].
+const LISTED: [(&str, Setting); 5] = [
+    ("effort", Setting::Effort),
+    ("thinking", Setting::Thinking),
+    ("thinking_budget", Setting::ThinkingBudget),
+    ("thinking_off", Setting::ThinkingOff),
+    ("adaptive_thinking", Setting::AdaptiveThinking),
+];
+
+/// The same for levels of effort.
+const LISTED_EFFORTS: [(&str, Effort); 5] = [
+    ("effort_low", Effort::Low),
+    ("effort_medium", Effort::Medium),
+    ("effort_high", Effort::High),
+    ("effort_xhigh", Effort::XHigh),
+    ("effort_max", Effort::Max),
+];
 
 /// What one model takes and refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -52,6 +75,10 @@ pub struct ModelRules {
     pub efforts: Vec<Effort>,
     /// The model thinks unless told not to.
     pub thinks_by_default: bool,
+    /// The model can be told to think between the uses of tools and not before them.
+    pub thinks_between_tools: bool,
+    /// The highest level of effort it takes with thinking off; `None`: all of them.
+    pub max_effort_without_thinking: Option<Effort>,
     /// Instructions go under the role `developer`.
     pub developer_role: bool,
     /// The output limit is called `max_completion_tokens`.
@@ -66,6 +93,33 @@ impl ModelRules {
     pub fn refuses(&self, setting: Setting, thinking: bool) -> bool {
         self.refuses.contains(&setting)
             && (thinking || !self.takes_without_thinking.contains(&setting))
+    }
+
+    /// These rules with what the provider's own list says of the model in their place: the list is
+    /// newer than any table.
+    #[must_use]
+    pub fn informed_by(mut self, info: &ModelInfo) -> Self {
+        for (name, level) in LISTED_EFFORTS {
+            match info.settings.get(name) {
+                Some(true) if !self.efforts.contains(&level) => self.efforts.push(level),
+                Some(false) => self.efforts.retain(|known| *known != level),
+                _ => {}
+            }
+        }
+        for (name, setting) in LISTED {
+            match info.settings.get(name) {
+                Some(true) => self.refuses.retain(|refused| *refused != setting),
+                Some(false) if !self.refuses.contains(&setting) => self.refuses.push(setting),
+                _ => {}
+            }
+        }
+        if let Some(takes) = info.settings.get("thinking_between_tools") {
+            self.thinks_between_tools = *takes;
+        }
+        if let Some(most) = info.max_output_tokens.and_then(|n| u32::try_from(n).ok()) {
+            self.max_output_tokens = Some(most);
+        }
+        self
     }
 
     /// The nearest level of effort the model takes: the highest that is not above `effort`, else
