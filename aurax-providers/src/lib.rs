@@ -5,10 +5,13 @@
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
 pub mod frame;
+mod headers;
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod preset;
+pub mod presets;
+mod redact;
 mod rules;
 pub mod transport;
 pub mod wire;
