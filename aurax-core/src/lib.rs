@@ -7,6 +7,7 @@ mod call;
 mod chat;
 mod clock;
 mod embed;
+mod engine;
 mod error;
 mod json;
 mod layer;
@@ -35,15 +36,20 @@ pub use chat::{
 };
 pub use clock::{Clock, SystemClock};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
+pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
 pub use layer::{Layer, RetryPolicy};
 pub use ledger::{
-    Ack, Attempt, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt, Settlement,
+    Ack, Attempt, Failure, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt,
+    Settlement,
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
-pub use pricing::{Cost, Priced, Pricer, Sale};
+pub use pricing::{
+    Bill, Cost, Flag, Line, Matched, PriceBook, PriceError, Priced, Pricer, Resolved, Sale,
+    UnknownModel,
+};
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
 pub use rust_decimal::Decimal;
 pub use secret::Secret;

@@ -1,4 +1,5 @@
 //! Exact US dollar amounts.
+#![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
 use std::borrow::Cow;
 use std::fmt;
@@ -61,7 +62,7 @@ impl Money {
     /// # Errors
     /// `Internal` when the sum does not fit 28 digits.
     pub fn checked_add(self, other: Self) -> Result<Self> {
-        self.0.checked_add(other.0).map(Self).ok_or_else(overflow)
+        exact_sum(self.0, other.0).map(Self).ok_or_else(overflow)
     }
 
     /// The difference of two amounts.
@@ -69,8 +70,20 @@ impl Money {
     /// # Errors
     /// `Internal` when the difference does not fit 28 digits.
     pub fn checked_sub(self, other: Self) -> Result<Self> {
-        self.0.checked_sub(other.0).map(Self).ok_or_else(overflow)
+        let mut opposite = other.0;
+        opposite.set_sign_positive(opposite.is_sign_negative());
+        exact_sum(self.0, opposite).map(Self).ok_or_else(overflow)
     }
+}
+
+/// `a + b`, or `None` when the sum has more digits than a decimal holds.
+///
+/// `Decimal::checked_add` rounds such a sum to fewer places; that is how it is found out.
+pub(crate) fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let (a, b) = (a.normalize(), b.normalize());
+    let sum = a.checked_add(b)?;
+    let exact = a.is_zero() || b.is_zero() || sum.scale() == a.scale().max(b.scale());
+    exact.then_some(sum)
 }
 
 fn overflow() -> Error {
@@ -130,5 +143,36 @@ impl FromStr for Money {
             amount = amount.checked_mul(factor.into()).ok_or_else(refuse)?;
         }
         Ok(Self(amount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_would_lose_digits_is_an_error() -> Result<()> {
+        let large: Money = "79228162514.264337593543950334".parse()?;
+        let small: Money = "0.000000000000000001".parse()?;
+        assert!(large.checked_add(small).is_ok());
+        let larger: Money = "792281625142.64337593543950335".parse()?;
+        assert_eq!(
+            larger.checked_add(small).map_err(|e| e.kind()),
+            Err(ErrorKind::Internal)
+        );
+        assert_eq!(
+            larger.checked_sub(small).map_err(|e| e.kind()),
+            Err(ErrorKind::Internal)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn zero_of_any_scale_changes_nothing() -> Result<()> {
+        let zero: Money = "0.000000000000000000000000".parse()?;
+        let large: Money = "79228162514264337593543950335".parse()?;
+        assert_eq!(large.checked_add(zero)?, large);
+        assert_eq!(zero.checked_sub(zero)?, Money::ZERO);
+        Ok(())
     }
 }

@@ -79,6 +79,29 @@ pub struct Capability {
     pub bills_after_disconnect: bool,
 }
 
+impl Capability {
+    /// What either of two can do.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self {
+            chat: self.chat | other.chat,
+            streaming: self.streaming | other.streaming,
+            embed: self.embed | other.embed,
+            tools: self.tools | other.tools,
+            json_schema: self.json_schema | other.json_schema,
+            vision: self.vision | other.vision,
+            pdf: self.pdf | other.pdf,
+            audio_input: self.audio_input | other.audio_input,
+            reasoning: self.reasoning | other.reasoning,
+            choices: self.choices | other.choices,
+            list_models: self.list_models | other.list_models,
+            count_tokens: self.count_tokens | other.count_tokens,
+            verify_key: self.verify_key | other.verify_key,
+            bills_after_disconnect: self.bills_after_disconnect | other.bills_after_disconnect,
+        }
+    }
+}
+
 /// What can answer calls: a provider on its wire, or a layer around another provider.
 ///
 /// * `call` returns once the answer's head is known; events follow in the reply.

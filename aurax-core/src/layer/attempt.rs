@@ -1,14 +1,17 @@
 //! Announces every attempt to the ledger before it is made, and follows it to its end.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 
 use super::trace::record_target;
 use super::{Layer, forward_to_inner};
-use crate::call::{Batch, Call, Ctx, Reply};
-use crate::error::Result;
+use crate::call::{Batch, Call, Ctx, Reply, truncated};
+use crate::error::{Error, Result};
 use crate::ledger::AttemptRecorder;
 use crate::provider::Provider;
 
@@ -52,34 +55,59 @@ impl Provider for Recorded {
 fn follow(reply: Reply, mut recorder: AttemptRecorder) -> Reply {
     let (head, batches) = reply.into_parts();
     recorder.head(&head);
-    // The recorder is dropped with the stream, or as soon as the stream has ended, so the guard
-    // knows the attempt's end before any outer layer sees it.
-    let mut recorder = Some(recorder);
-    let followed = batches.map(move |batch| {
-        match &batch {
-            Ok(batch) => {
-                if observe(recorder.as_mut(), batch) {
-                    recorder = None;
-                }
-            }
-            Err(error) => {
-                if let Some(mut recorder) = recorder.take() {
-                    recorder.failed(error);
-                }
-            }
-        }
-        batch
-    });
-    Reply::new(head, followed)
+    let recorder = Some(recorder);
+    Reply::new(head, Followed { batches, recorder })
 }
 
-/// Shows a batch to the recorder; true when the answer is complete.
-fn observe(recorder: Option<&mut AttemptRecorder>, batch: &Batch) -> bool {
-    let Some(recorder) = recorder else {
-        return false;
-    };
-    for event in &batch.events {
-        recorder.event(event);
+/// A stream that tells the recorder what it sees.
+///
+/// The recorder goes as soon as the answer has ended, so the guard knows the attempt's end before
+/// any outer layer does; else it goes with the stream.
+struct Followed {
+    batches: BoxStream<'static, Result<Batch>>,
+    recorder: Option<AttemptRecorder>,
+}
+
+impl Followed {
+    fn fail(&mut self, error: &Error) {
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.failed(error);
+        }
     }
-    recorder.is_complete()
+
+    fn observe(&mut self, batch: &Batch) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        for event in &batch.events {
+            recorder.event(event);
+        }
+        if recorder.is_complete() {
+            self.recorder = None;
+        }
+    }
+}
+
+impl Stream for Followed {
+    type Item = Result<Batch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.batches.poll_next_unpin(cx));
+        Poll::Ready(match item {
+            Some(Ok(batch)) => {
+                self.observe(&batch);
+                Some(Ok(batch))
+            }
+            Some(Err(error)) => {
+                self.fail(&error);
+                Some(Err(error))
+            }
+            None if self.recorder.is_some() => {
+                let error = truncated();
+                self.fail(&error);
+                Some(Err(error))
+            }
+            None => None,
+        })
+    }
 }

@@ -68,23 +68,19 @@ impl Provider for Timed {
             .await
             .unwrap_or_else(|_| Err(first.error(Phase::Headers)))?;
         let (head, batches) = reply.into_parts();
-        let streamed = head.delivery == Delivery::Streamed;
         let now = self.policy.clock.monotonic();
+        let (first_content, silence) = match head.delivery {
+            Delivery::Streamed => (
+                Limit::new("first_content", now, limits.first_content),
+                Some(limits),
+            ),
+            // A whole answer is one wait, which goes on from the headers to the end of the body.
+            Delivery::Whole => (headers, None),
+        };
         let timed = TimedStream {
             batches,
-            // A whole answer has no content to wait for but its body, which the limit on the
-            // whole covers.
-            first_content: if streamed {
-                Some(Limit::new("first_content", now, limits.first_content))
-            } else {
-                Some(headers)
-            },
-            idle: if streamed { limits.idle } else { limits.whole },
-            idle_before_content: if streamed {
-                limits.idle_before_content
-            } else {
-                limits.whole
-            },
+            first_content: Some(first_content),
+            silence,
             end,
             clock: self.policy.clock.clone(),
             sleep: None,
@@ -132,8 +128,8 @@ struct TimedStream {
     batches: BoxStream<'static, Result<Batch>>,
     /// `None` once content has arrived.
     first_content: Option<Limit>,
-    idle: Duration,
-    idle_before_content: Duration,
+    /// The limits on silence between frames, for a stream.
+    silence: Option<Timeouts>,
     end: Limit,
     clock: Arc<dyn Clock>,
     /// Runs while the stream is silent.
@@ -145,13 +141,14 @@ impl TimedStream {
     /// The limit that comes first while nothing arrives.
     fn next_limit(&self) -> Limit {
         let now = self.clock.monotonic();
-        let idle = match self.first_content {
-            Some(first) => {
-                Limit::new("idle_before_content", now, self.idle_before_content).sooner(first)
-            }
-            None => Limit::new("idle", now, self.idle),
-        };
-        idle.sooner(self.end)
+        let silence = self.silence.map(|limits| match self.first_content {
+            Some(_) => Limit::new("idle_before_content", now, limits.idle_before_content),
+            None => Limit::new("idle", now, limits.idle),
+        });
+        [silence, self.first_content]
+            .into_iter()
+            .flatten()
+            .fold(self.end, Limit::sooner)
     }
 }
 

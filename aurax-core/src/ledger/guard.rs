@@ -1,10 +1,12 @@
 //! One request's memory: every attempt it made, settled once however it ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::pending::{Pending, PendingAttempt};
+use super::pending::{Failure, Pending, PendingAttempt, Report};
 use super::record::{Intent, Outcome};
 use super::{Ack, Ledger, Permit};
 use crate::call::{Call, Ctx, Head};
@@ -96,10 +98,12 @@ impl RequestGuard {
         let recorder = AttemptRecorder {
             guard: self.clone(),
             id,
+            started: self.clock.monotonic(),
             fold: Fold::new(provider.name.clone(), model.as_str()),
-            deltas: 0,
             outcome: Outcome::Unknown,
-            error: None,
+            failure: None,
+            deltas: 0,
+            first_content: None,
         };
         Ok(recorder)
     }
@@ -153,10 +157,12 @@ impl Drop for GuardOwner {
 pub(crate) struct AttemptRecorder {
     guard: Arc<RequestGuard>,
     id: Uuid,
+    started: Instant,
     fold: Fold,
-    deltas: u64,
     outcome: Outcome,
-    error: Option<ErrorKind>,
+    failure: Option<Failure>,
+    deltas: u64,
+    first_content: Option<Duration>,
 }
 
 impl AttemptRecorder {
@@ -166,6 +172,9 @@ impl AttemptRecorder {
 
     pub(crate) fn event(&mut self, event: &Event) {
         self.fold.push(event);
+        if event.is_content() && self.first_content.is_none() {
+            self.first_content = Some(self.elapsed());
+        }
         match event {
             Event::End(_) => self.outcome = Outcome::Complete,
             _ => {
@@ -185,8 +194,16 @@ impl AttemptRecorder {
         matches!(self.outcome, Outcome::Complete)
     }
 
+    fn elapsed(&self) -> Duration {
+        self.guard.clock.monotonic().duration_since(self.started)
+    }
+
     pub(crate) fn failed(&mut self, error: &Error) {
-        self.error = Some(error.kind());
+        self.failure = Some(Failure {
+            kind: error.kind(),
+            message: error.to_string(),
+            request_id: error.request_id().map(str::to_owned),
+        });
         if self.outcome == Outcome::Unknown {
             self.outcome = outcome_of(error);
         }
@@ -216,11 +233,16 @@ fn outcome_of(error: &Error) -> Outcome {
 
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
-        let ended_at = self.guard.clock.now();
         let fold = std::mem::replace(&mut self.fold, Fold::new("", ""));
-        let (outcome, error, deltas) = (self.outcome, self.error, self.deltas);
-        self.guard.attempt(self.id, |attempt| {
-            attempt.close(outcome, error, fold.finish(), deltas, ended_at);
-        });
+        let report = Report {
+            outcome: self.outcome,
+            failure: self.failure.take(),
+            response: fold.finish(),
+            deltas: self.deltas,
+            first_content: self.first_content,
+            duration: self.elapsed(),
+            ended_at: self.guard.clock.now(),
+        };
+        self.guard.attempt(self.id, |attempt| attempt.close(report));
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 pub(crate) use guard::{AttemptRecorder, GuardOwner, RequestGuard};
 pub use memory::MemoryLedger;
 pub use pending::Pending;
-pub use record::{Attempt, Intent, Outcome, Receipt, Settlement};
+pub use record::{Attempt, Failure, Intent, Outcome, Receipt, Settlement};
 
 use crate::error::{Error, ErrorKind, Result};
 

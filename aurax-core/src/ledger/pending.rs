@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub(super) use super::record::Failure;
 use super::record::{Attempt, Outcome, Settlement};
 use crate::call::{Call, Ctx, Op, Principal, RequestId};
 use crate::chat::Response;
 use crate::embed::EmbedInput;
-use crate::error::ErrorKind;
 use crate::model::ModelId;
 use crate::money::Money;
 use crate::pricing::{Cost, Pricer, Sale};
@@ -75,7 +76,7 @@ impl Pending {
             .attempts
             .into_iter()
             .map(|attempt| {
-                outcome = attempt.outcome;
+                outcome = attempt.outcome();
                 let (attempt, answer) = attempt.settle(&pricer, &op);
                 response = answer;
                 attempt
@@ -102,12 +103,21 @@ pub(super) struct PendingAttempt {
     provider: Arc<str>,
     prices: Option<Arc<str>>,
     model: ModelId,
-    outcome: Outcome,
-    error: Option<ErrorKind>,
-    response: Option<Response>,
-    deltas: u64,
     started_at: OffsetDateTime,
-    ended_at: OffsetDateTime,
+    sent: bool,
+    report: Option<Report>,
+}
+
+/// How an attempt went, as its recorder saw it.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
+    pub(super) failure: Option<Failure>,
+    pub(super) response: Response,
+    pub(super) deltas: u64,
+    pub(super) first_content: Option<Duration>,
+    pub(super) duration: Duration,
+    pub(super) ended_at: OffsetDateTime,
 }
 
 impl PendingAttempt {
@@ -122,41 +132,40 @@ impl PendingAttempt {
             provider: provider.name.clone(),
             prices: provider.prices.clone(),
             model: model.clone(),
-            outcome: Outcome::NotSent,
-            error: None,
-            response: None,
-            deltas: 0,
             started_at,
-            ended_at: started_at,
+            sent: false,
+            report: None,
         }
-    }
-
-    pub(super) fn close(
-        &mut self,
-        outcome: Outcome,
-        error: Option<ErrorKind>,
-        response: Response,
-        deltas: u64,
-        ended_at: OffsetDateTime,
-    ) {
-        self.outcome = outcome;
-        self.error = error;
-        self.response = Some(response);
-        self.deltas = deltas;
-        self.ended_at = ended_at;
     }
 
     /// From here on the provider may have the request.
     pub(super) const fn sent(&mut self) {
-        self.outcome = Outcome::Unknown;
+        self.sent = true;
+    }
+
+    pub(super) fn close(&mut self, report: Report) {
+        self.report = Some(report);
+    }
+
+    fn outcome(&self) -> Outcome {
+        match &self.report {
+            Some(report) => report.outcome,
+            None if self.sent => Outcome::Unknown,
+            None => Outcome::NotSent,
+        }
     }
 
     fn settle(self, pricer: &Pricer, op: &Op) -> (Attempt, Option<Response>) {
-        let usage = self.usage(op);
-        let answered_by = self
-            .response
+        let outcome = self.outcome();
+        let usage = self.usage(outcome, op);
+        let ended_at = self
+            .report
             .as_ref()
-            .map(|response| response.model.clone())
+            .map_or(self.started_at, |report| report.ended_at);
+        let answered_by = self
+            .report
+            .as_ref()
+            .map(|report| report.response.model.clone())
             .filter(|model| model != self.model.as_str());
         let (cost, computed_cost) = usage.as_ref().map_or((Cost::Free, Cost::Free), |usage| {
             let priced = pricer.price(&Sale {
@@ -165,36 +174,40 @@ impl PendingAttempt {
                 answered_by: answered_by.as_deref(),
                 usage,
                 started_at: self.started_at,
-                ended_at: self.ended_at,
+                ended_at,
             });
             (priced.cost, priced.computed)
         });
-        let delivered = matches!(self.outcome, Outcome::Complete | Outcome::Partial);
+        let report = self.report;
         let attempt = Attempt {
             id: self.id,
             provider: self.provider,
             model: self.model.as_str().to_owned(),
             answered_by,
-            outcome: self.outcome,
-            error: self.error,
+            outcome,
             usage,
             cost,
             computed_cost,
             price_version: pricer.version().clone(),
             started_at: self.started_at,
-            ended_at: self.ended_at,
+            ended_at,
+            duration: report
+                .as_ref()
+                .map_or(Duration::ZERO, |report| report.duration),
+            first_content: report.as_ref().and_then(|report| report.first_content),
+            failure: report.as_ref().and_then(|report| report.failure.clone()),
         };
-        (attempt, self.response.filter(|_| delivered))
+        let delivered = matches!(outcome, Outcome::Complete | Outcome::Partial);
+        let response = report.map(|report| report.response);
+        (attempt, response.filter(|_| delivered))
     }
 
     /// What the provider bills: its own word when the answer is complete, else its word so far
     /// raised to what was seen; nothing when it never had the request or refused it.
-    fn usage(&self, op: &Op) -> Option<Usage> {
-        let reported = self
-            .response
-            .as_ref()
-            .and_then(|response| response.usage.as_ref());
-        match (self.outcome, reported) {
+    fn usage(&self, outcome: Outcome, op: &Op) -> Option<Usage> {
+        let response = self.report.as_ref().map(|report| &report.response);
+        let reported = response.and_then(|response| response.usage.as_ref());
+        match (outcome, reported) {
             (Outcome::NotSent | Outcome::Rejected, _) => None,
             (Outcome::Complete, Some(usage)) if is_whole(usage, op) => Some(usage.clone()),
             (_, reported) => Some(self.estimate(op, reported)),
@@ -220,15 +233,17 @@ impl PendingAttempt {
 
     /// The output tokens that were seen to arrive.
     fn seen(&self, op: &Op) -> u64 {
-        let (Op::Chat(_), Some(response)) = (op, &self.response) else {
+        let (Op::Chat(_), Some(report)) = (op, &self.report) else {
             return 0;
         };
-        let parts = response.choices.iter().map(|choice| &choice.message.parts);
-        let estimated = parts
-            .map(|parts| estimate_parts(parts))
+        let estimated = report
+            .response
+            .choices
+            .iter()
+            .map(|choice| estimate_parts(&choice.message.parts))
             .fold(0, u64::saturating_add);
         // Providers send at least one token a frame.
-        estimated.max(self.deltas)
+        estimated.max(report.deltas)
     }
 }
 

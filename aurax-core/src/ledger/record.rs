@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -81,7 +82,7 @@ pub struct Attempt {
     /// How it ended.
     pub outcome: Outcome,
     /// What went wrong.
-    pub error: Option<ErrorKind>,
+    pub failure: Option<Failure>,
     /// What it used; `None` when nothing reached the provider or it answered with an error.
     pub usage: Option<Usage>,
     /// What it cost.
@@ -96,6 +97,22 @@ pub struct Attempt {
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
     pub ended_at: OffsetDateTime,
+    /// How long it took, by a clock that never jumps.
+    pub duration: Duration,
+    /// How long it took until the first content.
+    pub first_content: Option<Duration>,
+}
+
+/// What went wrong with an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of failure.
+    pub kind: ErrorKind,
+    /// In words, without secrets.
+    pub message: String,
+    /// The provider's id of the failed request.
+    pub request_id: Option<String>,
 }
 
 /// A request as settled: all its attempts and the one charge.

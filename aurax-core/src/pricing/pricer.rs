@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::bill::Bill;
+use super::book::PriceBook;
 use super::cost::Cost;
-use crate::usage::Usage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::usage::{Usage, UsageSource};
 
 /// One attempt to be priced.
 #[derive(Debug, Clone, Copy)]
@@ -33,30 +36,132 @@ pub struct Priced {
     pub computed: Cost,
 }
 
+/// What to do about a model without a price.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum UnknownModel {
+    /// Refuse the call before it is sent ([`Pricer::check`]).
+    Reject,
+    /// Make the call and record its cost as not known.
+    #[default]
+    AllowUnpriced,
+    /// Make the call and estimate its cost as if it were this model. Does not apply to models
+    /// that the book knows and has no price for.
+    Assume {
+        /// A provider in the price book.
+        provider: String,
+        /// A model of it with a price.
+        model: String,
+    },
+}
+
 /// Prices attempts from a price book under a policy for unknown models.
 #[derive(Debug, Clone)]
 pub struct Pricer {
-    version: Arc<str>,
+    book: Arc<PriceBook>,
+    unknown_model: UnknownModel,
 }
 
 impl Pricer {
-    /// STUB
-    pub fn stub() -> Self {
+    /// Prices from `book`; a model it does not know is [`UnknownModel::AllowUnpriced`].
+    pub fn new(book: Arc<PriceBook>) -> Self {
         Self {
-            version: "stub".into(),
+            book,
+            unknown_model: UnknownModel::default(),
         }
     }
 
-    /// Which price book this is.
-    pub const fn version(&self) -> &Arc<str> {
-        &self.version
+    /// Sets what to do about a model without a price.
+    ///
+    /// # Errors
+    /// `ModelNotFound` when a model to assume is itself not in the book.
+    pub fn with_unknown_model(mut self, policy: UnknownModel) -> Result<Self> {
+        if let UnknownModel::Assume { provider, model } = &policy {
+            self.book.resolve(provider, model)?;
+        }
+        self.unknown_model = policy;
+        Ok(self)
+    }
+
+    /// The prices.
+    pub const fn book(&self) -> &Arc<PriceBook> {
+        &self.book
+    }
+
+    /// Which price book this is: [`PriceBook::version`].
+    pub fn version(&self) -> &Arc<str> {
+        self.book.version()
+    }
+
+    /// Whether a call may be sent as far as its price goes; to be asked before it is.
+    ///
+    /// # Errors
+    /// `Unpriced`, under [`UnknownModel::Reject`] only, for a model without a price.
+    pub fn check(&self, provider: Option<&str>, model: &str) -> Result<()> {
+        if self.unknown_model != UnknownModel::Reject {
+            return Ok(());
+        }
+        let reason = match provider.map(|provider| self.book.ensure_priced(provider, model)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(e)) => e.to_string(),
+            None => "the provider is not in the price book".to_owned(),
+        };
+        let message = format!(
+            "{reason}; give it a price in a price file of your own, or allow unpriced models"
+        );
+        Err(Error::new(ErrorKind::Unpriced, message).with_context("model", model))
     }
 
     /// Prices one attempt.
-    pub fn price(&self, _sale: &Sale<'_>) -> Priced {
+    ///
+    /// A cost the provider itself reported is the cost; the book's is beside it. The price is
+    /// that of the model in the answer, so that a routed or aliased call is priced as what it
+    /// was; where the book does not know that name, the asked model's price is an estimate. So is
+    /// any price of usage that was counted or estimated here, and any whose rates were assumed.
+    pub fn price(&self, sale: &Sale<'_>) -> Priced {
+        let computed = self.compute(sale);
+        let reported = sale.usage.reported_cost.filter(|cost| !cost.is_negative());
         Priced {
-            cost: Cost::Unpriced,
-            computed: Cost::Unpriced,
+            cost: reported.map_or(computed, |cost| Cost::Reported(cost.rounded())),
+            computed,
         }
+    }
+
+    fn compute(&self, sale: &Sale<'_>) -> Cost {
+        let Some(provider) = sale.provider else {
+            return Cost::Unpriced;
+        };
+        let (provider, model, is_assumed) = match (sale.answered_by, &self.unknown_model) {
+            (Some(answered), _) if self.book.knows(provider, answered) => {
+                (provider, answered, false)
+            }
+            (answered, _) if self.book.knows(provider, sale.asked) => {
+                (provider, sale.asked, answered.is_some())
+            }
+            (_, UnknownModel::Assume { provider, model }) => (&**provider, &**model, true),
+            _ => return Cost::Unpriced,
+        };
+        let at = if self.book.bills_at_completion(provider) {
+            sale.ended_at
+        } else {
+            sale.started_at
+        };
+        let is_estimate = is_assumed || sale.usage.source != UsageSource::Provider;
+        self.book
+            .bill(provider, model, sale.usage, at)
+            .map_or(Cost::Unpriced, |bill| cost(&bill, is_estimate))
+    }
+}
+
+fn cost(bill: &Bill, is_estimate: bool) -> Cost {
+    let usd = bill.total.rounded();
+    if bill.free {
+        Cost::Free
+    } else if bill.is_partial() {
+        Cost::Partial(usd)
+    } else if is_estimate || bill.is_assumed() {
+        Cost::Estimated(usd)
+    } else {
+        Cost::Exact(usd)
     }
 }

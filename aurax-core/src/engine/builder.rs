@@ -1,0 +1,188 @@
+//! Puts an engine together.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Engine;
+use super::router::{Router, Target};
+use crate::call::Timeouts;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer::{
+    AttemptLayer, FallbackLayer, Layer, MeterLayer, RetryLayer, RetryPolicy, TimeoutLayer,
+    TraceLayer,
+};
+use crate::ledger::{Ledger, MemoryLedger};
+use crate::model::ModelId;
+use crate::pricing::{PriceBook, Pricer, UnknownModel};
+use crate::provider::Provider;
+
+/// Puts an [`Engine`] together; everything has a default but the providers.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    providers: Vec<Arc<dyn Provider>>,
+    order: Vec<String>,
+    default_model: Option<ModelId>,
+    layers: Vec<Arc<dyn Layer>>,
+    ledger: Option<Arc<dyn Ledger>>,
+    clock: Arc<dyn Clock>,
+    prices: Option<Arc<PriceBook>>,
+    unknown_model: UnknownModel,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+}
+
+impl EngineBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            providers: Vec::new(),
+            order: Vec::new(),
+            default_model: None,
+            layers: Vec::new(),
+            ledger: None,
+            clock: Arc::new(SystemClock),
+            prices: None,
+            unknown_model: UnknownModel::default(),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Adds a provider under the name in its [`Provider::info`].
+    #[must_use]
+    pub fn provider(self, provider: impl Provider) -> Self {
+        self.shared_provider(Arc::new(provider))
+    }
+
+    /// Adds a provider that is shared with others.
+    #[must_use]
+    pub fn shared_provider(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Says which provider takes a model's bare name when several know it: the first of these.
+    #[must_use]
+    pub fn provider_order<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.order = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the model to ask when the caller names none.
+    #[must_use]
+    pub fn default_model(mut self, model: ModelId) -> Self {
+        self.default_model = Some(model);
+        self
+    }
+
+    /// Adds a layer of the program's own around everything but the trace; the first is outermost.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// Records calls here; a [`MemoryLedger`] unless set.
+    #[must_use]
+    pub fn ledger(mut self, ledger: impl Ledger) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// Reads time here; the machine's clock unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Prices calls from this book; the built-in one unless set.
+    #[must_use]
+    pub fn prices(mut self, prices: Arc<PriceBook>) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Says what to do with models without a price.
+    #[must_use]
+    pub fn unknown_model(mut self, policy: UnknownModel) -> Self {
+        self.unknown_model = policy;
+        self
+    }
+
+    /// Says how often and how soon to try again.
+    #[must_use]
+    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Limits the phases of calls that bring no timeouts of their own.
+    #[must_use]
+    pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// `Config` when two providers share a name, or the order names one that does not exist.
+    pub fn build(self) -> Result<Engine> {
+        self.check_names()?;
+        let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::new()));
+        let pricer = Pricer::new(self.prices.unwrap_or_else(PriceBook::builtin))
+            .with_unknown_model(self.unknown_model)?;
+        let pricer = Arc::new(pricer);
+        let clock = self.clock;
+        let timeout = TimeoutLayer::new(self.timeouts, clock.clone());
+        let targets = self.providers.into_iter().map(|provider| {
+            // A budget of its own: one provider's outage does not spend another's retries.
+            let retry = RetryLayer::new(self.retry, clock.clone());
+            let stack = retry.layer(AttemptLayer.layer(timeout.layer(provider.clone())));
+            Target { provider, stack }
+        });
+        let router = Arc::new(Router::new(targets.collect(), self.order, pricer.clone()));
+        let mut stack: Arc<dyn Provider> = router.clone();
+        stack = FallbackLayer.layer(stack);
+        stack = MeterLayer::new(ledger.clone(), clock.clone(), pricer.clone()).layer(stack);
+        for layer in self.layers.iter().rev() {
+            stack = layer.layer(stack);
+        }
+        stack = TraceLayer::new(clock.clone()).layer(stack);
+        Ok(Engine {
+            stack,
+            router,
+            default_model: self.default_model,
+            pricer,
+            ledger,
+            clock,
+        })
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let mut names = HashSet::new();
+        for provider in &self.providers {
+            let info = provider.info();
+            for name in std::iter::once(&info.name).chain(&info.aliases) {
+                if !names.insert(name.as_ref()) {
+                    return Err(Error::new(
+                        ErrorKind::Config,
+                        format!("two providers are called `{name}`; give one another name"),
+                    ));
+                }
+            }
+        }
+        match self
+            .order
+            .iter()
+            .find(|name| !names.contains(name.as_str()))
+        {
+            Some(name) => Err(Error::new(
+                ErrorKind::Config,
+                format!("the provider order names `{name}`, which is not configured"),
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Providers, policy and prices put together: what programs and servers talk to.
+
+mod builder;
+mod router;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use builder::EngineBuilder;
+use router::Router;
+
+use crate::call::{Call, Ctx, Reply};
+use crate::chat::{Request, Response};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::ledger::Ledger;
+use crate::model::{ModelId, ModelInfo};
+use crate::pricing::{Cost, PriceBook, Pricer, Sale};
+use crate::provider::{Capability, Catalog, Provider, ProviderExt, ProviderInfo};
+use crate::usage::Usage;
+
+/// One engine over many providers. Cheap to clone; all clones share providers, limits and ledger.
+///
+/// A call passes trace, meter and fallback, is routed by its model's name, and at its provider
+/// passes retry, attempt and timeout. Every call that reaches a provider is settled exactly once
+/// in the ledger, however it ends.
+///
+/// ```
+/// # use aurax_core::{Engine, Error};
+/// let engine = Engine::builder().build()?;
+/// assert!(engine.providers().next().is_none());
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Engine {
+    stack: Arc<dyn Provider>,
+    router: Arc<Router>,
+    default_model: Option<ModelId>,
+    pricer: Arc<Pricer>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// An engine to be put together.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
+    }
+
+    /// The configured providers, in the order they were added.
+    pub fn providers(&self) -> impl Iterator<Item = &ProviderInfo> {
+        self.router.providers().map(|provider| provider.info())
+    }
+
+    /// A configured provider by its name or an alias, for its [`Provider::catalog`]; calls made on
+    /// it pass no layer and are not recorded.
+    ///
+    /// # Errors
+    /// `NotFound` for another name; the message lists near ones.
+    pub fn provider(&self, name: &str) -> Result<Arc<dyn Provider>> {
+        self.router.provider(name)
+    }
+
+    /// Where a model's name leads: the provider, and the name the provider takes.
+    ///
+    /// # Errors
+    /// `ModelNotFound` when the name leads nowhere or to several providers; the message lists them
+    /// or near names.
+    pub fn resolve(&self, model: &str) -> Result<(ProviderInfo, ModelId)> {
+        let (provider, model) = self.router.resolve(&ModelId::parse(model)?)?;
+        Ok((provider.info().clone(), model))
+    }
+
+    /// The model to ask when the caller names none.
+    ///
+    /// # Errors
+    /// `Config` when the engine was built without one.
+    pub fn default_model(&self) -> Result<&str> {
+        self.default_model
+            .as_ref()
+            .map(ModelId::as_str)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    "no model is named and the engine has no default model",
+                )
+                .with_phase(Phase::Encode)
+            })
+    }
+
+    /// What the price book knows about a model; `None` when it does not know it.
+    ///
+    /// # Errors
+    /// As [`Engine::resolve`].
+    pub fn model_info(&self, model: &str) -> Result<Option<ModelInfo>> {
+        let (provider, model) = self.resolve(model)?;
+        Ok(provider
+            .prices
+            .as_deref()
+            .and_then(|prices| self.prices().model_info(prices, model.as_str())))
+    }
+
+    /// What `usage` of a model costs now.
+    ///
+    /// # Errors
+    /// As [`Engine::resolve`].
+    pub fn cost(&self, model: &str, usage: &Usage) -> Result<Cost> {
+        let (provider, model) = self.resolve(model)?;
+        let now = self.clock.now();
+        let sale = Sale {
+            provider: provider.prices.as_deref(),
+            asked: model.as_str(),
+            answered_by: None,
+            usage,
+            started_at: now,
+            ended_at: now,
+        };
+        Ok(self.pricer.price(&sale).cost)
+    }
+
+    /// The price book.
+    pub fn prices(&self) -> &Arc<PriceBook> {
+        self.pricer.book()
+    }
+
+    /// Where calls are recorded.
+    pub const fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    /// Asks and waits for the whole answer; the same as [`ProviderExt::chat`].
+    ///
+    /// # Errors
+    /// What the call fails with; a partial answer is in [`Error::partial`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call, which is settled with what had arrived.
+    pub async fn chat(&self, model: &str, request: impl Into<Request> + Send) -> Result<Response> {
+        ProviderExt::chat(self, model, request).await
+    }
+
+    /// Asks and returns the answer as it is generated; the same as [`ProviderExt::stream`].
+    ///
+    /// # Errors
+    /// What the call fails with before it answers.
+    ///
+    /// # Cancel safety
+    /// Dropping the future or the reply stops the call, which is settled with what had arrived.
+    pub async fn stream(&self, model: &str, request: impl Into<Request> + Send) -> Result<Reply> {
+        ProviderExt::stream(self, model, request).await
+    }
+}
+
+#[async_trait]
+impl Provider for Engine {
+    fn info(&self) -> &ProviderInfo {
+        self.stack.info()
+    }
+
+    fn capability(&self) -> Capability {
+        self.stack.capability()
+    }
+
+    async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
+        self.stack.call(ctx, call).await
+    }
+
+    fn catalog(&self) -> &dyn Catalog {
+        &*self.router
+    }
+}

@@ -1,0 +1,13 @@
+//! The price book and its costs, through the public API.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bills;
+mod builtin;
+mod golden;
+mod laws;
+mod lint;
+mod models;
+mod overlay;
+mod pricer;
+mod support;

@@ -1,0 +1,262 @@
+//! Errors: what Anthropic says went wrong, and what that means for the call.
+//!
+//! Facts: <https://platform.claude.com/docs/en/api/errors>; the codes of `details.error_code` are
+//! those of the official Python SDK 2.12.
+
+use aurax_core::{Error, ErrorKind, Phase, Retry, Upstream};
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::headers;
+use crate::raw::RawObject;
+
+/// The most bytes of a provider's message that are kept.
+const MESSAGE_LIMIT: usize = 4096;
+
+/// What the provider says, wherever in the reply it stands.
+#[derive(Debug, Default)]
+struct Said {
+    error_type: Option<String>,
+    code: Option<String>,
+    message: String,
+    request_id: Option<String>,
+}
+
+/// Reads an error reply.
+pub(super) fn reply(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let body = String::from_utf8_lossy(body);
+    let said = read(&body).unwrap_or_else(|| Said {
+        message: plain(&body),
+        ..Said::default()
+    });
+    let request_id = headers::request_id(headers).or_else(|| said.request_id.clone());
+    let mut error = build(Some(status), said)
+        .with_request_id(request_id)
+        .with_phase(Phase::Headers);
+    // A spend limit is a 429 like any other to generic retry code; waiting does not lift it.
+    if error.kind() != ErrorKind::Quota {
+        error = error.with_retry_after(headers::retry_after(headers));
+        if let Some(retry) = headers::should_retry(headers) {
+            error = error.with_retry(retry);
+        }
+    }
+    error
+}
+
+/// Reads an error inside a stream or a body with a good status; `None` when it is none.
+pub(super) fn inside(body: &str) -> Option<Error> {
+    let said = read(body)?;
+    let request_id = said.request_id.clone();
+    Some(
+        build(None, said)
+            .with_request_id(request_id)
+            .with_phase(Phase::Body),
+    )
+}
+
+fn read(body: &str) -> Option<Said> {
+    let body = RawObject::parse(body)?;
+    let mut said = match body.object("error") {
+        Some(error) => Said {
+            error_type: error.text("type"),
+            code: error
+                .object("details")
+                .and_then(|details| details.text("error_code"))
+                .or_else(|| code(&error)),
+            message: error.text("message").unwrap_or_default(),
+            request_id: None,
+        },
+        // Servers that imitate the API answer with a bare text.
+        None => Said {
+            message: body
+                .text("error")
+                .or_else(|| body.text("message"))
+                .or_else(|| body.text("detail"))?,
+            ..Said::default()
+        },
+    };
+    said.request_id = body.text("request_id");
+    Some(said)
+}
+
+/// A code of a gateway: a text or a number.
+fn code(error: &RawObject) -> Option<String> {
+    match error.get("code")?.to().ok()? {
+        Value::String(code) => Some(code),
+        Value::Number(code) => Some(code.to_string()),
+        _ => None,
+    }
+}
+
+/// The text of a page that is not JSON, such as a proxy's; markup says nothing.
+fn plain(body: &str) -> String {
+    let body = body.trim();
+    if body.starts_with('<') {
+        String::new()
+    } else {
+        body.to_owned()
+    }
+}
+
+fn build(status: Option<u16>, said: Said) -> Error {
+    let kind = kind(status, &said);
+    let words = redacted(&said.message);
+    let message = match (words.is_empty(), status) {
+        (false, _) => format!("{}: {words}", meaning(kind)),
+        (true, Some(status)) => format!("{}: status {status} without a message", meaning(kind)),
+        (true, None) => meaning(kind).to_owned(),
+    };
+    let mut upstream = Upstream::new(status, words);
+    upstream.error_type = said.error_type;
+    upstream.code = said.code;
+    Error::new(kind, message)
+        .with_retry(retry(kind, status))
+        .with_upstream(upstream)
+}
+
+fn retry(kind: ErrorKind, status: Option<u16>) -> Retry {
+    match status {
+        // The docs call a timeout of the body's upload a request to repeat as well.
+        Some(408) => Retry::Transient,
+        _ => kind.usual_retry(),
+    }
+}
+
+fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
+    let text = said.message.to_ascii_lowercase();
+    if let Some(kind) = said.code.as_deref().and_then(by_code) {
+        return kind;
+    }
+    let by_type = said.error_type.as_deref().and_then(by_type);
+    match by_type.or_else(|| status.map(by_status)) {
+        Some(ErrorKind::NotFound) if text.starts_with("model:") => ErrorKind::ModelNotFound,
+        Some(ErrorKind::InvalidRequest | ErrorKind::RateLimited | ErrorKind::Permission)
+            if contains(&text, SPENT) =>
+        {
+            ErrorKind::Quota
+        }
+        Some(ErrorKind::InvalidRequest | ErrorKind::TooLarge) if contains(&text, TOO_LONG) => {
+            ErrorKind::ContextLength
+        }
+        Some(ErrorKind::InvalidRequest) if contains(&text, BLOCKED) => ErrorKind::ContentFilter,
+        Some(kind) => kind,
+        None => ErrorKind::Server,
+    }
+}
+
+/// Codes that say more than the type.
+fn by_code(code: &str) -> Option<ErrorKind> {
+    Some(match code {
+        "ramp_limit_exceeded" => ErrorKind::RateLimited,
+        "storage_quota_exceeded" | "linked_organization_billing_unavailable" => ErrorKind::Quota,
+        "organization_on_hold" => ErrorKind::Permission,
+        "image_dimensions_too_large" => ErrorKind::InvalidRequest,
+        code if code.ends_with("_spend_limit_reached") => ErrorKind::Quota,
+        _ => return None,
+    })
+}
+
+fn by_type(error_type: &str) -> Option<ErrorKind> {
+    Some(match error_type {
+        "invalid_request_error" => ErrorKind::InvalidRequest,
+        "authentication_error" => ErrorKind::Auth,
+        "billing_error" => ErrorKind::Quota,
+        "permission_error" => ErrorKind::Permission,
+        "not_found_error" => ErrorKind::NotFound,
+        "request_too_large" => ErrorKind::TooLarge,
+        "rate_limit_error" => ErrorKind::RateLimited,
+        "timeout_error" => ErrorKind::Timeout,
+        "overloaded_error" => ErrorKind::Overloaded,
+        "conflict_error" => ErrorKind::Conflict,
+        "api_error" => ErrorKind::Server,
+        _ => return None,
+    })
+}
+
+const fn by_status(status: u16) -> ErrorKind {
+    match status {
+        401 => ErrorKind::Auth,
+        402 => ErrorKind::Quota,
+        403 => ErrorKind::Permission,
+        404 => ErrorKind::NotFound,
+        408 | 504 => ErrorKind::Timeout,
+        409 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        429 => ErrorKind::RateLimited,
+        499 => ErrorKind::Cancelled,
+        503 | 529 => ErrorKind::Overloaded,
+        400..=499 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Server,
+    }
+}
+
+/// Words of a used-up balance or limit of spending, which no waiting brings back.
+const SPENT: &[&str] = &[
+    "credit balance is too low",
+    "specified api usage limits",
+    "spend limit",
+    "usage limit reached",
+];
+
+/// Words of an input that is too long, of Anthropic and of servers that imitate it.
+const TOO_LONG: &[&str] = &[
+    "prompt is too long",
+    "exceed context limit",
+    "exceeds the maximum number of tokens allowed",
+    "maximum context length is",
+    "exceeds the available context size",
+    "longer than the model's context length",
+    "longer than the context length",
+    "exceeds the context length",
+    "too large for model with",
+];
+
+/// Words of a filter.
+const BLOCKED: &[&str] = &["blocked by content filtering policy"];
+
+fn contains(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
+const fn meaning(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Auth => "the provider does not accept the API key",
+        ErrorKind::Permission => "the key may not do this",
+        ErrorKind::ModelNotFound => "the provider has no such model",
+        ErrorKind::NotFound => "the provider has no such thing",
+        ErrorKind::ContextLength => "the input does not fit the context window",
+        ErrorKind::RateLimited => "the provider's rate limit is reached",
+        ErrorKind::Quota => "the balance or limit of spending at the provider is used up",
+        ErrorKind::Overloaded => "the provider has no capacity",
+        ErrorKind::Timeout => "the provider took too long",
+        ErrorKind::ContentFilter => "the provider's filter blocked the call",
+        ErrorKind::TooLarge => "the request is larger than the provider takes",
+        ErrorKind::Conflict => "the state at the provider does not allow this now",
+        ErrorKind::InvalidRequest => "the provider refuses the request",
+        _ => "the provider failed",
+    }
+}
+
+/// A provider's words without keys, cut to [`MESSAGE_LIMIT`].
+fn redacted(words: &str) -> String {
+    let mut out = String::with_capacity(words.len().min(MESSAGE_LIMIT));
+    for piece in words.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()".contains(c)) {
+        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,;()".contains(c));
+        match word.find("sk-").filter(|at| word.len() - at > 12) {
+            Some(at) => {
+                out.push_str(word.get(..at).unwrap_or_default());
+                out.push_str("sk-…");
+                out.push_str(piece.get(word.len()..).unwrap_or_default());
+            }
+            None => out.push_str(piece),
+        }
+    }
+    if out.len() > MESSAGE_LIMIT {
+        let end = (0..=MESSAGE_LIMIT)
+            .rev()
+            .find(|at| out.is_char_boundary(*at))
+            .unwrap_or_default();
+        out.truncate(end);
+    }
+    out
+}

@@ -1,0 +1,435 @@
+//! The conversation: messages become instructions and alternating turns.
+//!
+//! Facts: <https://platform.claude.com/docs/en/api/messages> and
+//! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls>.
+
+use std::borrow::Cow;
+
+use aurax_core::{
+    Error, ErrorKind, Json, Message, Origin, Part, Phase, Request, Result, Role as Speaker,
+    Signature, Text, ToolCall, ToolResult,
+};
+
+use super::block::{Block, CacheControl, Role, Turn};
+use super::media;
+use super::tools::is_for;
+use crate::omissions::{Omissions, unsupported};
+use crate::raw::RawObject;
+use crate::rules::{ModelRules, Setting};
+use crate::wire::Target;
+
+/// What a request says, in the API's order.
+#[derive(Debug, Default)]
+pub(super) struct Conversation<'a> {
+    pub(super) system: Vec<Block<'a>>,
+    pub(super) turns: Vec<Turn<'a>>,
+    /// Whether there is something only the first version of the API takes.
+    pub(super) first_version: bool,
+    /// Whether a file is named that was uploaded before.
+    pub(super) files: bool,
+}
+
+/// Reads a request's messages.
+///
+/// * Instructions, wherever they stand, go to the top: each run of them up to a cache mark is one
+///   block, messages joined by a blank line.
+/// * Messages of one role in a row are one turn; tool results come first in theirs.
+/// * Empty words are left out, and so are turns with nothing in them.
+///
+/// # Errors
+/// `InvalidRequest` for what no conversation can hold, `Unsupported` for a part that would be
+/// lost.
+pub(super) fn conversation<'a>(
+    request: &'a Request,
+    target: &Target,
+    rules: &ModelRules,
+    omissions: &mut Omissions,
+) -> Result<Conversation<'a>> {
+    let mut reader = Reader {
+        target,
+        origin: target.origin(),
+        omissions,
+        out: Conversation::default(),
+        results: 0,
+        foreign: Foreign::default(),
+    };
+    let mut opened = false;
+    for (at, message) in request.messages.iter().enumerate() {
+        if message.name.is_some() {
+            let subject = format!("messages[{at}].name");
+            reader
+                .omissions
+                .note(&subject, "left out: the API knows no speakers' names")?;
+        }
+        if message.role.is_instruction() {
+            if opened {
+                let subject = format!("messages[{at}]");
+                reader
+                    .omissions
+                    .note(&subject, "moved to the top, where the API has instructions")?;
+            }
+            reader.instructions(at, message)?;
+        } else {
+            opened = true;
+            reader.message(at, message)?;
+        }
+    }
+    reader.finish(rules)
+}
+
+/// What is left out because another maker signed it.
+#[derive(Debug, Default)]
+struct Foreign {
+    thinking: u32,
+    native: u32,
+    citations: u32,
+}
+
+struct Reader<'a, 'b> {
+    target: &'b Target,
+    origin: Origin,
+    omissions: &'b mut Omissions,
+    out: Conversation<'a>,
+    /// How many tool results the last turn begins with.
+    results: usize,
+    foreign: Foreign,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn instructions(&mut self, at: usize, message: &'a Message) -> Result<()> {
+        let mut joint = "\n\n";
+        for (part, number) in message.parts.iter().zip(0..) {
+            let Part::Text(text) = part else {
+                return Err(misplaced(
+                    &subject(at, number),
+                    part,
+                    "instructions are words",
+                ));
+            };
+            if text.text.trim().is_empty() {
+                continue;
+            }
+            let mark = text.cache.map(CacheControl::new);
+            match self.out.system.last_mut() {
+                Some(Block::Text {
+                    text: before,
+                    cache_control: cache @ None,
+                    ..
+                }) => {
+                    let before = before.to_mut();
+                    before.push_str(joint);
+                    before.push_str(&text.text);
+                    *cache = mark;
+                }
+                _ => {
+                    let mut block = Block::text(text.text.as_str());
+                    set_mark(&mut block, mark);
+                    self.out.system.push(block);
+                }
+            }
+            joint = "";
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, at: usize, message: &'a Message) -> Result<()> {
+        let role = if message.role == Speaker::Assistant {
+            Role::Assistant
+        } else {
+            Role::User
+        };
+        for (part, number) in message.parts.iter().zip(0..) {
+            let subject = subject(at, number);
+            let block = match (role, part) {
+                (_, Part::Text(text)) => self.words(role, text),
+                (_, Part::Native(native)) => {
+                    let fits = is_for(native, self.target);
+                    self.foreign.native += u32::from(!fits);
+                    self.out.first_version |=
+                        fits && role == Role::Assistant && native.kind == "document";
+                    fits.then(|| Json::parse(native.json.clone()))
+                        .transpose()?
+                        .map(Block::Native)
+                }
+                (_, Part::Document(document)) => {
+                    self.out.first_version |= role == Role::Assistant;
+                    Some(self.file(media::document(&subject, document)?))
+                }
+                (_, Part::Audio(_)) => {
+                    return Err(unsupported(&subject, "the API takes no audio"));
+                }
+                (Role::User, Part::Image(image)) => Some(self.file(media::image(&subject, image)?)),
+                (Role::User, Part::ToolResult(result)) => {
+                    let result = self.result(&subject, result)?;
+                    self.answer(result);
+                    None
+                }
+                (Role::Assistant, Part::Thinking(thinking)) => {
+                    let signature = thinking.signature.as_ref();
+                    self.signed(signature).map(|signature| Block::Thinking {
+                        thinking: &thinking.text,
+                        signature,
+                    })
+                }
+                (Role::Assistant, Part::RedactedThinking(thinking)) => self
+                    .signed(Some(&thinking.data))
+                    .map(|data| Block::RedactedThinking { data }),
+                (Role::Assistant, Part::Refusal(refusal)) => {
+                    let words = refusal.text.as_str();
+                    (!words.trim().is_empty()).then(|| Block::text(words))
+                }
+                (Role::Assistant, Part::ToolCall(call)) => Some(tool_use(&subject, call)?),
+                (Role::User, part) => {
+                    return Err(misplaced(&subject, part, "only the assistant says that"));
+                }
+                (Role::Assistant, part) => {
+                    return Err(misplaced(&subject, part, "the assistant does not say that"));
+                }
+            };
+            if let Some(block) = block {
+                self.say(role, block);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to the turn of `role`, which begins with it if the last one is another's.
+    fn say(&mut self, role: Role, block: Block<'a>) {
+        match self.out.turns.last_mut() {
+            Some(turn) if turn.role == role => turn.content.push(block),
+            _ => {
+                self.results = 0;
+                self.out.turns.push(Turn {
+                    role,
+                    content: vec![block],
+                });
+            }
+        }
+    }
+
+    /// Adds a tool's result, before anything else the user says in the turn.
+    fn answer(&mut self, result: Block<'a>) {
+        match self.out.turns.last_mut() {
+            Some(turn) if turn.role == Role::User => {
+                let at = self.results.min(turn.content.len());
+                turn.content.insert(at, result);
+            }
+            _ => {
+                self.results = 0;
+                self.say(Role::User, result);
+            }
+        }
+        self.results += 1;
+    }
+
+    fn words(&mut self, role: Role, text: &'a Text) -> Option<Block<'a>> {
+        if text.text.trim().is_empty() {
+            return None;
+        }
+        let mut cited = Vec::new();
+        for citation in &text.citations {
+            match citation
+                .native
+                .as_ref()
+                .filter(|native| is_for(native, self.target))
+            {
+                Some(native) => cited.extend(Json::parse(native.json.clone()).ok()),
+                None => self.foreign.citations += 1,
+            }
+        }
+        self.out.first_version |= role == Role::User && !cited.is_empty();
+        Some(Block::Text {
+            text: Cow::Borrowed(&text.text),
+            citations: cited,
+            cache_control: text.cache.map(CacheControl::new),
+        })
+    }
+
+    /// The proof, where it is the target's.
+    fn signed(&mut self, signature: Option<&'a Signature>) -> Option<&'a str> {
+        let signature = signature.filter(|signature| signature.is_for(&self.origin));
+        self.foreign.thinking += u32::from(signature.is_none());
+        signature.map(|signature| signature.data.as_str())
+    }
+
+    fn result(&mut self, subject: &str, result: &'a ToolResult) -> Result<Block<'a>> {
+        let mut content = Vec::with_capacity(result.content.len());
+        let mut mark = result.cache;
+        for (part, number) in result.content.iter().zip(0..) {
+            let subject = format!("{subject}.content[{number}]");
+            let mut block = match part {
+                Part::Text(text) => match self.words(Role::Assistant, text) {
+                    Some(block) => block,
+                    None => continue,
+                },
+                Part::Image(image) => self.file(media::image(&subject, image)?),
+                Part::Document(document) => self.file(media::document(&subject, document)?),
+                Part::Native(native) if is_for(native, self.target) => {
+                    Block::Native(Json::parse(native.json.clone())?)
+                }
+                part => return Err(misplaced(&subject, part, "a tool cannot answer that")),
+            };
+            // A mark inside the result ends the same prefix as one on it.
+            if let Some(inner) = block.cache_control().and_then(Option::take) {
+                mark = mark.or(Some(hint(inner)));
+            }
+            content.push(block);
+        }
+        Ok(Block::ToolResult {
+            tool_use_id: id(&result.call_id),
+            content,
+            is_error: result.is_error,
+            cache_control: mark.map(CacheControl::new),
+        })
+    }
+
+    fn file(&mut self, (block, is_file): (Block<'a>, bool)) -> Block<'a> {
+        self.out.files |= is_file;
+        block
+    }
+
+    fn finish(mut self, rules: &ModelRules) -> Result<Conversation<'a>> {
+        if self.foreign.thinking > 0 {
+            self.omissions.note(
+                "messages",
+                format!(
+                    "{} thinking parts left out: unsigned, or signed for another model",
+                    self.foreign.thinking
+                ),
+            )?;
+        }
+        if self.foreign.native > 0 {
+            self.omissions.note(
+                "messages",
+                format!(
+                    "{} parts left out: only their own provider knows them",
+                    self.foreign.native
+                ),
+            )?;
+        }
+        if self.foreign.citations > 0 {
+            self.omissions.note(
+                "messages",
+                format!(
+                    "{} citations left out: another provider made them",
+                    self.foreign.citations
+                ),
+            )?;
+        }
+        match self.out.turns.first().map(|turn| turn.role) {
+            Some(Role::User) => {}
+            Some(Role::Assistant) => {
+                self.omissions.note(
+                    "messages",
+                    "a user's turn of one full stop was put first: the API wants the user to begin",
+                )?;
+                self.out.turns.insert(
+                    0,
+                    Turn {
+                        role: Role::User,
+                        content: vec![Block::text(".")],
+                    },
+                );
+            }
+            None => {
+                return Err(Error::new(
+                    ErrorKind::InvalidRequest,
+                    "nothing is said besides instructions; add a user's message",
+                )
+                .with_context("part", "messages")
+                .with_phase(Phase::Encode));
+            }
+        }
+        self.prefill(rules)?;
+        Ok(self.out)
+    }
+
+    /// Words of the assistant at the end are the beginning of the answer; the API wants no white
+    /// space behind them. A paused turn, which has the provider's own blocks, goes back as it came.
+    fn prefill(&mut self, rules: &ModelRules) -> Result<()> {
+        let Some(turn) = self.out.turns.last_mut() else {
+            return Ok(());
+        };
+        let paused = turn.content.iter().any(|b| matches!(b, Block::Native(_)));
+        if turn.role != Role::Assistant || paused {
+            return Ok(());
+        }
+        if let Some(Block::Text { text, .. }) = turn.content.last_mut() {
+            if rules.refuses(Setting::Prefill, true) {
+                return Err(unsupported(
+                    "messages",
+                    "the model does not continue the assistant's words; end with a user's message",
+                ));
+            }
+            let end = text.trim_end().len();
+            match text {
+                Cow::Borrowed(words) => *words = words.get(..end).unwrap_or(words),
+                Cow::Owned(words) => words.truncate(end),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn subject(message: usize, part: usize) -> String {
+    format!("messages[{message}].parts[{part}]")
+}
+
+fn misplaced(subject: &str, part: &Part, why: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidRequest,
+        format!("{} out of place: {why}", part.kind()),
+    )
+    .with_context("part", subject)
+    .with_phase(Phase::Encode)
+}
+
+fn set_mark(block: &mut Block<'_>, mark: Option<CacheControl>) {
+    if let Some(slot) = block.cache_control() {
+        *slot = mark;
+    }
+}
+
+fn hint(mark: CacheControl) -> aurax_core::CacheHint {
+    let mut hint = aurax_core::CacheHint::new();
+    hint.ttl = mark.ttl;
+    hint
+}
+
+/// A tool call of the history; its arguments go over as they were written.
+fn tool_use<'a>(subject: &str, call: &'a ToolCall) -> Result<Block<'a>> {
+    let arguments = call.arguments_json();
+    if RawObject::parse(arguments).is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidRequest,
+            "a tool call's arguments are not a JSON object; a token limit may have cut them, \
+             leave the call out or ask again",
+        )
+        .with_context("part", subject)
+        .with_context("tool", &call.name)
+        .with_phase(Phase::Encode));
+    }
+    Ok(Block::ToolUse {
+        id: id(&call.id),
+        name: &call.name,
+        input: Json::parse(arguments)?,
+        cache_control: call.cache.map(CacheControl::new),
+    })
+}
+
+/// An id as the API takes it: `^[a-zA-Z0-9_-]+$`.
+///
+/// Another provider's id is rewritten the same way in the call and in its result; the digest keeps
+/// apart ids that differ only in what is rewritten.
+fn id(id: &str) -> Cow<'_, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !id.is_empty() && id.chars().all(fits) {
+        return Cow::Borrowed(id);
+    }
+    // FNV-1a, 32 bits.
+    let digest = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let kept: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    Cow::Owned(format!("{kept}_{digest:08x}"))
+}

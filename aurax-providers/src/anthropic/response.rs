@@ -1,0 +1,388 @@
+//! A reply's message while it arrives: blocks become parts, and the end says why it ended.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aurax_core::{
+    Citation, Delta, End, Event, Finish, FinishReason, Json, Native, Origin, Result, Signature,
+    Start, ToolCallStart,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::stream::unreadable;
+use super::usage;
+use crate::raw::RawObject;
+
+/// Fields of a message that have a place of their own.
+const MESSAGE_FIELDS: [&str; 9] = [
+    "id",
+    "type",
+    "role",
+    "model",
+    "content",
+    "usage",
+    "stop_reason",
+    "stop_sequence",
+    "stop_details",
+];
+
+/// A message that is arriving.
+#[derive(Debug)]
+pub(super) struct Message {
+    origin: Origin,
+    /// The blocks that are open, by their index on the wire.
+    open: BTreeMap<u32, Open>,
+    last: u32,
+    parts: u32,
+    calls_tools: bool,
+    usage: Option<(RawObject, Json)>,
+    stop: RawObject,
+    extra: RawObject,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    part: u32,
+    block: Block,
+}
+
+/// What is kept of a block until it closes.
+#[derive(Debug)]
+enum Block {
+    /// Text or thinking: passed on as it comes.
+    Words,
+    /// A tool call, with the input its start had.
+    ToolCall { input: Json, written: bool },
+    /// A block that is passed on whole.
+    Native {
+        kind: String,
+        json: Json,
+        input: String,
+    },
+    /// Nothing more will come.
+    Complete,
+}
+
+/// What is added to a block; of the fields, the one of its type is there.
+#[derive(Debug, Deserialize)]
+struct BlockDelta<'a> {
+    #[serde(rename = "type", default, borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    partial_json: Option<String>,
+    #[serde(default)]
+    thinking: Option<String>,
+    #[serde(default)]
+    signature: Option<String>,
+    #[serde(default, borrow)]
+    citation: Option<&'a RawValue>,
+}
+
+impl Message {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            open: BTreeMap::new(),
+            last: 0,
+            parts: 0,
+            calls_tools: false,
+            usage: None,
+            stop: RawObject::default(),
+            extra: RawObject::default(),
+            done: false,
+        }
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes the message as it begins or, in a whole reply, as it is.
+    pub(super) fn start(&mut self, message: &RawObject, events: &mut Vec<Event>) {
+        events.push(Event::Start(Start::new(
+            message.text("id"),
+            message.text("model"),
+        )));
+        self.stop.overlay(message);
+        self.keep(message, &MESSAGE_FIELDS);
+        self.count(message.get("usage"), events);
+        for (index, block) in (0..).zip(message.list("content").unwrap_or_default()) {
+            // A block that is no object has nothing to say.
+            if self.open(Some(index), block, events).is_ok() {
+                self.close(Some(index), events);
+            }
+        }
+    }
+
+    /// Takes what is said of the message near its end.
+    pub(super) fn update(&mut self, frame: &RawObject, events: &mut Vec<Event>) {
+        let delta = frame.object("delta").unwrap_or_default();
+        self.stop.overlay(&delta);
+        self.keep(&delta, &MESSAGE_FIELDS);
+        self.keep(frame, &["type", "delta", "usage"]);
+        self.count(frame.get("usage"), events);
+    }
+
+    /// Closes the message.
+    pub(super) fn end(&mut self, events: &mut Vec<Event>) {
+        while let Some(index) = self.open.keys().next().copied() {
+            self.close(Some(index), events);
+        }
+        let usage = self
+            .usage
+            .as_ref()
+            .map(|(object, raw)| usage::read(object, raw));
+        let mut end = End::new(vec![self.finish()], usage);
+        end.service_tier = self
+            .usage
+            .as_ref()
+            .and_then(|(object, _)| object.text("service_tier"));
+        end.extra = self.extra.values();
+        events.push(Event::End(Box::new(end)));
+        self.done = true;
+    }
+
+    /// Begins a block.
+    pub(super) fn open(
+        &mut self,
+        index: Option<u32>,
+        json: Json,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        let block = RawObject::parse(json.as_str()).ok_or_else(unreadable)?;
+        let index = index.unwrap_or(self.parts);
+        // Gateways that number every block 0 still mean another one.
+        self.close(Some(index), events);
+        let part = self.parts;
+        self.parts = self.parts.saturating_add(1);
+        self.last = index;
+        let mut say = |delta| events.push(at(part, delta));
+
+        let kind = block.text("type").unwrap_or_default();
+        let state = match kind.as_str() {
+            "text" => {
+                say(Delta::Text(block.text("text").unwrap_or_default()));
+                for citation in block.list("citations").unwrap_or_default() {
+                    say(Delta::Citation(self.citation(&citation)));
+                }
+                Block::Words
+            }
+            "thinking" => {
+                say(Delta::Thinking(block.text("thinking").unwrap_or_default()));
+                if let Some(signature) = block.text("signature").filter(|s| !s.is_empty()) {
+                    say(Delta::Signature(self.signed(signature)));
+                }
+                Block::Words
+            }
+            "redacted_thinking" => {
+                let data = block.text("data").unwrap_or_default();
+                say(Delta::RedactedThinking(self.signed(data)));
+                Block::Complete
+            }
+            "tool_use" => {
+                self.calls_tools = true;
+                say(Delta::ToolCall(ToolCallStart::new(
+                    block.text("id").unwrap_or_default(),
+                    block.text("name").unwrap_or_default(),
+                )));
+                Block::ToolCall {
+                    input: block.get("input").cloned().unwrap_or_else(no_input),
+                    written: false,
+                }
+            }
+            _ => Block::Native {
+                kind,
+                json,
+                input: String::new(),
+            },
+        };
+        self.open.insert(index, Open { part, block: state });
+        Ok(())
+    }
+
+    /// Adds to a block; one that was never begun begins with it.
+    pub(super) fn delta(
+        &mut self,
+        index: Option<u32>,
+        json: &str,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        let delta: BlockDelta<'_> =
+            serde_json::from_str(json).map_err(|e| unreadable().with_source(e))?;
+        let index = index.unwrap_or(self.last);
+        if !self.open.contains_key(&index) {
+            let part = self.parts;
+            self.parts = self.parts.saturating_add(1);
+            let block = Block::Words;
+            self.open.insert(index, Open { part, block });
+        }
+        let signature = delta.signature.filter(|data| !data.is_empty());
+        let signature = signature.map(|data| self.signed(data));
+        let citation = delta.citation.map(|raw| self.citation(&raw.into()));
+        let Some(Open { part, block }) = self.open.get_mut(&index) else {
+            return Ok(());
+        };
+        let said = match (&*delta.kind, block) {
+            ("input_json_delta", Block::ToolCall { written, .. }) => {
+                let text = delta.partial_json.filter(|text| !text.is_empty());
+                *written |= text.is_some();
+                text.map(Delta::Arguments)
+            }
+            ("input_json_delta", Block::Native { input, .. }) => {
+                input.push_str(&delta.partial_json.unwrap_or_default());
+                None
+            }
+            (_, Block::Native { json: block, .. }) => {
+                extend(block, json);
+                None
+            }
+            ("text_delta", Block::Words) => delta.text.map(Delta::Text),
+            ("thinking_delta", Block::Words) => delta.thinking.map(Delta::Thinking),
+            ("signature_delta", Block::Words) => signature.map(Delta::Signature),
+            ("citations_delta", Block::Words) => citation.map(Delta::Citation),
+            // A delta of a later version.
+            _ => None,
+        };
+        events.extend(said.map(|delta| at(*part, delta)));
+        Ok(())
+    }
+
+    /// Ends a block: what could not be passed on before is complete now.
+    pub(super) fn close(&mut self, index: Option<u32>, events: &mut Vec<Event>) {
+        let index = index.unwrap_or(self.last);
+        let Some(Open { part, block }) = self.open.remove(&index) else {
+            return;
+        };
+        match block {
+            Block::ToolCall {
+                input,
+                written: false,
+            } => events.push(at(part, Delta::Arguments(input.as_str().to_owned()))),
+            Block::Native { kind, json, input } => {
+                let json = with_input(json, input);
+                let native = Native::new(Some(self.origin.clone()), kind, json.as_str());
+                events.push(at(part, Delta::Native(native)));
+            }
+            Block::Words | Block::Complete | Block::ToolCall { .. } => {}
+        }
+    }
+
+    /// Takes usage in: counts are cumulative, and what is not repeated stands.
+    fn count(&mut self, usage: Option<&Json>, events: &mut Vec<Event>) {
+        let Some((newer, raw)) =
+            usage.and_then(|raw| Some((RawObject::parse(raw.as_str())?, raw.clone())))
+        else {
+            return;
+        };
+        let (object, raw) = match self.usage.take() {
+            None => (newer, raw),
+            Some((mut object, _)) => {
+                object.overlay(&newer);
+                let merged = Json::from_value(&object).unwrap_or(raw);
+                (object, merged)
+            }
+        };
+        events.push(Event::Usage(Box::new(usage::read(&object, &raw))));
+        self.usage = Some((object, raw));
+    }
+
+    /// Keeps the fields that have no place of their own.
+    fn keep(&mut self, object: &RawObject, placed: &[&str]) {
+        for (name, value) in object.fields() {
+            if !placed.contains(&name) {
+                self.extra.set(name, value.clone());
+            }
+        }
+    }
+
+    fn finish(&self) -> Finish {
+        let raw = self.stop.text("stop_reason");
+        let reason = match raw.as_deref() {
+            // Servers that imitate the API say so also when they ask for tools.
+            None | Some("end_turn") if self.calls_tools => FinishReason::ToolCalls,
+            None | Some("end_turn") => FinishReason::Stop,
+            Some("stop_sequence") => FinishReason::StopSequence,
+            Some("max_tokens") => FinishReason::Length,
+            Some("model_context_window_exceeded") => FinishReason::ContextWindow,
+            Some("tool_use") => FinishReason::ToolCalls,
+            Some("refusal") => FinishReason::Refusal,
+            Some("pause_turn") => FinishReason::Pause,
+            Some(_) => FinishReason::Other,
+        };
+        let mut finish =
+            Finish::new(reason, raw).with_stop_sequence(self.stop.text("stop_sequence"));
+        if let Some(details) = self.stop.get("stop_details") {
+            let details = details.to().unwrap_or_default();
+            finish.extra.insert("stop_details".to_owned(), details);
+        }
+        finish
+    }
+
+    fn signed(&self, data: String) -> Signature {
+        Signature::new(data, Some(self.origin.clone()))
+    }
+
+    fn citation(&self, json: &Json) -> Citation {
+        let object = RawObject::parse(json.as_str()).unwrap_or_default();
+        let mut citation = Citation::default();
+        citation.url = object.text("url");
+        citation.title = object
+            .text("title")
+            .or_else(|| object.text("document_title"));
+        citation.quote = object.text("cited_text");
+        citation.native = Some(Native::new(
+            Some(self.origin.clone()),
+            object.text("type").unwrap_or_default(),
+            json.as_str(),
+        ));
+        citation
+    }
+}
+
+const fn at(part: u32, delta: Delta) -> Event {
+    Event::Delta {
+        choice: 0,
+        part,
+        delta,
+    }
+}
+
+fn no_input() -> Json {
+    Json::from(Value::Object(Map::new()))
+}
+
+/// The block with the input that was streamed; one that was cut short is left out.
+fn with_input(json: Json, input: String) -> Json {
+    if input.is_empty() {
+        return json;
+    }
+    let Some((mut object, input)) = RawObject::parse(json.as_str()).zip(Json::parse(input).ok())
+    else {
+        return json;
+    };
+    object.set("input", input);
+    Json::from_value(&object).unwrap_or(json)
+}
+
+/// Adds a delta to a block that is passed on whole: text to text, anything else in place.
+fn extend(block: &mut Json, delta: &str) {
+    let Some((mut object, delta)) = RawObject::parse(block.as_str()).zip(RawObject::parse(delta))
+    else {
+        return;
+    };
+    for (name, value) in delta.fields().filter(|(name, _)| *name != "type") {
+        let joined = match (object.text(name), delta.text(name)) {
+            (Some(text), Some(more)) => Json::from(Value::from(text + &more)),
+            _ => value.clone(),
+        };
+        object.set(name, joined);
+    }
+    if let Ok(extended) = Json::from_value(&object) {
+        *block = extended;
+    }
+}

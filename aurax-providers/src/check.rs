@@ -1,0 +1,218 @@
+//! Checks every wire makes before it sends: requests no model can answer, and what a model is
+//! known not to do.
+
+use std::collections::HashSet;
+
+use aurax_core::{
+    Document, Error, ErrorKind, Features, OutputFormat, Part, Phase, Request, Result, Role, Source,
+    Tool, ToolChoice,
+};
+
+use crate::omissions::unsupported;
+use crate::wire::Target;
+
+/// Refuses a request that cannot succeed at `target`, whatever the wire.
+///
+/// # Errors
+/// `InvalidRequest` for a request no model can answer; `Unsupported`, naming the part and the
+/// model, for what the model is known not to do. What is not known is left to the provider.
+pub(crate) fn features(request: &Request, target: &Target) -> Result<()> {
+    limits(request)?;
+    tools(request)?;
+    conversation(request)?;
+    match &target.info {
+        Some(info) => known(request, target, &info.features),
+        None => Ok(()),
+    }
+}
+
+/// Refuses names of tools that are not 1 to `longest` letters, digits, `_` and `-`.
+///
+/// # Errors
+/// `InvalidRequest` naming the tool.
+pub(crate) fn tool_names(request: &Request, longest: usize) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    for (at, tool) in request.tools.iter().enumerate() {
+        let Tool::Function(function) = tool else {
+            continue;
+        };
+        let name = &function.name;
+        if name.is_empty() || name.len() > longest || !name.chars().all(fits) {
+            return Err(invalid(
+                &format!("tools[{at}]"),
+                format!("a tool's name has 1 to {longest} letters, digits, _ and -, not {name:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn limits(request: &Request) -> Result<()> {
+    for (is_zero, name) in [
+        (request.n == Some(0), "n"),
+        (request.max_output_tokens == Some(0), "max_output_tokens"),
+    ] {
+        if is_zero {
+            return Err(invalid(name, "ask for at least 1"));
+        }
+    }
+    Ok(())
+}
+
+fn tools(request: &Request) -> Result<()> {
+    let mut names = HashSet::new();
+    for (at, function) in request.tools.iter().map(Tool::as_function).enumerate() {
+        if let Some(function) = function
+            && !names.insert(function.name.as_str())
+        {
+            let subject = format!("tools[{at}]");
+            return Err(invalid(
+                &subject,
+                format!("a second tool named {:?}", function.name),
+            ));
+        }
+    }
+    // A provider's own tool has its name inside its own JSON.
+    let all_known = request.tools.len() == names.len();
+    let wanted: &[String] = match &request.tool_choice {
+        Some(ToolChoice::Required) if request.tools.is_empty() => {
+            return Err(invalid(
+                "tool_choice",
+                "a tool must be used, but there is none",
+            ));
+        }
+        Some(ToolChoice::Tool(name)) => std::slice::from_ref(name),
+        Some(ToolChoice::Allowed { tools, .. }) => tools,
+        _ => &[],
+    };
+    match wanted
+        .iter()
+        .find(|name| all_known && !names.contains(name.as_str()))
+    {
+        Some(name) => Err(invalid(
+            "tool_choice",
+            format!("no tool is named {name:?}; there are: {}", listed(request)),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn listed(request: &Request) -> String {
+    let names: Vec<&str> = request
+        .tools
+        .iter()
+        .filter_map(Tool::as_function)
+        .map(|function| function.name.as_str())
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn conversation(request: &Request) -> Result<()> {
+    if request
+        .messages
+        .iter()
+        .all(|message| message.role.is_instruction())
+    {
+        return Err(invalid("messages", "nothing is said; add a user's message"));
+    }
+    let mut calls = HashSet::new();
+    for (subject, part) in parts(request) {
+        match part {
+            Part::ToolCall(call) => {
+                calls.insert(call.id.as_str());
+            }
+            Part::ToolResult(result) if !calls.contains(result.call_id.as_str()) => {
+                return Err(invalid(
+                    &subject,
+                    format!(
+                        "a tool result for {:?}, which nobody called before it",
+                        result.call_id
+                    ),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn known(request: &Request, target: &Target, features: &Features) -> Result<()> {
+    let refuse = |subject: &str, what: &str, takes: &str| {
+        Err(unsupported(
+            subject,
+            format!("{what}; model {} takes no {takes}", target.model),
+        ))
+    };
+    if features.tools == Some(false) && !request.tools.is_empty() {
+        return refuse("tools", "tools", "tools");
+    }
+    if features.json_schema == Some(false)
+        && matches!(request.output, OutputFormat::JsonSchema { .. })
+    {
+        return refuse("output", "a JSON schema", "schema for its output");
+    }
+    for (subject, part) in parts(request) {
+        let inner = match part {
+            Part::ToolResult(result) => result.content.as_slice(),
+            _ => std::slice::from_ref(part),
+        };
+        for (at, medium) in inner.iter().enumerate() {
+            let subject = match part {
+                Part::ToolResult(_) => format!("{subject}.content[{at}]"),
+                _ => subject.clone(),
+            };
+            match medium {
+                Part::Image(_) if features.vision == Some(false) => {
+                    return refuse(&subject, "image", "images");
+                }
+                Part::Document(document) if features.pdf == Some(false) && is_pdf(document) => {
+                    return refuse(&subject, "document", "PDF documents");
+                }
+                Part::Audio(_) if features.audio_input == Some(false) => {
+                    return refuse(&subject, "audio", "audio");
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_pdf(document: &Document) -> bool {
+    match &document.source {
+        Source::Inline { media_type, .. } => media_type == "application/pdf",
+        Source::Url { media_type, .. } | Source::File { media_type, .. } => media_type
+            .as_deref()
+            .is_none_or(|media_type| media_type == "application/pdf"),
+        _ => false,
+    }
+}
+
+/// Every part with its place in the request, instructions aside.
+fn parts(request: &Request) -> impl Iterator<Item = (String, &Part)> {
+    request
+        .messages
+        .iter()
+        .enumerate()
+        .filter(|(_, message)| !matches!(message.role, Role::System | Role::Developer))
+        .flat_map(|(at, message)| {
+            message
+                .parts
+                .iter()
+                .enumerate()
+                .map(move |(number, part)| (format!("messages[{at}].parts[{number}]"), part))
+        })
+}
+
+fn invalid(subject: &str, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message)
+        .with_context("part", subject)
+        .with_phase(Phase::Encode)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! JSON objects whose values keep their bytes.
+
+use std::fmt;
+
+use aurax_core::Json;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// A JSON object: its fields in their order, each value as the text it came in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RawObject(Vec<(String, Json)>);
+
+impl RawObject {
+    /// Reads an object; `None` when `text` is not one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// A field's value; `None` also where it is null.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
+        self.0
+            .iter()
+            .rfind(|(key, _)| key == name)
+            .map(|(_, value)| value)
+            .filter(|value| value.as_str() != "null")
+    }
+
+    /// A field's text, where it is a string.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.get(name)?.to().ok()
+    }
+
+    /// A field's count, where it is a number that fits.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        self.get(name)?.as_str().parse().ok()
+    }
+
+    /// A field's truth, where it is true or false.
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        self.get(name)?.as_str().parse().ok()
+    }
+
+    /// A field that is an object itself.
+    pub(crate) fn object(&self, name: &str) -> Option<Self> {
+        Self::parse(self.get(name)?.as_str())
+    }
+
+    /// A field's items, where it is a list.
+    pub(crate) fn list(&self, name: &str) -> Option<Vec<Json>> {
+        self.get(name)?.to().ok()
+    }
+
+    /// Sets a field, at its place where there is one already, else at the end.
+    pub(crate) fn set(&mut self, name: &str, value: Json) {
+        match self.0.iter_mut().rfind(|(key, _)| key == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Takes a field out.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Json> {
+        let at = self.0.iter().rposition(|(key, _)| key == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// The fields that are not null.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0
+            .iter()
+            .filter(|(_, value)| value.as_str() != "null")
+            .map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The fields that are not null, as values.
+    pub(crate) fn values(&self) -> Map<String, Value> {
+        self.fields()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.to().ok()?)))
+            .collect()
+    }
+
+    /// Takes over every field of `other` that is not null.
+    pub(crate) fn overlay(&mut self, other: &Self) {
+        for (name, value) in other.fields() {
+            self.set(name, value.clone());
+        }
+    }
+
+    /// Merges `fields` in: objects into objects, anything else in place of what was there.
+    pub(crate) fn merge(&mut self, fields: &Map<String, Value>) {
+        for (name, value) in fields {
+            let inner = value.as_object().zip(self.object(name));
+            let merged = match inner {
+                Some((fields, mut inner)) => {
+                    inner.merge(fields);
+                    Json::from_value(&inner).unwrap_or_else(|_| value.clone().into())
+                }
+                None => value.clone().into(),
+            };
+            self.set(name, merged);
+        }
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = RawObject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
+                let mut object = RawObject::default();
+                while let Some((name, value)) = map.next_entry::<String, Json>()? {
+                    object.0.push((name, value));
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn fields_keep_their_order_and_their_bytes() {
+        let text = r#"{"b": 1.50, "a": {"z":1e3,  "y":null}}"#;
+        let object = RawObject::parse(text).unwrap();
+        assert_eq!(
+            serde_json::to_string(&object).unwrap(),
+            r#"{"b":1.50,"a":{"z":1e3,  "y":null}}"#
+        );
+    }
+
+    #[test]
+    fn an_overlay_keeps_what_the_newer_object_does_not_say() {
+        let mut object = RawObject::parse(r#"{"a":1,"b":2,"c":3}"#).unwrap();
+        object.overlay(&RawObject::parse(r#"{"b":5,"c":null,"d":6}"#).unwrap());
+        assert_eq!(
+            serde_json::to_string(&object).unwrap(),
+            r#"{"a":1,"b":5,"c":3,"d":6}"#
+        );
+    }
+
+    #[test]
+    fn objects_merge_into_objects_and_the_rest_is_replaced() {
+        let mut object = RawObject::parse(r#"{"a":{"x":1,"y":[1]},"b":2}"#).unwrap();
+        let fields = json!({"a": {"y": [2], "z": 3}, "b": {"n": 1}, "c": null});
+        object.merge(fields.as_object().unwrap());
+        assert_eq!(
+            serde_json::to_string(&object).unwrap(),
+            r#"{"a":{"x":1,"y":[2],"z":3},"b":{"n":1},"c":null}"#
+        );
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_none() {
+        assert_eq!(RawObject::parse("[1]"), None);
+        assert_eq!(RawObject::parse("{"), None);
+    }
+}
