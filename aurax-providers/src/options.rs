@@ -110,7 +110,7 @@ pub fn provider(
     options: Options,
     transport: Arc<dyn Transport>,
 ) -> Result<HttpProvider> {
-    HttpProvider::from_preset(preset, wire(&preset.protocol)?, options, transport)
+    HttpProvider::from_preset(preset, wire(&preset.protocol), options, transport)
 }
 
 impl HttpProvider {
@@ -167,9 +167,13 @@ fn no_base_url(preset: &Preset) -> Error {
 }
 
 /// The codec of a protocol.
-fn wire(protocol: &Protocol) -> Result<Box<dyn Wire>> {
-    let message = format!("the wire of {protocol:?} is not built yet");
-    Err(Error::new(ErrorKind::Internal, message))
+fn wire(protocol: &Protocol) -> Box<dyn Wire> {
+    match protocol {
+        #[cfg(feature = "openai")]
+        Protocol::OpenAi(quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
+        #[cfg(feature = "anthropic")]
+        Protocol::Anthropic => Box::new(crate::anthropic::Anthropic::new()),
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::message::{Encoder, Message};
 use super::quirks::{JsonOutput, Limit, Metadata, Quirks, Seed, User};
 use super::reasoning::{self, Thinking};
 use super::tool::{self, Choice, ToolDef};
+use crate::check;
 use crate::omissions::Omissions;
 use crate::rules::Setting;
 use crate::wire::Target;
@@ -231,20 +232,16 @@ impl<'a> Settings<'a, '_> {
         })
     }
 
-    /// What no provider of this wire could take.
+    /// What no model can answer, what this one is known not to do, and what the wire cannot say.
     fn check(&self) -> Result<()> {
+        let request = self.request;
+        check::features(request, self.target)?;
+        check::tool_names(request, 128)?;
         let wrong = |field, message: String| {
             Err(Error::new(ErrorKind::InvalidRequest, message)
                 .with_context("part", field)
                 .with_phase(Phase::Encode))
         };
-        let request = self.request;
-        if request.messages.is_empty() {
-            return wrong("messages", "a request needs a message".into());
-        }
-        if request.n == Some(0) {
-            return wrong("n", "a request asks for one answer at least".into());
-        }
         if request.logprobs.is_some_and(|n| n > 20) {
             return wrong("logprobs", "a token has 20 alternatives at most".into());
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Error, ErrorKind, Function, Json, Phase, Request, Result, Tool, ToolChoice};
+use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -83,16 +83,8 @@ pub(super) fn encode<'a>(
         )
     );
     if request.tools.is_empty() {
-        // Without tools the provider answers any choice with an error, and these say nothing.
-        return if forces {
-            Err(
-                Error::new(ErrorKind::InvalidRequest, "there is no tool to be forced")
-                    .with_context("part", "tool_choice")
-                    .with_phase(Phase::Encode),
-            )
-        } else {
-            Ok((Vec::new(), None))
-        };
+        // Without tools the provider answers any choice with an error, and the choice says nothing.
+        return Ok((Vec::new(), None));
     }
     let refused = forces && target.rules.refuses(Setting::ForcedToolChoice, thinks);
     if refused {
@@ -104,7 +96,7 @@ pub(super) fn encode<'a>(
         Some(ToolChoice::Allowed { tools, .. }) if !quirks.takes.allowed_tools => Some(tools),
         _ => None,
     };
-    if refused && offered.is_none() && !matches!(choice, Some(ToolChoice::Allowed { .. })) {
+    if refused && !matches!(choice, Some(ToolChoice::Allowed { .. })) {
         choice = Some(&ToolChoice::Auto);
     }
     let mut tools = Vec::with_capacity(request.tools.len());
