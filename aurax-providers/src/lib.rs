@@ -9,12 +9,15 @@ mod client;
 mod demo;
 mod environment;
 pub mod frame;
+mod headers;
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod options;
 mod preset;
+pub mod presets;
 mod raw;
+mod redact;
 mod rules;
 pub mod transport;
 mod unavailable;

@@ -15,7 +15,6 @@ use super::media;
 use super::tools::is_for;
 use crate::omissions::{Omissions, unsupported};
 use crate::raw::RawObject;
-use crate::rules::{ModelRules, Setting};
 use crate::wire::Target;
 
 /// What a request says, in the API's order.
@@ -42,7 +41,7 @@ pub(super) struct Conversation<'a> {
 pub(super) fn conversation<'a>(
     request: &'a Request,
     target: &Target,
-    rules: &ModelRules,
+    takes_prefill: bool,
     omissions: &mut Omissions,
 ) -> Result<Conversation<'a>> {
     let mut reader = Reader {
@@ -74,7 +73,7 @@ pub(super) fn conversation<'a>(
             reader.message(at, message)?;
         }
     }
-    reader.finish(rules)
+    reader.finish(takes_prefill)
 }
 
 /// What is left out because another maker signed it.
@@ -288,7 +287,7 @@ impl<'a> Reader<'a, '_> {
         block
     }
 
-    fn finish(mut self, rules: &ModelRules) -> Result<Conversation<'a>> {
+    fn finish(mut self, takes_prefill: bool) -> Result<Conversation<'a>> {
         if self.foreign.thinking > 0 {
             self.omissions.note(
                 "messages",
@@ -340,13 +339,13 @@ impl<'a> Reader<'a, '_> {
                 .with_phase(Phase::Encode));
             }
         }
-        self.prefill(rules)?;
+        self.prefill(takes_prefill)?;
         Ok(self.out)
     }
 
     /// Words of the assistant at the end are the beginning of the answer; the API wants no white
     /// space behind them. A paused turn, which has the provider's own blocks, goes back as it came.
-    fn prefill(&mut self, rules: &ModelRules) -> Result<()> {
+    fn prefill(&mut self, is_taken: bool) -> Result<()> {
         let Some(turn) = self.out.turns.last_mut() else {
             return Ok(());
         };
@@ -355,10 +354,11 @@ impl<'a> Reader<'a, '_> {
             return Ok(());
         }
         if let Some(Block::Text { text, .. }) = turn.content.last_mut() {
-            if rules.refuses(Setting::Prefill, true) {
+            if !is_taken {
                 return Err(unsupported(
                     "messages",
-                    "the model does not continue the assistant's words; end with a user's message",
+                    "the model, or one that thinks, does not continue the assistant's words; end with a \
+                     user's message",
                 ));
             }
             let end = text.trim_end().len();

@@ -195,9 +195,11 @@ fn finish(
         None => target.rules.clone(),
     };
     let mut omissions = Omissions::new(request.on_unsupported);
-    let conversation = conversation(request, target, &rules, &mut omissions)?;
+    let plan = reasoning::plan(request.reasoning, &rules, &mut omissions)?;
+    let takes_prefill = !plan.thinks && !rules.refuses(Setting::Prefill, false);
+    let conversation = conversation(request, target, takes_prefill, &mut omissions)?;
     let (first_version, files) = (conversation.first_version, conversation.files);
-    let body = body(request, target, &rules, conversation, &mut omissions)?;
+    let body = body(request, target, &rules, plan, conversation, &mut omissions)?;
     let mut body = object(&body)?;
     let mut betas = if files {
         vec!["files-api-2025-04-14".to_owned()]
@@ -243,11 +245,11 @@ fn body<'a>(
     request: &'a Request,
     target: &'a Target,
     rules: &ModelRules,
+    mut plan: Plan,
     mut conversation: Conversation<'a>,
     omissions: &mut Omissions,
 ) -> Result<Body<'a>> {
     unknown_here(request, omissions)?;
-    let mut plan = reasoning::plan(request.reasoning, rules, omissions)?;
     let max_tokens = max_tokens(request, rules, &mut plan, omissions)?;
     let mut tools = tools::definitions(request, target, omissions)?;
     let mut cache_control = request.cache.map(CacheControl::new);
