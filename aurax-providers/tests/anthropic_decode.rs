@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aurax_core::{
     Bucket, Call, Delivery, Effort, Error, ErrorKind, Event, FinishReason, Fold, Head, KeyStatus,
-    Lifecycle, ModelId, Origin, Part, Phase, Response, Retry,
+    Lifecycle, Message, ModelId, Origin, Part, Phase, Request, Response, Retry, ToolResult,
 };
 use aurax_providers::ModelRules;
 use aurax_providers::anthropic::Anthropic;
@@ -237,6 +237,41 @@ fn tool_calls_keep_the_bytes_of_their_arguments() {
     assert_eq!(calls[0].arguments, r#"{"city":"Paris","n":1.5}"#);
     assert_eq!(calls[1].arguments, "{}");
     assert_eq!(response.finish_reason(), Some(FinishReason::ToolCalls));
+}
+
+#[test]
+fn who_called_a_tool_goes_back_with_the_call() {
+    let caller = json!({"type": "code_execution_20260521", "tool_id": "srvtoolu_1"});
+    let call = |input: &Value| {
+        json!({"type": "tool_use", "id": "toolu_1", "name": "click", "input": input,
+            "caller": caller, "toolset_name": "computer"})
+    };
+    let response = both(
+        &json!([call(&json!({"x": 1}))]),
+        &[
+            open(0, &call(&json!({}))),
+            delta(
+                0,
+                &json!({"type": "input_json_delta", "partial_json": "{\"x\":1}"}),
+            ),
+            close(0),
+        ],
+        "tool_use",
+    );
+    let called = response.tool_calls().next().unwrap().clone();
+    let request = Request::new([
+        Message::user("Hi"),
+        response.into_message(),
+        Message::tool([ToolResult::new(&called, "done")]),
+    ]);
+    let again = Call::chat(target().model, request);
+    let encoded = Anthropic::new().encode(&again, &target()).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["messages"][1]["content"][0], call(&json!({"x": 1})));
+    assert_eq!(
+        body["messages"][2]["content"][0]["toolset_name"],
+        "computer"
+    );
 }
 
 #[test]

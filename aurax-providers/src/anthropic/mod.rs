@@ -4,7 +4,9 @@
 
 mod block;
 mod cache;
+mod calls;
 mod error;
+mod extra;
 mod headers;
 mod media;
 mod messages;
@@ -12,6 +14,7 @@ mod models;
 mod reasoning;
 mod request;
 mod response;
+mod sampling;
 mod stream;
 mod tools;
 mod usage;
