@@ -648,6 +648,11 @@ fn what_imitators_do_differently_is_understood() {
     );
     assert_eq!(unclosed.finish_reason(), Some(FinishReason::ToolCalls));
 
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "now", "input": {}});
+    let neither = heard(&[open(0, &call("a")), open(0, &call("b"))]);
+    let arguments = neither.tool_calls().map(|call| call.arguments.as_str());
+    assert_eq!(arguments.collect::<Vec<_>>(), ["{}", "{}"]);
+
     let nothing_known = heard(&[
         json!({"type": "later_event", "x": 1}),
         open(0, &block),
