@@ -85,6 +85,27 @@ pub struct Features {
     pub streaming: Option<bool>,
 }
 
+impl Features {
+    /// What is known here, else what `other` knows.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            tools: self.tools.or(other.tools),
+            parallel_tools: self.parallel_tools.or(other.parallel_tools),
+            vision: self.vision.or(other.vision),
+            pdf: self.pdf.or(other.pdf),
+            audio_input: self.audio_input.or(other.audio_input),
+            audio_output: self.audio_output.or(other.audio_output),
+            video_input: self.video_input.or(other.video_input),
+            json_schema: self.json_schema.or(other.json_schema),
+            reasoning: self.reasoning.or(other.reasoning),
+            prompt_cache: self.prompt_cache.or(other.prompt_cache),
+            web_search: self.web_search.or(other.web_search),
+            streaming: self.streaming.or(other.streaming),
+        }
+    }
+}
+
 /// How far along its life a model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,6 +164,26 @@ impl ModelInfo {
             created: None,
             owned_by: None,
             settings: BTreeMap::new(),
+        }
+    }
+
+    /// What is known here, else what `other` knows of the same model. Its life is told by `self`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut settings = other.settings;
+        settings.extend(self.settings);
+        Self {
+            id: self.id,
+            display_name: self.display_name.or(other.display_name),
+            context_window: self.context_window.or(other.context_window),
+            max_input_tokens: self.max_input_tokens.or(other.max_input_tokens),
+            max_output_tokens: self.max_output_tokens.or(other.max_output_tokens),
+            features: self.features.or(other.features),
+            lifecycle: self.lifecycle,
+            retires: self.retires.or(other.retires),
+            created: self.created.or(other.created),
+            owned_by: self.owned_by.or(other.owned_by),
+            settings,
         }
     }
 }

@@ -5,17 +5,28 @@
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
 mod check;
+mod client;
 mod demo;
+mod environment;
 pub mod frame;
+mod headers;
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
+mod options;
 mod preset;
+pub mod presets;
 mod raw;
+mod redact;
 mod rules;
 pub mod transport;
+mod unavailable;
 pub mod wire;
 
+pub use client::HttpProvider;
 pub use demo::Demo;
+pub use environment::{Environment, ProcessEnvironment};
+pub use options::{Options, provider};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
+pub use unavailable::Unavailable;

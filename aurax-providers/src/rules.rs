@@ -27,6 +27,8 @@ pub enum Setting {
     Stop,
     /// `logprobs`.
     Logprobs,
+    /// `parallel_tool_calls`.
+    ParallelToolCalls,
     /// A tool choice that forces the use of a tool.
     ForcedToolChoice,
     /// A budget of thinking tokens.
@@ -81,6 +83,8 @@ pub struct ModelRules {
     pub max_effort_without_thinking: Option<Effort>,
     /// Instructions go under the role `developer`.
     pub developer_role: bool,
+    /// Parts of the prompt may carry marks of the wire's own for what to cache.
+    pub cache_breakpoints: bool,
     /// The output limit is called `max_completion_tokens`.
     pub max_completion_tokens: Option<bool>,
     /// The most output tokens, where the provider insists on a limit.
@@ -123,7 +127,7 @@ impl ModelRules {
     }
 
     /// The nearest level of effort the model takes: the highest that is not above `effort`, else
-    /// its lowest. A budget is returned as it is.
+    /// its lowest; thinking is turned off only where `effort` asks for it.
     pub fn nearest_effort(&self, effort: Effort) -> Effort {
         let (Some(wanted), false) = (rank(effort), self.efforts.is_empty()) else {
             return effort;
@@ -134,6 +138,9 @@ impl ModelRules {
             .filter_map(|level| Some((rank(*level)?, *level)))
             .collect();
         levels.sort_by_key(|(rank, _)| *rank);
+        if wanted > 0 && levels.iter().any(|(rank, _)| *rank > 0) {
+            levels.retain(|(rank, _)| *rank > 0);
+        }
         levels
             .iter()
             .rev()

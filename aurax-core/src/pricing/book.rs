@@ -50,6 +50,8 @@ include!(concat!(env!("OUT_DIR"), "/prices.rs"));
 pub struct PriceBook {
     /// The texts the book was made of, to lay others over them.
     layers: Vec<Cow<'static, str>>,
+    /// Of all layers, ready for more.
+    digest: Sha256,
     version: Arc<str>,
     pub(super) tables: Tables,
     providers: Vec<Provider>,
@@ -62,7 +64,10 @@ impl PriceBook {
     pub fn builtin() -> Arc<Self> {
         static BUILTIN: LazyLock<Arc<PriceBook>> = LazyLock::new(|| {
             let layers = TEXTS.iter().map(|text| Cow::Borrowed(*text)).collect();
-            match PriceBook::new(layers) {
+            let digest = TEXTS
+                .iter()
+                .fold(Sha256::new(), |digest, text| with(digest, text));
+            match PriceBook::new(layers, digest) {
                 Ok(book) => Arc::new(book),
                 // The texts are compiled in and the tests read them, so no caller can cause this.
                 Err(e) => unreachable!("the built-in price book is broken: {e}"),
@@ -78,20 +83,16 @@ impl PriceBook {
     pub fn with_overlay(&self, json: &str) -> Result<Self> {
         let mut layers = self.layers.clone();
         layers.push(Cow::Owned(json.to_owned()));
-        Self::new(layers)
+        Self::new(layers, with(self.digest.clone(), json))
     }
 
-    fn new(layers: Vec<Cow<'static, str>>) -> Result<Self> {
+    fn new(layers: Vec<Cow<'static, str>>, digest: Sha256) -> Result<Self> {
         let mut shelf = Shelf::default();
-        let mut digest = Sha256::new();
         for text in &layers {
             shelf.put(text)?;
-            // The length first: how the bytes are spread over files is part of the book.
-            digest.update((text.len() as u64).to_le_bytes());
-            digest.update(text.as_bytes());
         }
-        let digest = digest.finalize();
-        let short: String = digest
+        let hash = digest.clone().finalize();
+        let short: String = hash
             .iter()
             .take(6)
             .map(|byte| format!("{byte:02x}"))
@@ -109,6 +110,7 @@ impl PriceBook {
         }
         Ok(Self {
             layers,
+            digest,
             version,
             tables,
             providers,
@@ -208,6 +210,13 @@ impl PriceBook {
         self.provider(provider)
             .is_some_and(|provider| provider.billed_at == BilledAt::Completion)
     }
+}
+
+/// Adds a text to a hash, its length first: how the bytes are spread over files counts too.
+fn with(digest: Sha256, text: &str) -> Sha256 {
+    digest
+        .chain_update((text.len() as u64).to_le_bytes())
+        .chain_update(text)
 }
 
 impl fmt::Debug for PriceBook {

@@ -26,7 +26,7 @@ pub(super) struct File<'a> {
     pub(super) date: Option<String>,
     #[serde(rename = "sources")]
     _sources: Option<IgnoredAny>,
-    pub(super) units: Option<BTreeMap<Bucket, UnitRow>>,
+    pub(super) units: Option<BTreeMap<Unit, UnitRow>>,
     #[serde(default)]
     pub(super) calendars: BTreeMap<String, Calendar>,
     pub(super) routing: Option<Routes>,
@@ -60,7 +60,7 @@ pub(super) struct ProviderRow<'a> {
     pub(super) aliases: Vec<String>,
     pub(super) fallback: Option<Vec<String>>,
     pub(super) billed_at: Option<BilledAt>,
-    pub(super) at_parent_rate: Option<Vec<Bucket>>,
+    pub(super) at_parent_rate: Option<Vec<Unit>>,
     pub(super) complete_caps: Option<Vec<Cap>>,
     #[serde(borrow, default)]
     pub(super) models: Vec<&'a RawValue>,
@@ -75,7 +75,7 @@ pub(super) enum BilledAt {
     Completion,
 }
 
-/// The model a row is about, read first to name it in errors.
+/// The model a row is about, to name it in errors.
 #[derive(Deserialize)]
 pub(super) struct RowId {
     pub(super) id: String,
@@ -181,7 +181,7 @@ pub(super) struct PriceRow {
     #[serde(default)]
     pub(super) weekdays: Vec<Day>,
     pub(super) not_holiday: Option<String>,
-    pub(super) usd: BTreeMap<Bucket, Rate>,
+    pub(super) usd: BTreeMap<Unit, Rate>,
     #[serde(default)]
     pub(super) above: Vec<TierRow>,
 }
@@ -191,7 +191,7 @@ pub(super) struct PriceRow {
 #[serde(deny_unknown_fields)]
 pub(super) struct TierRow {
     pub(super) tokens: u64,
-    pub(super) usd: BTreeMap<Bucket, Rate>,
+    pub(super) usd: BTreeMap<Unit, Rate>,
 }
 
 /// A factor on the rates of tokens.
@@ -208,6 +208,25 @@ pub(super) struct MultiplyRow {
 pub(super) struct MinimumRow {
     pub(super) audio_seconds: Option<u64>,
     pub(super) input_audio_seconds: Option<u64>,
+}
+
+/// What a rate is for; as data, the name of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Unit(pub(super) Bucket);
+
+impl TryFrom<String> for Unit {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Bucket::from_name(&name).map(Self).ok_or_else(|| {
+            let names: Vec<_> = Bucket::ALL.iter().map(|bucket| bucket.as_str()).collect();
+            format!(
+                "there is no unit {name:?}; the units are {}",
+                names.join(", ")
+            )
+        })
+    }
 }
 
 /// A decimal of at least zero; as data, a string of digits with at most one point.

@@ -25,3 +25,6 @@ pub use cost::Cost;
 pub use error::PriceError;
 pub use listing::Matched;
 pub use pricer::{Priced, Pricer, Sale, UnknownModel};
+
+#[cfg(test)]
+mod tests;

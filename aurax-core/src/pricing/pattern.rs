@@ -122,10 +122,11 @@ impl Pattern {
     }
 
     fn body_matches(&self, text: &str) -> bool {
-        self.body
-            .bytes()
-            .zip(text.bytes())
-            .all(|(sign, byte)| sign == byte || (sign == b'#' && byte.is_ascii_digit()))
+        let mut pairs = self.body.bytes().zip(text.bytes());
+        pairs.all(|(sign, byte)| match sign {
+            b'#' => byte.is_ascii_digit(),
+            literal => literal == byte,
+        })
     }
 
     fn ends_in_separator(&self) -> bool {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
 use super::exact;
-use super::file::{ModelRow, MultiplyRow, PriceRow, Rate};
+use super::file::{ModelRow, MultiplyRow, PriceRow, Rate, Unit};
 use super::schedule::Schedule;
 use super::shelf::{Fault, Tables};
 use crate::usage::Bucket;
@@ -173,13 +173,13 @@ impl Entry {
                 )
             })?),
         };
-        if let Some(unit) = row.usd.keys().find(|unit| !tables.pers.contains_key(unit)) {
+        let rates = decimals(row.usd);
+        if let Some(unit) = rates.keys().find(|unit| !tables.pers.contains_key(unit)) {
             return Err(Fault::new(
                 format!("{path}.usd.{}", unit.as_str()),
                 "the book does not say what this is counted per",
             ));
         }
-        let rates = decimals(row.usd);
         let mut tiers = Vec::with_capacity(row.above.len());
         let mut below = None;
         for (i, tier) in row.above.into_iter().enumerate() {
@@ -190,7 +190,8 @@ impl Entry {
             {
                 return Err(Fault::new(format!("{path}.tokens"), "tiers ascend"));
             }
-            if let Some(unit) = tier.usd.keys().find(|unit| !rates.contains_key(unit)) {
+            let tier_rates = decimals(tier.usd);
+            if let Some(unit) = tier_rates.keys().find(|unit| !rates.contains_key(unit)) {
                 return Err(Fault::new(
                     format!("{path}.usd.{}", unit.as_str()),
                     "a tier changes rates that the price has below it",
@@ -198,7 +199,7 @@ impl Entry {
             }
             tiers.push(Tier {
                 above: tier.tokens,
-                rates: decimals(tier.usd),
+                rates: tier_rates,
             });
         }
         let schedule = Schedule {
@@ -231,10 +232,10 @@ impl Entry {
     }
 }
 
-fn decimals(rates: BTreeMap<Bucket, Rate>) -> BTreeMap<Bucket, Decimal> {
+fn decimals(rates: BTreeMap<Unit, Rate>) -> BTreeMap<Bucket, Decimal> {
     rates
         .into_iter()
-        .map(|(unit, rate)| (unit, rate.0))
+        .map(|(unit, rate)| (unit.0, rate.0))
         .collect()
 }
 

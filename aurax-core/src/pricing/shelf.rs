@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::exact::Per;
-use super::file::{BilledAt, CURRENCY, Cap, File, ModelRow, ProviderRow, RowId, SCHEMA};
+use super::file::{BilledAt, CURRENCY, Cap, File, ModelRow, ProviderRow, RowId, SCHEMA, Unit};
 use super::listing::{Listing, Provider};
 use super::pattern::Routes;
 use super::schedule::Calendar;
@@ -50,7 +50,7 @@ impl Shelf {
         if let Some(date) = file.date.filter(|date| *date > self.date) {
             self.date = date;
         }
-        for (unit, row) in file.units.unwrap_or_default() {
+        for (Unit(unit), row) in file.units.unwrap_or_default() {
             let counts = if unit::in_millis(unit) { 1000 } else { 1 };
             let per = row.per.checked_mul(counts).and_then(Per::new);
             let per = per.ok_or_else(|| Fault::new("units", "`per` is at least 1"))?;
@@ -112,15 +112,23 @@ impl Rows {
             .extend(row.aliases.iter().map(|alias| alias.trim().to_lowercase()));
         replace(&mut self.fallbacks, row.fallback);
         replace(&mut self.billed_at, row.billed_at);
-        replace(&mut self.at_parent_rate, row.at_parent_rate);
+        let at_parent_rate = row
+            .at_parent_rate
+            .map(|units| units.into_iter().map(|unit| unit.0));
+        replace(
+            &mut self.at_parent_rate,
+            at_parent_rate.map(Iterator::collect),
+        );
         replace(&mut self.complete_caps, row.complete_caps);
         let below = std::mem::take(&mut self.models);
         let mut below: Vec<_> = below.into_iter().map(Some).collect();
         for (i, text) in row.models.into_iter().enumerate() {
-            let RowId { id } = read(text.get())
-                .map_err(|fault: Fault| Fault::new(format!("models[{i}].id"), fault.reason))?;
-            let row: ModelRow = read(text.get()).map_err(|fault: Fault| fault.at_model(&id))?;
-            let same = |slot: &&mut Option<ModelRow>| slot.as_ref().is_some_and(|b| b.id == id);
+            let row: ModelRow =
+                read(text.get()).map_err(|fault: Fault| match read(text.get()) {
+                    Ok(RowId { id }) => fault.at_model(&id),
+                    Err(fault) => Fault::new(format!("models[{i}].id"), fault.reason),
+                })?;
+            let same = |slot: &&mut Option<ModelRow>| slot.as_ref().is_some_and(|b| b.id == row.id);
             let below = below.iter_mut().find(same).and_then(Option::take);
             self.models.push(match below {
                 Some(below) => row.over(below),
@@ -157,12 +165,15 @@ fn replace<T>(value: &mut T, by: Option<T>) {
     }
 }
 
+/// Reads `text`, and a second time for the place of what is wrong with it.
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|e| Fault::new(e.path().to_string(), e.inner().to_string()))?;
-    json.end().map_err(|e| Fault::new(".", e.to_string()))?;
-    Ok(value)
+    serde_json::from_str(text).map_err(|e| {
+        let mut json = serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, T>(&mut json) {
+            Ok(_) => Fault::new(".", e.to_string()),
+            Err(e) => Fault::new(e.path().to_string(), e.inner().to_string()),
+        }
+    })
 }
 
 /// A value of the book that cannot be right.

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod cases;
+mod bills;
+mod builtin;
 mod golden;
 mod laws;
 mod lint;
+mod models;
+mod overlay;
+mod pricer;
 mod support;

@@ -6,16 +6,16 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub fn at(text: &str) -> OffsetDateTime {
+pub(crate) fn at(text: &str) -> OffsetDateTime {
     OffsetDateTime::parse(text, &Rfc3339).unwrap()
 }
 
-pub fn decimal(text: &str) -> Decimal {
+pub(crate) fn decimal(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
 }
 
 /// Usage of these buckets, as a provider would report it.
-pub fn used(buckets: &[(Bucket, u64)]) -> Usage {
+pub(crate) fn used(buckets: &[(Bucket, u64)]) -> Usage {
     let buckets = buckets
         .iter()
         .fold(Buckets::new(), |buckets, (bucket, count)| {
@@ -25,12 +25,12 @@ pub fn used(buckets: &[(Bucket, u64)]) -> Usage {
 }
 
 /// The built-in book with a file over it.
-pub fn book(overlay: &str) -> PriceBook {
+pub(crate) fn book(overlay: &str) -> PriceBook {
     PriceBook::builtin().with_overlay(overlay).unwrap()
 }
 
 /// Reads inclusive counts under the price book's own names of them.
-pub fn totals(usage: &Value) -> Totals {
+pub(crate) fn totals(usage: &Value) -> Totals {
     let mut totals = Totals::default();
     for (name, count) in usage.as_object().unwrap() {
         let count = count.as_u64().unwrap();

@@ -124,11 +124,13 @@ impl Transport for ReqwestTransport {
         let client = self
             .client
             .get_or_try_init(|| async { build(&self.options) })
-            .await?;
+            .await
+            .map_err(|e| e.with_phase(Phase::Connect))?;
         let host = request.uri().host().unwrap_or_default().to_owned();
         let request = request
             .try_into()
-            .map_err(|e| failure(ErrorKind::InvalidRequest, "the request cannot be sent", e))?;
+            .map_err(|e| failure(ErrorKind::InvalidRequest, "the request cannot be sent", e))
+            .map_err(|e| e.with_phase(Phase::Encode))?;
         let response = client
             .execute(request)
             .await

@@ -1,0 +1,327 @@
+//! What response headers say: how long to wait, how much is left, which request it was.
+
+use std::time::{Duration, SystemTime};
+
+use aurax_core::{Clock, RateLimit, Retry, SystemClock};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
+
+/// A header's text, without white space around it; `None` where it is not text, or empty.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether the provider asks for, or forbids, another try (`x-should-retry`), whatever the status
+/// says. The official SDKs of OpenAI and Anthropic obey it.
+pub(crate) fn should_retry(headers: &HeaderMap) -> Option<Retry> {
+    match text(headers, "x-should-retry")? {
+        "true" => Some(Retry::Transient),
+        "false" => Some(Retry::Never),
+        _ => None,
+    }
+}
+
+/// How long the provider asks to wait before another try: the first of these that can be read.
+///
+/// * `retry-after-ms`, in milliseconds;
+/// * `retry-after`, in seconds, perhaps with a fraction, or as an HTTP date: a past one is no wait;
+/// * a wait in the words of `message`, such as "try again in 1.5s";
+/// * where `limited` says that a limit was hit: `x-ratelimit-reset-*` of the limits that have
+///   nothing left, else of all; the longest counts.
+///
+/// A date is compared with the response's own `date`, else with the clock. How long is too long is
+/// for the caller to say.
+pub(crate) fn retry_after(headers: &HeaderMap, message: &str, limited: bool) -> Option<Duration> {
+    text(headers, "retry-after-ms")
+        .and_then(|ms| seconds(ms).map(|wait| wait / 1000))
+        .or_else(|| wait_or_date(headers))
+        .or_else(|| in_words(message))
+        .or_else(|| limited.then(|| longest_reset(headers)).flatten())
+}
+
+fn wait_or_date(headers: &HeaderMap) -> Option<Duration> {
+    let value = text(headers, RETRY_AFTER.as_str())?;
+    seconds(value).or_else(|| {
+        let until = httpdate::parse_http_date(value).ok()?;
+        Some(until.duration_since(now(headers)).unwrap_or_default())
+    })
+}
+
+/// The time the response was made.
+pub(crate) fn now(headers: &HeaderMap) -> SystemTime {
+    text(headers, DATE.as_str())
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or_else(|| SystemClock.now().into())
+}
+
+/// A number of seconds, perhaps with a fraction.
+fn seconds(text: &str) -> Option<Duration> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds: f64 = text.parse().ok().filter(|_| is_number)?;
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// A wait as Go writes it: `17ms`, `6m0s`, `2m59.56s`, `1h2m3s`; also with the units spelled out.
+/// What follows the last unit is not read.
+fn go_duration(text: &str) -> Option<Duration> {
+    let mut total: Option<Duration> = None;
+    let mut rest = text;
+    loop {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, after) = rest.split_at_checked(digits)?;
+        let after = after.trim_start_matches(' ');
+        let letters = after
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(letters)?;
+        let (Some(number), Some(unit)) = (seconds(number), unit_of(unit)) else {
+            return total;
+        };
+        let wait =
+            Duration::try_from_secs_f64(number.as_secs_f64() * unit).unwrap_or(Duration::MAX);
+        total = Some(total.unwrap_or_default().saturating_add(wait));
+        rest = after;
+    }
+}
+
+fn unit_of(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
+        "ms" | "milliseconds" => 1e-3,
+        "s" | "sec" | "second" | "seconds" => 1.0,
+        "m" | "min" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        _ => return None,
+    })
+}
+
+/// "Please try again in 1.5s", "retry after 20 seconds".
+fn in_words(message: &str) -> Option<Duration> {
+    let message = message.to_ascii_lowercase();
+    [
+        "try again in ",
+        "try again after ",
+        "retry in ",
+        "retry after ",
+    ]
+    .into_iter()
+    .find_map(|words| {
+        let (_, wait) = message.split_once(words)?;
+        go_duration(wait)
+    })
+}
+
+fn longest_reset(headers: &HeaderMap) -> Option<Duration> {
+    let limits = rate_limits(headers);
+    let of = |is_spent: bool| {
+        limits
+            .iter()
+            .filter(|limit| !is_spent || limit.remaining == Some(0))
+            .filter_map(|limit| limit.reset)
+            .max()
+    };
+    of(true).or_else(|| of(false))
+}
+
+/// The limits of `x-ratelimit-{limit,remaining,reset}[-kind]`; without a kind, requests are meant.
+pub(crate) fn rate_limits(headers: &HeaderMap) -> Vec<RateLimit> {
+    let mut limits: Vec<RateLimit> = Vec::new();
+    for (name, value) in headers {
+        let Some((what, kind)) = name.as_str().strip_prefix("x-ratelimit-").map(split_kind) else {
+            continue;
+        };
+        let Ok(value) = value.to_str() else { continue };
+        let value = value.trim();
+        let at = limits.iter().position(|limit| limit.kind == kind);
+        let limit = match at.and_then(|at| limits.get_mut(at)) {
+            Some(limit) => limit,
+            None => {
+                limits.push(RateLimit::new(kind));
+                match limits.last_mut() {
+                    Some(limit) => limit,
+                    None => continue,
+                }
+            }
+        };
+        match what {
+            "limit" => limit.limit = value.parse().ok(),
+            "remaining" => limit.remaining = value.parse().ok(),
+            "reset" => limit.reset = go_duration(value).or_else(|| seconds(value)),
+            _ => {}
+        }
+    }
+    limits.retain(|limit| limit.limit.or(limit.remaining).is_some() || limit.reset.is_some());
+    limits
+}
+
+fn split_kind(name: &str) -> (&str, String) {
+    match name.split_once('-') {
+        Some((what, kind)) => (what, kind.replace('-', "_")),
+        None => (name, "requests".to_owned()),
+    }
+}
+
+/// Copies the headers of `names` that are there.
+pub(crate) fn keep(headers: &HeaderMap, names: &[HeaderName]) -> Vec<(String, String)> {
+    names
+        .iter()
+        .filter_map(|name| Some((name.to_string(), text(headers, name.as_str())?.to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    http::HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    const DATE_OF_REPLY: (&str, &str) = ("date", "Sat, 21 Nov 2026 10:00:00 GMT");
+
+    #[test]
+    fn a_wait_is_read_in_every_form() {
+        let ms = Duration::from_millis;
+        let cases: &[(&[(&str, &str)], &str, Option<Duration>)] = &[
+            (&[("retry-after-ms", "1500")], "", Some(ms(1500))),
+            (
+                &[("retry-after-ms", "0.5")],
+                "",
+                Some(Duration::from_micros(500)),
+            ),
+            (&[("retry-after", "20")], "", Some(ms(20_000))),
+            (&[("retry-after", " 2.25 ")], "", Some(ms(2250))),
+            (
+                &[("retry-after-ms", "50"), ("retry-after", "9")],
+                "",
+                Some(ms(50)),
+            ),
+            (
+                &[("retry-after-ms", "soon"), ("retry-after", "9")],
+                "",
+                Some(ms(9000)),
+            ),
+            (
+                &[
+                    DATE_OF_REPLY,
+                    ("retry-after", "Sat, 21 Nov 2026 10:00:30 GMT"),
+                ],
+                "",
+                Some(ms(30_000)),
+            ),
+            (
+                &[
+                    DATE_OF_REPLY,
+                    ("retry-after", "Sat, 21 Nov 2026 09:00:00 GMT"),
+                ],
+                "",
+                Some(Duration::ZERO),
+            ),
+            (
+                &[("retry-after", "Tue, 01 Jan 1980 00:00:00 GMT")],
+                "",
+                Some(Duration::ZERO),
+            ),
+            (&[("retry-after", "86400000")], "", Some(ms(86_400_000_000))),
+            (
+                &[("retry-after", "99999999999999999999999999")],
+                "",
+                Some(Duration::MAX),
+            ),
+            (&[("retry-after", "-5")], "", None),
+            (&[("retry-after", "NaN")], "", None),
+            (&[("retry-after", "inf")], "", None),
+            (&[("retry-after", "1e3")], "", None),
+            (&[("retry-after", "")], "", None),
+            (&[("retry-after", "a while")], "", None),
+            (
+                &[],
+                "Rate limit reached. Please try again in 1.5s.",
+                Some(ms(1500)),
+            ),
+            (&[], "Please try again in 6m0s. Visit", Some(ms(360_000))),
+            (&[], "try again in 20ms", Some(ms(20))),
+            (&[], "Please retry after 20 seconds.", Some(ms(20_000))),
+            (&[], "Please retry after 1 minute", Some(ms(60_000))),
+            (&[], "try again in a minute", None),
+            (&[], "try again later", None),
+            (
+                &[("retry-after", "garbage")],
+                "Please try again in 3s",
+                Some(ms(3000)),
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining-requests", "0"),
+                    ("x-ratelimit-reset-requests", "17ms"),
+                    ("x-ratelimit-remaining-tokens", "5000"),
+                    ("x-ratelimit-reset-tokens", "6m0s"),
+                ],
+                "",
+                Some(ms(17)),
+            ),
+            (
+                &[
+                    ("x-ratelimit-reset-requests", "1s"),
+                    ("x-ratelimit-reset-tokens", "2m59.56s"),
+                ],
+                "",
+                Some(ms(179_560)),
+            ),
+            (&[("x-ratelimit-reset", "12")], "", Some(ms(12_000))),
+            (&[], "", None),
+        ];
+        for (pairs, message, expected) in cases {
+            let got = retry_after(&headers(pairs), message, true);
+            assert_eq!(got, *expected, "{pairs:?} {message:?}");
+        }
+    }
+
+    #[test]
+    fn resets_are_no_wait_unless_a_limit_was_hit() {
+        let headers = headers(&[("x-ratelimit-reset-requests", "1s")]);
+        assert_eq!(retry_after(&headers, "", false), None);
+    }
+
+    #[test]
+    fn limits_are_read_by_kind() {
+        let limits = rate_limits(&headers(&[
+            ("x-ratelimit-limit-requests", "10000"),
+            ("x-ratelimit-remaining-requests", "9999"),
+            ("x-ratelimit-reset-requests", "8.64s"),
+            ("x-ratelimit-limit-tokens-minute", "60000"),
+            ("x-ratelimit-remaining", "7"),
+            ("x-ratelimit-note", "none"),
+        ]));
+        let requests = limits
+            .iter()
+            .find(|limit| limit.kind == "requests")
+            .unwrap();
+        assert_eq!(requests.limit, Some(10_000));
+        assert_eq!(requests.remaining, Some(7));
+        assert_eq!(requests.reset, Some(Duration::from_millis(8640)));
+        let tokens = limits.iter().find(|limit| limit.kind == "tokens_minute");
+        assert_eq!(tokens.unwrap().limit, Some(60_000));
+        assert_eq!(limits.len(), 2);
+    }
+
+    #[test]
+    fn the_provider_may_overrule_the_status() {
+        let of = |value| should_retry(&headers(&[("x-should-retry", value)]));
+        assert_eq!(of("true"), Some(Retry::Transient));
+        assert_eq!(of("false"), Some(Retry::Never));
+        assert_eq!(of("perhaps"), None);
+    }
+}

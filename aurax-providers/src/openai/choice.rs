@@ -1,0 +1,399 @@
+//! One choice of a reply, as it arrives.
+
+use std::mem;
+
+use aurax_core::{
+    Audio, Citation, Delta, Event, Finish, FinishReason, Image, Logprob, Native, Origin, Source,
+    TokenLogprob,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::calls::{Calls, Seed};
+use super::details::{self, Details};
+use super::object::{Object, items};
+
+/// The numbers of the parts of a message. They are the same whether the message arrives whole or in
+/// pieces, and put thoughts before words, and words before calls.
+mod part {
+    pub(super) const THINKING: u32 = 0;
+    pub(super) const DETAILS: u32 = 1;
+    pub(super) const TEXT: u32 = 2;
+    pub(super) const REFUSAL: u32 = 3;
+    pub(super) const AUDIO: u32 = 4;
+    pub(super) const AUDIO_ID: u32 = 5;
+    pub(super) const IMAGES: u32 = 16;
+    pub(super) const CALLS: u32 = 1 << 16;
+}
+
+/// Whether a message arrives whole or in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    Piece,
+}
+
+/// What a choice needs to know of the call it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) seed: Seed<'a>,
+    /// The media type of spoken answers.
+    pub(super) audio_type: &'a str,
+}
+
+/// One of the answers.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    calls: Calls,
+    details: Details,
+    voice: Voice,
+    images: u32,
+    has_text: bool,
+    /// The provider said that the text is empty, which is not the same as no text.
+    has_empty_text: bool,
+    has_refusal: bool,
+    raw_reason: Option<String>,
+    stop_text: Option<String>,
+    extra: Map<String, Value>,
+}
+
+/// A spoken answer, in pieces.
+#[derive(Debug, Default)]
+struct Voice {
+    id: Option<String>,
+    data: Vec<u8>,
+    /// Pieces that are not base64 by themselves.
+    odd: String,
+    transcript: String,
+    expires_at: Option<i64>,
+}
+
+impl Choice {
+    /// The number of the text part.
+    pub(super) const TEXT: u32 = part::TEXT;
+
+    /// True once the provider said why the answer ended.
+    pub(super) const fn is_finished(&self) -> bool {
+        self.raw_reason.is_some()
+    }
+
+    /// Takes a choice of a reply.
+    pub(super) fn read(
+        &mut self,
+        mut choice: Object<'_>,
+        form: Form,
+        about: About<'_>,
+        events: &mut Vec<Event>,
+    ) {
+        let number = about.seed.choice;
+        let message = match form {
+            Form::Whole => choice.take("message").or_else(|| choice.take("delta")),
+            // Perplexity repeats all there is so far in `message`.
+            Form::Piece if choice.has("delta") => choice.take("delta"),
+            Form::Piece => choice.take("message"),
+        };
+        if let Some(message) = message.and_then(Object::of) {
+            self.message(message, form, about, &mut |part, delta| {
+                events.push(Event::Delta {
+                    choice: number,
+                    part,
+                    delta,
+                });
+            });
+        }
+        if let Some(logprobs) = choice.take("logprobs") {
+            let tokens = tokens(logprobs);
+            if !tokens.is_empty() {
+                events.push(Event::Logprobs {
+                    choice: number,
+                    tokens,
+                });
+            }
+        }
+        if let Some(reason) = choice.text("finish_reason") {
+            self.raw_reason = Some(reason);
+        }
+        // vLLM: the stop text that came up, or the number of a token.
+        if let Some(stop) = choice.text("stop_reason") {
+            self.stop_text = Some(stop);
+        }
+        for known in ["index", "delta", "message"] {
+            choice.take(known);
+        }
+        choice.rest_into(&mut self.extra);
+    }
+
+    fn message(
+        &mut self,
+        mut message: Object<'_>,
+        form: Form,
+        about: About<'_>,
+        push: &mut impl FnMut(u32, Delta),
+    ) {
+        message.take("role");
+        if let Some(list) = message.take("reasoning_details") {
+            match form {
+                Form::Whole => self.details.set(list),
+                Form::Piece => self.details.push(list),
+            }
+        }
+        // Some servers send the same thoughts under both names.
+        let thoughts = message.text("reasoning_content");
+        let again = message.text("reasoning");
+        if let Some(thoughts) = thoughts.or(again) {
+            push(part::THINKING, Delta::Thinking(thoughts));
+        }
+        if let Some(content) = message.take("content") {
+            self.content(content, push);
+        }
+        if let Some(refusal) = message.text("refusal") {
+            self.has_refusal = true;
+            push(part::REFUSAL, Delta::Refusal(refusal));
+        }
+        if let Some(list) = message.take("tool_calls") {
+            let pieces = form == Form::Piece;
+            self.calls
+                .read(list, pieces, about.seed, &mut |place, delta| {
+                    push(part::CALLS.saturating_add(place), delta);
+                });
+        }
+        if let Some(call) = message.take("function_call").and_then(Object::of) {
+            self.calls.legacy(call, about.seed, &mut |place, delta| {
+                push(part::CALLS.saturating_add(place), delta);
+            });
+        }
+        for annotation in message.list("annotations") {
+            if let Some(citation) = cited(annotation, about.origin) {
+                push(part::TEXT, Delta::Citation(citation));
+            }
+        }
+        for image in message.list("images") {
+            if let Some(image) = picture(image) {
+                push(
+                    part::IMAGES.saturating_add(self.images),
+                    Delta::Image(image),
+                );
+                self.images = self.images.saturating_add(1);
+            }
+        }
+        if let Some(voice) = message.take("audio").and_then(Object::of) {
+            self.voice.read(voice);
+        }
+        message.rest_into(&mut self.extra);
+    }
+
+    /// A text, or a list of parts (Mistral).
+    fn content(&mut self, content: &RawValue, push: &mut impl FnMut(u32, Delta)) {
+        if let Ok(text) = serde_json::from_str::<String>(content.get()) {
+            return self.text(text, push);
+        }
+        for part in items(content) {
+            let Some(mut part) = Object::of(part) else {
+                continue;
+            };
+            match part.text("type").as_deref() {
+                Some("thinking") => {
+                    let thoughts = part.take("thinking").map(thoughts).unwrap_or_default();
+                    if !thoughts.is_empty() {
+                        push(part::THINKING, Delta::Thinking(thoughts));
+                    }
+                }
+                Some("refusal") => {
+                    if let Some(refusal) = part.text("refusal") {
+                        self.has_refusal = true;
+                        push(part::REFUSAL, Delta::Refusal(refusal));
+                    }
+                }
+                _ => {
+                    if let Some(text) = part.read::<String>("text") {
+                        self.text(text, push);
+                    }
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, text: String, push: &mut impl FnMut(u32, Delta)) {
+        if text.is_empty() {
+            self.has_empty_text = true;
+        } else {
+            self.has_text = true;
+            push(part::TEXT, Delta::Text(text));
+        }
+    }
+
+    /// Delivers what waited for the end, and says how the answer ended.
+    pub(super) fn finish(&mut self, about: About<'_>, events: &mut Vec<Event>) -> Finish {
+        let number = about.seed.choice;
+        let mut push = |part, delta| {
+            events.push(Event::Delta {
+                choice: number,
+                part,
+                delta,
+            });
+        };
+        if let Some(list) = self.details.take() {
+            let native = Native::new(Some(about.origin.clone()), details::KIND, list);
+            push(part::DETAILS, Delta::Native(native));
+        }
+        if self.has_empty_text && !self.has_text {
+            push(part::TEXT, Delta::Text(String::new()));
+        }
+        self.voice.finish(about, &mut push);
+        self.calls.finish(about.origin, &mut |place, delta| {
+            push(part::CALLS.saturating_add(place), delta);
+        });
+        let raw = self.raw_reason.take();
+        let reason = self.reason(raw.as_deref());
+        let mut finish = Finish::new(reason, raw).with_stop_sequence(self.stop_text.take());
+        finish.extra = mem::take(&mut self.extra);
+        finish
+    }
+
+    /// The common word for why the answer ended
+    /// (<https://platform.openai.com/docs/api-reference/chat/object>).
+    fn reason(&self, raw: Option<&str>) -> FinishReason {
+        let native = self
+            .extra
+            .get("native_finish_reason")
+            .and_then(Value::as_str);
+        match raw {
+            // OpenRouter says `tool_calls` where the limit cut the arguments short.
+            Some("tool_calls" | "function_call" | "stop")
+                if matches!(native, Some("length" | "max_tokens" | "max_output_tokens")) =>
+            {
+                FinishReason::Length
+            }
+            Some("tool_calls" | "function_call") => FinishReason::ToolCalls,
+            Some("stop" | "eos" | "eos_token" | "end_turn") => {
+                if self.has_refusal {
+                    FinishReason::Refusal
+                } else if !self.calls.is_empty() {
+                    FinishReason::ToolCalls
+                } else if self.stop_text.is_some() {
+                    FinishReason::StopSequence
+                } else {
+                    FinishReason::Stop
+                }
+            }
+            Some("stop_sequence") => FinishReason::StopSequence,
+            Some("length" | "max_tokens" | "max_output_tokens") => FinishReason::Length,
+            // Mistral: the context window was full.
+            Some("model_length") => FinishReason::ContextWindow,
+            Some("content_filter") => FinishReason::ContentFilter,
+            Some("refusal") => FinishReason::Refusal,
+            // DeepSeek: `insufficient_system_resource`, the answer was broken off.
+            Some("error" | "insufficient_system_resource") => FinishReason::Error,
+            _ => FinishReason::Other,
+        }
+    }
+}
+
+impl Voice {
+    /// Every piece of a stream is base64 of its own.
+    fn read(&mut self, mut voice: Object<'_>) {
+        if let Some(id) = voice.text("id") {
+            self.id = Some(id);
+        }
+        if let Some(data) = voice.text("data") {
+            match STANDARD.decode(&data) {
+                Ok(bytes) => self.data.extend(bytes),
+                Err(_) => self.odd.push_str(&data),
+            }
+        }
+        if let Some(words) = voice.text("transcript") {
+            self.transcript.push_str(&words);
+        }
+        if let Some(end) = voice.read("expires_at") {
+            self.expires_at = Some(end);
+        }
+    }
+
+    fn finish(&mut self, about: About<'_>, push: &mut impl FnMut(u32, Delta)) {
+        let voice = mem::take(self);
+        let data = match voice.odd.as_str() {
+            "" if voice.data.is_empty() => String::new(),
+            "" => STANDARD.encode(&voice.data),
+            _ => voice.odd,
+        };
+        if !data.is_empty() || !voice.transcript.is_empty() {
+            let mut audio = Audio::new(Source::Inline {
+                media_type: about.audio_type.to_owned(),
+                data,
+            });
+            audio.transcript = Some(voice.transcript).filter(|words| !words.is_empty());
+            push(part::AUDIO, Delta::Audio(audio));
+        }
+        // The next request names the answer by its id.
+        if let Some(id) = voice.id {
+            let json = serde_json::json!({ "id": id }).to_string();
+            let native = Native::new(Some(about.origin.clone()), "audio", json);
+            push(part::AUDIO_ID, Delta::Native(native));
+        }
+    }
+}
+
+/// Mistral's thoughts: a list of texts.
+fn thoughts(list: &RawValue) -> String {
+    if let Ok(text) = serde_json::from_str(list.get()) {
+        return text;
+    }
+    items(list)
+        .into_iter()
+        .filter_map(|part| Object::of(part)?.text("text"))
+        .collect()
+}
+
+/// An annotation: `{"type":"url_citation","url_citation":{…}}`
+/// (<https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat>).
+fn cited(annotation: &RawValue, origin: &Origin) -> Option<Citation> {
+    let mut fields = Object::of(annotation)?.object("url_citation");
+    let mut citation = Citation::from_url(fields.text("url")?);
+    citation.title = fields.text("title");
+    citation.quote = fields.text("content");
+    citation.start = fields.read("start_index");
+    citation.end = fields.read("end_index");
+    let native = Native::new(Some(origin.clone()), "annotation", annotation.get());
+    citation.native = Some(native);
+    Some(citation)
+}
+
+/// A picture of OpenRouter's: `{"type":"image_url","image_url":{"url"}}`
+/// (<https://openrouter.ai/docs/features/multimodal/image-generation>).
+fn picture(image: &RawValue) -> Option<Image> {
+    let url = Object::of(image)?.object("image_url").text("url")?;
+    Some(Image::from_url(&url))
+}
+
+/// Log probabilities of words and of a refusal; Together's are two lists side by side
+/// (<https://docs.together.ai/docs/logprobs>).
+fn tokens(logprobs: &RawValue) -> Vec<TokenLogprob> {
+    let Some(mut fields) = Object::of(logprobs) else {
+        return Vec::new();
+    };
+    let mut all: Vec<TokenLogprob> = Vec::new();
+    for list in ["reasoning_content", "content", "refusal"] {
+        all.extend(fields.read::<Vec<TokenLogprob>>(list).unwrap_or_default());
+    }
+    let texts: Vec<String> = fields.read("tokens").unwrap_or_default();
+    let numbers: Vec<Option<f64>> = fields.read("token_logprobs").unwrap_or_default();
+    all.extend(
+        texts
+            .into_iter()
+            .zip(numbers)
+            .filter_map(|(token, logprob)| {
+                Some(TokenLogprob {
+                    token: Logprob {
+                        token,
+                        logprob: logprob?,
+                        bytes: None,
+                    },
+                    top: Vec::new(),
+                })
+            }),
+    );
+    all
+}

@@ -1,0 +1,40 @@
+//! Fields of the provider's own format, merged into an encoded body.
+
+use aurax_core::{Error, ErrorKind, Extra, Phase, Result};
+use serde_json::value::RawValue;
+
+use super::object::Pairs;
+use crate::omissions::Omissions;
+
+/// Puts the extra fields at the end of `body`, a JSON object, or in the place of its own fields of
+/// those names. Everything else keeps its bytes.
+pub(super) fn merge(
+    body: Vec<u8>,
+    extra: &Extra,
+    wire: &str,
+    reserved: &[&str],
+    omissions: &mut Omissions,
+) -> Result<Vec<u8>> {
+    if let Some(other) = extra.wire.as_deref().filter(|meant| *meant != wire) {
+        let why = format!("left out: the fields are meant for {other}, the call goes over {wire}");
+        omissions.note("extra", why)?;
+        return Ok(body);
+    }
+    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
+    for (name, value) in &extra.fields {
+        if reserved.contains(&name.as_str()) {
+            let why = "left out: the engine sets this field itself";
+            omissions.note(&format!("extra.{name}"), why)?;
+            continue;
+        }
+        let value: Box<RawValue> = serde_json::value::to_raw_value(value).map_err(broken)?;
+        fields.set(name, value);
+    }
+    serde_json::to_vec(&fields).map_err(broken)
+}
+
+fn broken(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Internal, "an encoded body cannot be read back")
+        .with_phase(Phase::Encode)
+        .with_source(error)
+}

@@ -1,0 +1,397 @@
+//! The messages of a request.
+
+use std::borrow::Cow;
+
+use aurax_core::{
+    Error, ErrorKind, Native, Origin, Part, Phase, Result, Role, ToolCall, ToolResult,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::content::{self, Content, ContentPart};
+use super::details;
+use super::quirks::{Quirks, Thoughts};
+use super::tool;
+use crate::omissions::{Omissions, unsupported};
+use crate::wire::Target;
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Message<'a> {
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<Cow<'a, str>>,
+    /// Null where an assistant's turn has no words.
+    content: Option<Content<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Called<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Called<'a> {
+    Function {
+        id: Cow<'a, str>,
+        r#type: &'static str,
+        function: FunctionCall<'a>,
+    },
+    Native(&'a RawValue),
+}
+
+#[derive(Debug, Serialize)]
+struct FunctionCall<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+/// Encodes messages one by one: the bytes of a message depend on nothing that comes after it.
+pub(super) struct Encoder<'e> {
+    target: &'e Target,
+    origin: Origin,
+    quirks: &'e Quirks,
+    omissions: &'e mut Omissions,
+    has_foreign_thoughts: bool,
+}
+
+impl<'e> Encoder<'e> {
+    pub(super) fn new(
+        target: &'e Target,
+        quirks: &'e Quirks,
+        omissions: &'e mut Omissions,
+    ) -> Self {
+        Self {
+            target,
+            origin: target.origin(),
+            quirks,
+            omissions,
+            has_foreign_thoughts: false,
+        }
+    }
+
+    pub(super) fn messages<'a>(
+        mut self,
+        messages: &'a [aurax_core::Message],
+    ) -> Result<Vec<Message<'a>>> {
+        let mut out = Vec::with_capacity(messages.len());
+        // Media of tool results, which wait until every call of the turn is answered.
+        let mut media: Vec<ContentPart<'a>> = Vec::new();
+        for (at, message) in messages.iter().enumerate() {
+            if message.role != Role::Tool {
+                flush(&mut media, &mut out);
+            }
+            match message.role {
+                Role::System | Role::Developer => out.push(self.instruction(at, message)?),
+                Role::Assistant => out.push(self.assistant(at, message)?),
+                _ => self.user_or_tool(at, message, &mut out, &mut media)?,
+            }
+        }
+        flush(&mut media, &mut out);
+        if self.has_foreign_thoughts {
+            let why = "left out: thoughts go back only to the model they came from";
+            self.omissions.note("messages.thinking", why)?;
+        }
+        Ok(out)
+    }
+
+    fn instruction<'a>(
+        &mut self,
+        at: usize,
+        message: &'a aurax_core::Message,
+    ) -> Result<Message<'a>> {
+        let mut parts = Vec::with_capacity(message.parts.len());
+        for (number, part) in message.parts.iter().enumerate() {
+            match part {
+                Part::Text(text) => parts.push(content::text(text, self.marks())),
+                other => return Err(misplaced(&subject(at, number), other, "instructions")),
+            }
+        }
+        let role = if self.target.rules.developer_role {
+            "developer"
+        } else {
+            "system"
+        };
+        Ok(Message {
+            role,
+            name: self.name(at, message)?,
+            content: Some(Content::of(parts)),
+            ..Message::default()
+        })
+    }
+
+    /// Results first, each a message of its own, then what the person says.
+    fn user_or_tool<'a>(
+        &mut self,
+        at: usize,
+        message: &'a aurax_core::Message,
+        out: &mut Vec<Message<'a>>,
+        media: &mut Vec<ContentPart<'a>>,
+    ) -> Result<()> {
+        let mut said = Vec::new();
+        for (number, part) in message.parts.iter().enumerate() {
+            let subject = subject(at, number);
+            match part {
+                Part::ToolResult(result) => out.push(self.result(result, &subject, media)?),
+                other if message.role == Role::Tool => {
+                    return Err(misplaced(&subject, other, "the tools' answers"));
+                }
+                Part::Native(native) => said.extend(self.native(native, &subject)?),
+                other => match content::part(other, self.quirks.parts, self.marks(), &subject)? {
+                    Some(part) => said.push(part),
+                    None => return Err(misplaced(&subject, other, "what a person says")),
+                },
+            }
+        }
+        let has_results = message
+            .parts
+            .iter()
+            .any(|part| matches!(part, Part::ToolResult(_)));
+        if message.role == Role::Tool || (has_results && said.is_empty()) {
+            return Ok(());
+        }
+        flush(media, out);
+        out.push(Message {
+            role: "user",
+            name: self.name(at, message)?,
+            content: Some(Content::of(said)),
+            ..Message::default()
+        });
+        Ok(())
+    }
+
+    /// One message a result. Media, which a tool's message cannot hold, follow in a message of the
+    /// user's once all calls are answered.
+    fn result<'a>(
+        &mut self,
+        result: &'a ToolResult,
+        subject: &str,
+        media: &mut Vec<ContentPart<'a>>,
+    ) -> Result<Message<'a>> {
+        let mut words = Vec::new();
+        let mut pictures = Vec::new();
+        for part in &result.content {
+            match part {
+                Part::Text(text) => words.push(content::text(text, self.marks())),
+                other => match content::part(other, self.quirks.parts, self.marks(), subject)? {
+                    Some(part) => pictures.push(part),
+                    None => return Err(misplaced(subject, other, "a tool's answer")),
+                },
+            }
+        }
+        if !pictures.is_empty() {
+            let why = "moved to a message of the user's: tools answer in text on this wire";
+            self.omissions.note(subject, why)?;
+            let name = result.name.as_deref().unwrap_or(&result.call_id);
+            media.push(ContentPart::text(format!("What {name} returned:")));
+            media.append(&mut pictures);
+        }
+        if result.cache.is_some()
+            && let Some(last) = words.pop()
+        {
+            words.push(last.marked(self.marks()));
+        }
+        Ok(Message {
+            role: "tool",
+            tool_call_id: Some(tool::id(&result.call_id, self.quirks.tool_ids)),
+            content: Some(Content::joined(words, "\n")),
+            ..Message::default()
+        })
+    }
+
+    fn assistant<'a>(
+        &mut self,
+        at: usize,
+        message: &'a aurax_core::Message,
+    ) -> Result<Message<'a>> {
+        let mut turn = Turn::default();
+        for (number, part) in message.parts.iter().enumerate() {
+            let subject = subject(at, number);
+            match part {
+                Part::Text(text) => turn.words.push(content::text(text, self.marks())),
+                Part::Refusal(refusal) => turn.refusal.push(&refusal.text),
+                Part::ToolCall(call) => turn.calls.push(self.call(call)),
+                Part::Thinking(thinking) => match &thinking.signature {
+                    // Thoughts with a proof go back in the form their provider proves them in,
+                    // which on this wire is a native part beside them.
+                    Some(_) => self.has_foreign_thoughts = true,
+                    None => turn.thoughts.push(&thinking.text),
+                },
+                Part::RedactedThinking(_) => self.has_foreign_thoughts = true,
+                Part::Native(native) => self.native_of_assistant(native, &subject, &mut turn)?,
+                Part::Audio(audio) => turn.transcript.extend(audio.transcript.as_deref()),
+                other => return Err(misplaced(&subject, other, "the model's own turn")),
+            }
+        }
+        let name = self.name(at, message)?;
+        Ok(turn.message(name, self.quirks))
+    }
+
+    fn call<'a>(&self, call: &'a ToolCall) -> Called<'a> {
+        Called::Function {
+            id: tool::id(&call.id, self.quirks.tool_ids),
+            r#type: "function",
+            function: FunctionCall {
+                name: &call.name,
+                arguments: call.arguments_json(),
+            },
+        }
+    }
+
+    fn native_of_assistant<'a>(
+        &mut self,
+        native: &'a Native,
+        subject: &str,
+        turn: &mut Turn<'a>,
+    ) -> Result<()> {
+        let is_own = native
+            .origin
+            .as_ref()
+            .is_none_or(|origin| *origin == self.origin);
+        match native.kind.as_str() {
+            details::KIND if !is_own => {
+                self.has_foreign_thoughts = true;
+                turn.is_foreign = true;
+            }
+            details::KIND if self.quirks.thoughts == Thoughts::Details => {
+                turn.details = Some(tool::raw(&native.json, subject)?);
+            }
+            details::KIND => {}
+            "audio" if is_own => turn.audio = Some(tool::raw(&native.json, subject)?),
+            "custom_tool_call" if is_own => {
+                turn.calls
+                    .push(Called::Native(tool::raw(&native.json, subject)?));
+            }
+            _ => turn.words.extend(self.native(native, subject)?),
+        }
+        Ok(())
+    }
+
+    /// A part in the words of the provider that is called; another's is left out.
+    fn native<'a>(&mut self, native: &'a Native, subject: &str) -> Result<Option<ContentPart<'a>>> {
+        match &native.origin {
+            Some(origin) if *origin.provider != *self.target.provider => {
+                let why = format!("left out: only {} understands it", origin.provider);
+                self.omissions.note(subject, why)?;
+                Ok(None)
+            }
+            _ => Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?))),
+        }
+    }
+
+    fn name<'a>(&mut self, at: usize, message: &'a aurax_core::Message) -> Result<Option<&'a str>> {
+        let name = message.name.as_deref();
+        if name.is_some() && !self.quirks.takes.speaker_names {
+            let why = "left out: the provider takes no names of speakers";
+            self.omissions.note(&format!("messages[{at}].name"), why)?;
+            return Ok(None);
+        }
+        Ok(name)
+    }
+
+    fn marks(&self) -> bool {
+        self.target.rules.cache_breakpoints
+    }
+}
+
+/// What an assistant's turn is made of.
+#[derive(Default)]
+struct Turn<'a> {
+    words: Vec<ContentPart<'a>>,
+    refusal: Vec<&'a str>,
+    thoughts: Vec<&'a str>,
+    /// The thoughts came with a proof for another model.
+    is_foreign: bool,
+    transcript: Vec<&'a str>,
+    details: Option<&'a RawValue>,
+    audio: Option<&'a RawValue>,
+    calls: Vec<Called<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    fn message(mut self, name: Option<&'a str>, quirks: &Quirks) -> Message<'a> {
+        let thoughts = join(&self.thoughts).filter(|_| !self.is_foreign);
+        let mut refusal = join(&self.refusal);
+        if !quirks.takes.refusals {
+            self.words.extend(refusal.take().map(ContentPart::text));
+        }
+        // A spoken answer goes back by its id; without one its words stand for it.
+        if self.audio.is_none() {
+            self.words
+                .extend(join(&self.transcript).map(ContentPart::text));
+        }
+        let mut message = Message {
+            role: "assistant",
+            name,
+            audio: self.audio,
+            reasoning_details: self.details,
+            refusal,
+            ..Message::default()
+        };
+        match quirks.thoughts {
+            Thoughts::ReasoningContent => message.reasoning_content = thoughts,
+            Thoughts::ReasoningContentWithTools => {
+                let needed = (!self.calls.is_empty()).then_some(Cow::Borrowed(""));
+                message.reasoning_content = thoughts.or(needed);
+            }
+            Thoughts::Details if self.details.is_none() => message.reasoning = thoughts,
+            Thoughts::Content => {
+                if let Some(thoughts) = thoughts {
+                    self.words.insert(0, ContentPart::thinking(thoughts));
+                }
+            }
+            Thoughts::Details | Thoughts::Dropped => {}
+        }
+        let silent = !self.calls.is_empty() || message.refusal.is_some() || self.audio.is_some();
+        message.content =
+            (!self.words.is_empty() || !silent).then(|| Content::joined(self.words, ""));
+        message.tool_calls = self.calls;
+        message
+    }
+}
+
+fn join<'a>(texts: &[&'a str]) -> Option<Cow<'a, str>> {
+    match texts {
+        [] => None,
+        [text] => Some(Cow::Borrowed(text)),
+        texts => Some(Cow::Owned(texts.concat())),
+    }
+}
+
+fn flush<'a>(media: &mut Vec<ContentPart<'a>>, out: &mut Vec<Message<'a>>) {
+    if !media.is_empty() {
+        out.push(Message {
+            role: "user",
+            content: Some(Content::Parts(std::mem::take(media))),
+            ..Message::default()
+        });
+    }
+}
+
+fn subject(message: usize, part: usize) -> String {
+    format!("messages[{message}].parts[{part}]")
+}
+
+fn misplaced(subject: &str, part: &Part, place: &str) -> Error {
+    let kind = part.kind();
+    match part {
+        Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::Native(_) => {
+            unsupported(subject, format!("this wire takes no {kind} in {place}"))
+        }
+        _ => Error::new(
+            ErrorKind::InvalidRequest,
+            format!("a part of kind {kind} has no place in {place}"),
+        )
+        .with_context("part", subject)
+        .with_phase(Phase::Encode),
+    }
+}

@@ -1,0 +1,371 @@
+//! The body of a chat request.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aurax_core::{
+    CacheTtl, Effort, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Warning,
+};
+use serde::Serialize;
+
+use super::extra;
+use super::message::{Encoder, Message};
+use super::quirks::{JsonOutput, Limit, Metadata, Quirks, Seed, User};
+use super::reasoning::{self, Thinking};
+use super::tool::{self, Choice, ToolDef};
+use crate::check;
+use crate::omissions::Omissions;
+use crate::rules::Setting;
+use crate::wire::Target;
+
+/// Fields in the order they are sent: the conversation first, so that requests that share its
+/// beginning share the bytes.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Message<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolDef<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random_seed: Option<i64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u8>,
+    #[serde(flatten)]
+    thinking: Thinking,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_options: Option<CacheOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ResponseFormat<'a> {
+    Object {
+        r#type: &'static str,
+    },
+    Schema {
+        r#type: &'static str,
+        json_schema: Schema<'a>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Schema<'a> {
+    name: &'a str,
+    schema: Cow<'a, Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+/// How long GPT-5.6 and later keep what they cache
+/// (<https://platform.openai.com/docs/guides/prompt-caching>).
+#[derive(Debug, Serialize)]
+struct CacheOptions {
+    ttl: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+/// Fields [`Request::extra`] may not replace: the engine answers for them.
+const RESERVED: [&str; 3] = ["model", "messages", "stream"];
+
+/// Encodes a request, and says what was changed or left out.
+pub(super) fn encode(
+    request: &Request,
+    target: &Target,
+    quirks: &Quirks,
+    wire: &str,
+) -> Result<(Vec<u8>, Vec<Warning>)> {
+    let mut omissions = Omissions::new(request.on_unsupported);
+    let body = Settings {
+        request,
+        target,
+        quirks,
+        omissions: &mut omissions,
+    }
+    .body()?;
+    let mut bytes = serde_json::to_vec(&body).map_err(|e| {
+        Error::new(ErrorKind::InvalidRequest, "the request has no JSON form")
+            .with_phase(Phase::Encode)
+            .with_source(e)
+    })?;
+    if !request.extra.fields.is_empty() {
+        bytes = extra::merge(bytes, &request.extra, wire, &RESERVED, &mut omissions)?;
+    }
+    Ok((bytes, omissions.into_warnings()))
+}
+
+struct Settings<'a, 'o> {
+    request: &'a Request,
+    target: &'a Target,
+    quirks: &'a Quirks,
+    omissions: &'o mut Omissions,
+}
+
+impl<'a> Settings<'a, '_> {
+    fn body(mut self) -> Result<Body<'a>> {
+        let request = self.request;
+        self.check()?;
+        let messages =
+            Encoder::new(self.target, self.quirks, self.omissions).messages(&request.messages)?;
+        let thinks = self.thinks();
+        let thinking =
+            reasoning::encode(&request.reasoning, self.target, self.quirks, self.omissions)?;
+        let (tools, tool_choice) =
+            tool::encode(request, self.target, self.quirks, thinks, self.omissions)?;
+        let parallel_tool_calls = self.takes(
+            request.parallel_tool_calls.filter(|_| !tools.is_empty()),
+            Setting::ParallelToolCalls,
+            "parallel_tool_calls",
+            thinks,
+        )?;
+        let sampling = &request.sampling;
+        let limit = self.limit();
+        let logprobs = self.takes(request.logprobs, Setting::Logprobs, "logprobs", thinks)?;
+        let stop = self.takes(
+            Some(request.stop.as_slice()).filter(|stop| !stop.is_empty()),
+            Setting::Stop,
+            "stop",
+            thinks,
+        )?;
+        let seed = |name| sampling.seed.filter(|_| self.quirks.names.seed == name);
+        let user = |name| {
+            let user = request.user.as_deref();
+            user.filter(|_| self.quirks.names.user == name)
+        };
+        let max_tokens = |name| request.max_output_tokens.filter(|_| limit == name);
+        Ok(Body {
+            model: self.target.model.as_str(),
+            messages,
+            tools,
+            tool_choice,
+            parallel_tool_calls,
+            max_completion_tokens: max_tokens(Limit::MaxCompletionTokens),
+            max_tokens: max_tokens(Limit::MaxTokens),
+            seed: seed(Seed::Seed),
+            random_seed: seed(Seed::RandomSeed),
+            safety_identifier: user(User::SafetyIdentifier),
+            user: user(User::User),
+            response_format: self.response_format()?,
+            temperature: self.takes(
+                sampling.temperature,
+                Setting::Temperature,
+                "sampling.temperature",
+                thinks,
+            )?,
+            top_p: self.takes(sampling.top_p, Setting::TopP, "sampling.top_p", thinks)?,
+            top_k: self.top_k()?,
+            frequency_penalty: self.takes(
+                sampling.frequency_penalty,
+                Setting::Penalties,
+                "sampling.frequency_penalty",
+                thinks,
+            )?,
+            presence_penalty: self.takes(
+                sampling.presence_penalty,
+                Setting::Penalties,
+                "sampling.presence_penalty",
+                thinks,
+            )?,
+            stop: stop.unwrap_or_default(),
+            n: request.n,
+            logprobs: logprobs.map(|_| true),
+            top_logprobs: logprobs.filter(|alternatives| *alternatives > 0),
+            thinking,
+            prompt_cache_key: request
+                .cache_key
+                .as_deref()
+                .filter(|_| self.quirks.takes.cache_key),
+            prompt_cache_options: self.cache_options(),
+            service_tier: request.service_tier.as_deref(),
+            metadata: self.metadata()?,
+            stream: request.stream.then_some(true),
+            stream_options: (request.stream && self.quirks.takes.stream_usage).then_some(
+                StreamOptions {
+                    include_usage: true,
+                },
+            ),
+        })
+    }
+
+    /// What no model can answer, what this one is known not to do, and what the wire cannot say.
+    fn check(&self) -> Result<()> {
+        let request = self.request;
+        check::features(request, self.target)?;
+        check::tool_names(request, 128)?;
+        let wrong = |field, message: String| {
+            Err(Error::new(ErrorKind::InvalidRequest, message)
+                .with_context("part", field)
+                .with_phase(Phase::Encode))
+        };
+        if request.logprobs.is_some_and(|n| n > 20) {
+            return wrong("logprobs", "a token has 20 alternatives at most".into());
+        }
+        match self.quirks.takes.stops {
+            Some(most) if request.stop.len() > usize::from(most) => wrong(
+                "stop",
+                format!("{} takes {most} stop texts at most", self.target.provider),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the model is to think, which decides what it takes besides.
+    fn thinks(&self) -> bool {
+        let reasoning = &self.request.reasoning;
+        match (reasoning.effort, reasoning.budget_tokens) {
+            (Some(effort), _) => {
+                effort != Effort::Off || self.target.rules.refuses(Setting::ThinkingOff, true)
+            }
+            (None, Some(tokens)) => tokens > 0,
+            (None, None) => self.target.rules.thinks_by_default,
+        }
+    }
+
+    /// A setting, unless the model refuses it.
+    fn takes<T>(
+        &mut self,
+        value: Option<T>,
+        setting: Setting,
+        subject: &str,
+        thinks: bool,
+    ) -> Result<Option<T>> {
+        if value.is_some() && self.target.rules.refuses(setting, thinks) {
+            let why = if self.target.rules.refuses(setting, false) {
+                format!("left out: {} refuses it", self.target.model)
+            } else {
+                format!("left out: {} refuses it while it thinks", self.target.model)
+            };
+            self.omissions.note(subject, why)?;
+            return Ok(None);
+        }
+        Ok(value)
+    }
+
+    fn limit(&self) -> Limit {
+        match self.target.rules.max_completion_tokens {
+            Some(true) => Limit::MaxCompletionTokens,
+            Some(false) => Limit::MaxTokens,
+            None => self.quirks.names.limit,
+        }
+    }
+
+    fn top_k(&mut self) -> Result<Option<u32>> {
+        let top_k = self.request.sampling.top_k;
+        if top_k.is_some() && !self.quirks.takes.top_k {
+            let why = format!("left out: {} has no such setting", self.target.provider);
+            self.omissions.note("sampling.top_k", why)?;
+            return Ok(None);
+        }
+        self.takes(top_k, Setting::TopK, "sampling.top_k", false)
+    }
+
+    fn response_format(&mut self) -> Result<Option<ResponseFormat<'a>>> {
+        let object = ResponseFormat::Object {
+            r#type: "json_object",
+        };
+        let schema = |name, schema, strict| ResponseFormat::Schema {
+            r#type: "json_schema",
+            json_schema: Schema {
+                name,
+                schema,
+                strict,
+            },
+        };
+        Ok(match (&self.request.output, self.quirks.json) {
+            (OutputFormat::JsonObject, JsonOutput::Schema) => {
+                let any = Json::from(serde_json::json!({"type": "object"}));
+                Some(schema("object", Cow::Owned(any), None))
+            }
+            (OutputFormat::JsonObject, _) => Some(object),
+            (OutputFormat::JsonSchema { .. }, JsonOutput::Object) => {
+                let why = format!(
+                    "the schema was left out: {} has JSON mode only",
+                    self.target.provider
+                );
+                self.omissions.note("output", why)?;
+                Some(object)
+            }
+            (
+                OutputFormat::JsonSchema {
+                    name,
+                    schema: wanted,
+                    strict,
+                },
+                _,
+            ) => Some(schema(name, Cow::Borrowed(wanted), *strict)),
+            _ => None,
+        })
+    }
+
+    /// Half an hour is the one time GPT-5.6 and later take; everywhere else, and for other times,
+    /// caches keep what they keep.
+    fn cache_options(&self) -> Option<CacheOptions> {
+        let ttl = self.request.cache?.ttl?;
+        (self.target.rules.cache_breakpoints && ttl == CacheTtl::HalfHour)
+            .then_some(CacheOptions { ttl: ttl.as_str() })
+    }
+
+    fn metadata(&mut self) -> Result<Option<&'a BTreeMap<String, String>>> {
+        let metadata = &self.request.metadata;
+        if metadata.is_empty() {
+            return Ok(None);
+        }
+        let stored = self.request.extra.fields.get("store") == Some(&true.into());
+        let why = match self.quirks.takes.metadata {
+            Metadata::Always => return Ok(Some(metadata)),
+            Metadata::WithStore if stored => return Ok(Some(metadata)),
+            Metadata::WithStore => {
+                "left out: labels are kept only with stored completions; to store this one, set \
+                 the extra field `store`"
+            }
+            Metadata::Never => "left out: the provider keeps no labels",
+        };
+        self.omissions.note("metadata", why)?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,222 @@
+//! Tools, the choice among them, and the ids of their calls.
+
+use std::borrow::Cow;
+
+use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::quirks::{Quirks, ToolIds};
+use crate::omissions::{Omissions, unsupported};
+use crate::rules::Setting;
+use crate::wire::Target;
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ToolDef<'a> {
+    Function {
+        r#type: &'static str,
+        function: FunctionDef<'a>,
+    },
+    /// A tool the provider runs itself, in its own words.
+    Native(&'a RawValue),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FunctionDef<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    parameters: Cow<'a, Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Choice<'a> {
+    Word(&'static str),
+    Named(Named<'a>),
+    Allowed {
+        r#type: &'static str,
+        allowed_tools: Allowed<'a>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Named<'a> {
+    r#type: &'static str,
+    function: Name<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Name<'a> {
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Allowed<'a> {
+    mode: &'static str,
+    tools: Vec<Named<'a>>,
+}
+
+fn named(name: &str) -> Named<'_> {
+    Named {
+        r#type: "function",
+        function: Name { name },
+    }
+}
+
+/// The tools, and the choice among them.
+pub(super) fn encode<'a>(
+    request: &'a Request,
+    target: &Target,
+    quirks: &Quirks,
+    thinks: bool,
+    omissions: &mut Omissions,
+) -> Result<(Vec<ToolDef<'a>>, Option<Choice<'a>>)> {
+    let mut choice = request.tool_choice.as_ref();
+    let forces = matches!(
+        choice,
+        Some(
+            ToolChoice::Required | ToolChoice::Tool(_) | ToolChoice::Allowed { required: true, .. }
+        )
+    );
+    if request.tools.is_empty() {
+        // Without tools the provider answers any choice with an error, and the choice says nothing.
+        return Ok((Vec::new(), None));
+    }
+    let refused = forces && target.rules.refuses(Setting::ForcedToolChoice, thinks);
+    if refused {
+        let why = format!("became a free choice: {} cannot be forced", target.model);
+        omissions.note("tool_choice", why)?;
+    }
+    // A provider without lists of allowed tools is offered those tools alone.
+    let offered = match choice {
+        Some(ToolChoice::Allowed { tools, .. }) if !quirks.takes.allowed_tools => Some(tools),
+        _ => None,
+    };
+    if refused && !matches!(choice, Some(ToolChoice::Allowed { .. })) {
+        choice = Some(&ToolChoice::Auto);
+    }
+    let mut tools = Vec::with_capacity(request.tools.len());
+    for (at, tool) in request.tools.iter().enumerate() {
+        let is_offered = |name: &String| offered.is_none_or(|offered| offered.contains(name));
+        match tool {
+            Tool::Function(function) if is_offered(&function.name) => tools.push(define(function)),
+            Tool::Function(_) => {}
+            Tool::Native(native) if offered.is_none() => {
+                match &native.origin {
+                    Some(origin) if *origin.provider != *target.provider => {
+                        let why = format!("left out: it is a tool of {}", origin.provider);
+                        omissions.note(&format!("tools[{at}]"), why)?;
+                        continue;
+                    }
+                    _ => {}
+                }
+                tools.push(ToolDef::Native(raw(&native.json, &format!("tools[{at}]"))?));
+            }
+            _ => {}
+        }
+    }
+    let required = if refused {
+        "auto"
+    } else {
+        quirks.names.required
+    };
+    let choice = choice.and_then(|choice| {
+        Some(match choice {
+            ToolChoice::Auto => Choice::Word("auto"),
+            ToolChoice::None => Choice::Word("none"),
+            ToolChoice::Required => Choice::Word(required),
+            ToolChoice::Tool(name) => Choice::Named(named(name)),
+            ToolChoice::Allowed {
+                required: wanted,
+                tools,
+            } => {
+                let mode = if *wanted { required } else { "auto" };
+                if offered.is_some() {
+                    Choice::Word(mode)
+                } else {
+                    Choice::Allowed {
+                        r#type: "allowed_tools",
+                        allowed_tools: Allowed {
+                            mode,
+                            tools: tools.iter().map(|name| named(name)).collect(),
+                        },
+                    }
+                }
+            }
+            _ => return None,
+        })
+    });
+    Ok((tools, choice))
+}
+
+/// A function without parameters is sent with an empty object of them: some servers insist on it.
+fn define(function: &Function) -> ToolDef<'_> {
+    let nothing = || {
+        Cow::Owned(Json::from(
+            serde_json::json!({"type": "object", "properties": {}}),
+        ))
+    };
+    ToolDef::Function {
+        r#type: "function",
+        function: FunctionDef {
+            name: &function.name,
+            description: function.description.as_deref(),
+            parameters: function
+                .parameters
+                .as_ref()
+                .map_or_else(nothing, Cow::Borrowed),
+            strict: function.strict,
+        },
+    }
+}
+
+/// JSON text of the caller's, as it is.
+pub(super) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
+    serde_json::from_str(json)
+        .map_err(|e| unsupported(subject, "the native block is not JSON").with_source(e))
+}
+
+/// The id of a tool call as the provider takes it: the same for the call and for its result.
+pub(super) fn id(id: &str, ids: ToolIds) -> Cow<'_, str> {
+    let fits = match ids {
+        ToolIds::UpTo40 => id.len() <= 40,
+        ToolIds::NineAlphanumeric => {
+            id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        }
+    };
+    if fits {
+        return Cow::Borrowed(id);
+    }
+    let short = base62(hash(&[id]));
+    Cow::Owned(match ids {
+        ToolIds::UpTo40 => format!("call_{short}"),
+        ToolIds::NineAlphanumeric => short,
+    })
+}
+
+/// FNV-1a over the texts and the borders between them: the same on every machine and in every
+/// version, which ids must be for prompt caches to keep hitting.
+pub(super) fn hash(texts: &[&str]) -> u64 {
+    let bytes = texts
+        .iter()
+        .flat_map(|text| text.bytes().chain(std::iter::once(0xff)));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Nine letters and digits.
+pub(super) fn base62(mut number: u64) -> String {
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(9);
+    for _ in 0..9 {
+        let digit = usize::try_from(number % 62).unwrap_or_default();
+        text.push(char::from(digits.get(digit).copied().unwrap_or(b'0')));
+        number /= 62;
+    }
+    text
+}

@@ -1,0 +1,432 @@
+//! Vendors as data: one entry a vendor, nothing else to add.
+//!
+//! Names of variables are those of the vendors' own SDKs; addresses and deviations come from their
+//! documentation, which each entry names.
+
+use std::sync::LazyLock;
+
+use crate::preset::{Auth, KeyPolicy, Preset, Protocol};
+
+#[cfg(feature = "openai")]
+use crate::openai::{
+    JsonOutput, Limit, Metadata, Names, Parts, Quirks, ReasoningControl, Seed, Takes, Thoughts,
+    ToolIds, User,
+};
+
+/// Every vendor there is a preset for, in the order of their names.
+pub fn all() -> &'static [Preset] {
+    static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+        let mut all = Vec::new();
+        #[cfg(feature = "anthropic")]
+        all.push(anthropic());
+        #[cfg(feature = "openai")]
+        all.extend(openai_chat());
+        all
+    });
+    &ALL
+}
+
+/// The vendor of that name or alias, whatever the case.
+///
+/// ```
+/// use aurax_providers::presets;
+///
+/// assert_eq!(presets::find("Claude").map(|preset| preset.name), Some("anthropic"));
+/// assert_eq!(presets::near("opanai").first(), Some(&"openai"));
+/// ```
+pub fn find(name: &str) -> Option<&'static Preset> {
+    all()
+        .iter()
+        .find(|preset| names(preset).any(|known| known.eq_ignore_ascii_case(name)))
+}
+
+/// The vendors somebody may have meant by `name`, the nearest first; five at most.
+pub fn near(name: &str) -> Vec<&'static str> {
+    const ALIKE: f64 = 0.75;
+    let name = name.to_ascii_lowercase();
+    let likeness = |known: &str| {
+        let begins = name.len() >= 2 && (known.starts_with(&name) || name.starts_with(known));
+        if begins {
+            1.0
+        } else {
+            strsim::jaro_winkler(known, &name)
+        }
+    };
+    let mut near: Vec<(f64, &'static str)> = all()
+        .iter()
+        .map(|preset| {
+            let best = names(preset).map(likeness).fold(0.0, f64::max);
+            (best, preset.name)
+        })
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    near.into_iter().take(5).map(|(_, name)| name).collect()
+}
+
+fn names(preset: &Preset) -> impl Iterator<Item = &'static str> {
+    std::iter::once(preset.name).chain(preset.aliases.iter().copied())
+}
+
+/// Any server that speaks OpenAI chat completions, at `base_url`; paths such as
+/// `/chat/completions` are appended to it.
+///
+/// It accepts what nearly every such server does ([`Quirks::default`]). Where name and address are
+/// known only at run time, take `openai-compatible` from [`find`] and set both in the options.
+#[cfg(feature = "openai")]
+pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
+    Preset {
+        name,
+        aliases: &[],
+        base_url,
+        base_url_vars: &[],
+        key_vars: &[],
+        key: KeyPolicy::Optional,
+        auth: Auth::Bearer,
+        prices: None,
+        trace_name: name,
+        rules: None,
+        protocol: Protocol::OpenAi(Quirks::compatible()),
+    }
+}
+
+/// <https://platform.claude.com/docs/en/api/overview>
+#[cfg(feature = "anthropic")]
+fn anthropic() -> Preset {
+    Preset {
+        name: "anthropic",
+        aliases: &["claude"],
+        base_url: "https://api.anthropic.com",
+        base_url_vars: &["ANTHROPIC_BASE_URL"],
+        key_vars: &["ANTHROPIC_API_KEY"],
+        key: KeyPolicy::Required,
+        auth: Auth::Header(http::HeaderName::from_static("x-api-key")),
+        prices: Some("anthropic"),
+        trace_name: "anthropic",
+        rules: Some(include_str!("../models/anthropic.json")),
+        protocol: Protocol::Anthropic,
+    }
+}
+
+/// What a hosted vendor has in common with the others: a key as bearer token, prices and traces
+/// under its own name.
+#[cfg(feature = "openai")]
+fn hosted(name: &'static str, base_url: &'static str, quirks: Quirks) -> Preset {
+    Preset {
+        key: KeyPolicy::Required,
+        prices: Some(name),
+        protocol: Protocol::OpenAi(quirks),
+        ..compatible(name, base_url)
+    }
+}
+
+#[cfg(feature = "openai")]
+fn openai_chat() -> [Preset; 15] {
+    [
+        // The v1 API, where the model is the deployment's name and every resource has an address of
+        // its own: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle
+        Preset {
+            aliases: &["azure"],
+            base_url_vars: &["AZURE_OPENAI_BASE_URL"],
+            key_vars: &["AZURE_OPENAI_API_KEY"],
+            auth: Auth::Header(http::HeaderName::from_static("api-key")),
+            prices: Some("azure"),
+            trace_name: "azure.ai.openai",
+            rules: Some(include_str!("../models/openai.json")),
+            ..hosted("azure-openai", "", Quirks::openai())
+        },
+        // https://inference-docs.cerebras.ai/api-reference/chat-completions
+        Preset {
+            base_url_vars: &["CEREBRAS_BASE_URL"],
+            key_vars: &["CEREBRAS_API_KEY"],
+            ..hosted(
+                "cerebras",
+                "https://api.cerebras.ai/v1",
+                Quirks {
+                    names: Names {
+                        limit: Limit::MaxCompletionTokens,
+                        ..Names::COMPATIBLE
+                    },
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://api-docs.deepseek.com/api/create-chat-completion
+        Preset {
+            base_url_vars: &["DEEPSEEK_BASE_URL"],
+            key_vars: &["DEEPSEEK_API_KEY"],
+            rules: Some(include_str!("../models/deepseek.json")),
+            ..hosted(
+                "deepseek",
+                "https://api.deepseek.com",
+                Quirks {
+                    takes: Takes {
+                        stops: Some(16),
+                        ..Takes::COMPATIBLE
+                    },
+                    parts: Parts::Text,
+                    json: JsonOutput::Object,
+                    reasoning: ReasoningControl::Thinking,
+                    thoughts: Thoughts::ReasoningContentWithTools,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://docs.fireworks.ai/api-reference/post-chatcompletions
+        Preset {
+            aliases: &["fireworks_ai"],
+            base_url_vars: &["FIREWORKS_BASE_URL"],
+            key_vars: &["FIREWORKS_API_KEY"],
+            ..hosted(
+                "fireworks",
+                "https://api.fireworks.ai/inference/v1",
+                Quirks {
+                    takes: WITH_TOP_K,
+                    thoughts: Thoughts::ReasoningContent,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://console.groq.com/docs/openai
+        Preset {
+            base_url_vars: &["GROQ_BASE_URL"],
+            key_vars: &["GROQ_API_KEY"],
+            rules: Some(include_str!("../models/groq.json")),
+            ..hosted(
+                "groq",
+                "https://api.groq.com/openai/v1",
+                Quirks {
+                    takes: Takes {
+                        speaker_names: false,
+                        stops: Some(4),
+                        ..Takes::COMPATIBLE
+                    },
+                    reasoning: ReasoningControl::EffortOrHidden,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // Its list of models is open even where a key is set:
+        // https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+        Preset {
+            aliases: &["llamacpp", "llama-cpp"],
+            base_url_vars: &["LLAMA_BASE_URL"],
+            key_vars: &["LLAMA_API_KEY"],
+            protocol: Protocol::OpenAi(Quirks {
+                takes: WITH_TOP_K,
+                reasoning: ReasoningControl::Template,
+                thoughts: Thoughts::ReasoningContent,
+                key: None,
+                ..Quirks::compatible()
+            }),
+            ..compatible("llama.cpp", "http://127.0.0.1:8080/v1")
+        },
+        // https://lmstudio.ai/docs/developer/openai-compat
+        Preset {
+            aliases: &["lmstudio"],
+            base_url_vars: &["LMSTUDIO_BASE_URL"],
+            key_vars: &["LMSTUDIO_API_KEY"],
+            protocol: Protocol::OpenAi(Quirks {
+                takes: WITH_TOP_K,
+                json: JsonOutput::Schema,
+                ..Quirks::compatible()
+            }),
+            ..compatible("lm-studio", "http://127.0.0.1:1234/v1")
+        },
+        // https://docs.mistral.ai/api/
+        Preset {
+            aliases: &["mistralai"],
+            base_url_vars: &["MISTRAL_BASE_URL"],
+            key_vars: &["MISTRAL_API_KEY"],
+            trace_name: "mistral_ai",
+            rules: Some(include_str!("../models/mistral.json")),
+            ..hosted(
+                "mistral",
+                "https://api.mistral.ai/v1",
+                Quirks {
+                    names: Names {
+                        required: "any",
+                        seed: Seed::RandomSeed,
+                        user: User::None,
+                        ..Names::COMPATIBLE
+                    },
+                    takes: Takes {
+                        stream_usage: false,
+                        speaker_names: false,
+                        cache_key: true,
+                        metadata: Metadata::Always,
+                        ..Takes::COMPATIBLE
+                    },
+                    parts: Parts::Mistral,
+                    tool_ids: ToolIds::NineAlphanumeric,
+                    thoughts: Thoughts::Content,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://platform.openai.com/docs/api-reference/chat
+        Preset {
+            base_url_vars: &["OPENAI_BASE_URL"],
+            key_vars: &["OPENAI_API_KEY"],
+            rules: Some(include_str!("../models/openai.json")),
+            ..hosted("openai", "https://api.openai.com/v1", Quirks::openai())
+        },
+        // Whatever else speaks the wire; its address comes from the options or the variable.
+        Preset {
+            aliases: &["compatible"],
+            base_url_vars: &["OPENAI_COMPATIBLE_BASE_URL"],
+            key_vars: &["OPENAI_COMPATIBLE_API_KEY"],
+            ..compatible("openai-compatible", "")
+        },
+        // Its list of models is public: https://openrouter.ai/docs/api-reference/overview
+        Preset {
+            base_url_vars: &["OPENROUTER_BASE_URL"],
+            key_vars: &["OPENROUTER_API_KEY"],
+            ..hosted(
+                "openrouter",
+                "https://openrouter.ai/api/v1",
+                Quirks {
+                    takes: Takes {
+                        refusals: true,
+                        cache_key: true,
+                        ..WITH_TOP_K
+                    },
+                    parts: Parts::OpenRouter,
+                    reasoning: ReasoningControl::Object,
+                    thoughts: Thoughts::Details,
+                    key: Some("/key"),
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // It lists no models and bills every check of a key:
+        // https://docs.perplexity.ai/api-reference/chat-completions-post
+        Preset {
+            aliases: &["pplx"],
+            base_url_vars: &["PERPLEXITY_BASE_URL"],
+            key_vars: &["PERPLEXITY_API_KEY", "PPLX_API_KEY"],
+            ..hosted(
+                "perplexity",
+                "https://api.perplexity.ai",
+                Quirks {
+                    takes: WITH_TOP_K,
+                    json: JsonOutput::Schema,
+                    reasoning_outside_output: true,
+                    models: None,
+                    key: None,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://docs.together.ai/reference/chat-completions
+        Preset {
+            aliases: &["together_ai", "togetherai"],
+            base_url_vars: &["TOGETHER_BASE_URL"],
+            key_vars: &["TOGETHER_API_KEY"],
+            ..hosted(
+                "together",
+                "https://api.together.xyz/v1",
+                Quirks {
+                    takes: WITH_TOP_K,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+        // https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+        Preset {
+            base_url_vars: &["VLLM_BASE_URL"],
+            key_vars: &["VLLM_API_KEY"],
+            protocol: Protocol::OpenAi(Quirks {
+                takes: WITH_TOP_K,
+                reasoning: ReasoningControl::Template,
+                thoughts: Thoughts::ReasoningContent,
+                ..Quirks::compatible()
+            }),
+            ..compatible("vllm", "http://127.0.0.1:8000/v1")
+        },
+        // https://docs.x.ai/docs/api-reference
+        Preset {
+            aliases: &["grok", "x-ai"],
+            base_url_vars: &["XAI_BASE_URL"],
+            key_vars: &["XAI_API_KEY"],
+            trace_name: "x_ai",
+            rules: Some(include_str!("../models/xai.json")),
+            ..hosted(
+                "xai",
+                "https://api.x.ai/v1",
+                Quirks {
+                    names: Names {
+                        limit: Limit::MaxCompletionTokens,
+                        ..Names::COMPATIBLE
+                    },
+                    reasoning_outside_output: true,
+                    ..Quirks::compatible()
+                },
+            )
+        },
+    ]
+}
+
+/// Servers of open models sample by `top_k` too.
+#[cfg(feature = "openai")]
+const WITH_TOP_K: Takes = Takes {
+    top_k: true,
+    ..Takes::COMPATIBLE
+};
+
+#[cfg(all(test, feature = "openai", feature = "anthropic"))]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::rules::RuleBook;
+
+    #[test]
+    fn every_vendor_of_the_design_has_a_preset() {
+        for name in [
+            "openai",
+            "anthropic",
+            "claude",
+            "mistral",
+            "groq",
+            "deepseek",
+            "xai",
+            "openrouter",
+            "together",
+            "fireworks",
+            "perplexity",
+            "cerebras",
+            "azure-openai",
+            "lm-studio",
+            "llama.cpp",
+            "vllm",
+        ] {
+            assert!(find(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_two_vendors_share_a_name_and_every_entry_can_be_used() {
+        let mut seen = HashSet::new();
+        for preset in all() {
+            for name in names(preset) {
+                assert!(seen.insert(name), "{name} is taken twice");
+            }
+            assert!(!preset.base_url.ends_with('/'), "{}", preset.name);
+            assert!(!preset.base_url_vars.is_empty(), "{}", preset.name);
+            assert!(!preset.key_vars.is_empty(), "{}", preset.name);
+            if let Some(rules) = preset.rules {
+                RuleBook::parse(rules).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_has_near_ones() {
+        assert_eq!(near("opneai").first(), Some(&"openai"));
+        assert_eq!(near("mistrall").first(), Some(&"mistral"));
+        assert!(near("azure-open").contains(&"azure-openai"));
+        assert!(near("q").is_empty());
+        assert!(find("opneai").is_none());
+    }
+}
