@@ -941,6 +941,17 @@ fn headers_say_more_than_the_status() {
     assert_eq!(error.retry(), Retry::Transient);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.request_id(), Some("req_b"));
+    let spent = headers(&[
+        ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
+        ("anthropic-ratelimit-requests-remaining", "9"),
+        ("anthropic-ratelimit-requests-reset", "2026-11-21T12:05:00Z"),
+        ("anthropic-ratelimit-tokens-remaining", "0"),
+        ("anthropic-ratelimit-tokens-reset", "2026-11-21T12:00:42Z"),
+    ]);
+    assert_eq!(wire.error(500, &spent, body).retry_after(), None);
+    let limited = br#"{"error":{"type":"rate_limit_error","message":"x"}}"#;
+    let wait = wire.error(429, &spent, limited).retry_after();
+    assert_eq!(wait, Some(Duration::from_secs(42)));
     // No wait lifts a limit of spending, whatever a header says.
     let spent = br#"{"error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
     assert_eq!(wire.error(429, &again, spent).retry(), Retry::Never);
