@@ -20,9 +20,11 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 /// was hit, until the limits with nothing left are there again.
 pub(super) fn retry_after(headers: &HeaderMap, message: &str, limited: bool) -> Option<Duration> {
     headers::retry_after(headers, message, limited).or_else(|| {
-        let limits = limited.then(|| rate_limits(headers)).unwrap_or_default();
-        let spent = limits.iter().filter(|limit| limit.remaining == Some(0));
-        spent.filter_map(|limit| limit.reset).max()
+        rate_limits(headers)
+            .iter()
+            .filter(|limit| limited && limit.remaining == Some(0))
+            .filter_map(|limit| limit.reset)
+            .max()
     })
 }
 
