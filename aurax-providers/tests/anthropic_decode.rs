@@ -985,6 +985,8 @@ fn bodies_that_are_no_error_of_the_api_are_read_as_far_as_they_go() {
 fn rate_limits_become_waits_by_the_replys_own_date() {
     let headers = headers(&[
         ("request-id", "req_1"),
+        ("anthropic-workspace-id", "wrkspc_1"),
+        ("set-cookie", "secret=1"),
         ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
         ("anthropic-ratelimit-requests-limit", "50"),
         ("anthropic-ratelimit-requests-remaining", "49"),
@@ -1004,6 +1006,8 @@ fn rate_limits_become_waits_by_the_replys_own_date() {
     );
     Anthropic::new().read_headers(&headers, &mut head);
     assert_eq!(head.request_id.as_deref(), Some("req_1"));
+    let kept = ("anthropic-workspace-id".to_owned(), "wrkspc_1".to_owned());
+    assert_eq!(head.headers, [kept]);
     let limits = &head.rate_limits;
     assert_eq!(limits.len(), 2, "{limits:?}");
     assert_eq!(limits[0].kind, "requests");

@@ -5,11 +5,14 @@
 use std::time::Duration;
 
 use aurax_core::RateLimit;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::headers;
+
+/// The workspace that is billed, as the official SDKs show it.
+pub(super) const WORKSPACE: HeaderName = HeaderName::from_static("anthropic-workspace-id");
 
 /// The id of the request, for support.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {

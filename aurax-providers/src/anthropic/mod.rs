@@ -90,6 +90,7 @@ impl Wire for Anthropic {
     fn read_headers(&self, headers: &HeaderMap, head: &mut Head) {
         head.request_id = headers::request_id(headers);
         head.rate_limits = headers::rate_limits(headers);
+        head.headers = crate::headers::keep(headers, &[headers::WORKSPACE]);
     }
 
     fn list_models(&self, page: Option<&str>) -> Option<Encoded> {
