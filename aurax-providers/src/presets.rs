@@ -103,7 +103,7 @@ fn anthropic() -> Preset {
         auth: Auth::Header(http::HeaderName::from_static("x-api-key")),
         prices: Some("anthropic"),
         trace_name: "anthropic",
-        rules: Some(include_str!("../models/anthropic.json")),
+        rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
     }
 }
