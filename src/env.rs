@@ -48,7 +48,10 @@ pub fn builder_from_env() -> Result<EngineBuilder> {
 ///
 /// # Errors
 /// `Config`, as when the variables are the process's.
-pub fn builder_from(environment: &dyn Environment, transport: Arc<dyn Transport>) -> Result<EngineBuilder> {
+pub fn builder_from(
+    environment: &dyn Environment,
+    transport: Arc<dyn Transport>,
+) -> Result<EngineBuilder> {
     let prices = prices(environment)?;
     let mut builder = Engine::builder().prices(prices.clone());
     let mut default = environment.setting(MODEL)?;

@@ -7,13 +7,19 @@ use std::sync::Arc;
 use aurax::providers::transport::{Answer, Replay};
 use aurax::{Cost, Engine, Error, ErrorKind, Function, Image, Request, Source};
 
-fn engine(variables: &'static [(&'static str, &'static str)], answers: Vec<Answer>) -> (Engine, Arc<Replay>) {
+fn engine(
+    variables: &'static [(&'static str, &'static str)],
+    answers: Vec<Answer>,
+) -> (Engine, Arc<Replay>) {
     let replay = Arc::new(Replay::new(answers));
     let environment = |name: &str| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let engine = aurax::builder_from(&environment, replay.clone()).unwrap().build().unwrap();
+    let engine = aurax::builder_from(&environment, replay.clone())
+        .unwrap()
+        .build()
+        .unwrap();
     (engine, replay)
 }
 
@@ -48,15 +54,24 @@ async fn a_vendor_without_an_address_says_what_to_set() {
 async fn an_unknown_provider_or_model_lists_the_near_ones() {
     let (engine, _) = engine(&[("OPENAI_API_KEY", "k")], vec![]);
     let error = fails(&engine, "opnai/gpt-4o-mini", "Hi").await;
-    assert!(error.to_string().contains("configured are openai"), "{error}");
+    assert!(
+        error.to_string().contains("configured are openai"),
+        "{error}"
+    );
     let error = fails(&engine, "gpt-4o-minni", "Hi").await;
-    assert!(error.to_string().contains("`openai/gpt-4o-mini`"), "{error}");
+    assert!(
+        error.to_string().contains("`openai/gpt-4o-mini`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_bare_name_goes_to_the_provider_with_a_key() {
     let (engine, _) = engine(&[("ANTHROPIC_API_KEY", "k")], vec![]);
-    assert_eq!(&*engine.resolve("claude-haiku-4-5").unwrap().0.name, "anthropic");
+    assert_eq!(
+        &*engine.resolve("claude-haiku-4-5").unwrap().0.name,
+        "anthropic"
+    );
     fails(&engine, "gpt-4o-mini", "Hi").await;
 }
 
@@ -87,7 +102,10 @@ async fn without_a_key_the_demo_answers_and_is_free() {
 
 #[tokio::test]
 async fn the_default_model_is_the_named_one_else_one_of_the_first_key() {
-    let (named, _) = engine(&[("OPENAI_API_KEY", "k"), ("AURAX_MODEL", "groq/x")], vec![]);
+    let (named, _) = engine(
+        &[("OPENAI_API_KEY", "k"), ("AURAX_MODEL", "groq/x")],
+        vec![],
+    );
     assert_eq!(named.default_model().unwrap(), "groq/x");
     let (keyed, _) = engine(&[("ANTHROPIC_API_KEY", "k")], vec![]);
     assert!(keyed.default_model().unwrap().starts_with("anthropic/"));
