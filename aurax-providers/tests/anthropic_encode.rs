@@ -776,6 +776,32 @@ fn each_generation_thinks_as_it_can() {
     }
 }
 
+#[test]
+fn effort_without_thinking_stays_below_the_models_bound() {
+    let mut reasoning = Reasoning::budget(0);
+    reasoning.effort = Some(Effort::Max);
+    let asked = |model| {
+        let body = body(&encode(model, hi().with_reasoning(reasoning)).unwrap());
+        (
+            body["thinking"].clone(),
+            body["output_config"]["effort"].clone(),
+        )
+    };
+    assert_eq!(
+        asked("claude-haiku-5-5"),
+        (json!({"type": "disabled"}), json!("high"))
+    );
+    assert_eq!(
+        asked("claude-sonnet-5-5"),
+        (json!({"type": "between_tools"}), json!("high"))
+    );
+    assert_eq!(
+        asked("claude-sonnet-5"),
+        (json!({"type": "disabled"}), json!("max"))
+    );
+    assert_eq!(asked(OPUS), (Value::Null, json!("max")));
+}
+
 /// Settings that newer generations refuse: left out with a warning, or an error.
 #[test]
 fn each_generation_refuses_what_it_refuses() {
