@@ -229,7 +229,7 @@ fn a_fact_the_price_does_not_know_is_flagged() {
         )
     );
     assert_eq!(
-        millionths("varied", &usage("standard")),
+        millionths("varied", &usage("Standard")),
         (decimal("2"), vec![])
     );
 }
@@ -402,6 +402,8 @@ fn an_unknown_name_is_an_error_that_lists_similar_ones() {
         "the price book has no model `plan` of `acme`; similar: plain"
     );
     assert_eq!(book.near("acme", "plan"), ["plain"]);
+    assert_eq!(book.near("reseller", "plan"), ["plain"]);
+    assert_eq!(book.near("nobody", "plan"), [""; 0]);
     let provider = book.resolve("acmee", "plain").unwrap_err();
     assert_eq!(
         provider.to_string(),
