@@ -78,7 +78,10 @@ impl Chat {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the engine gave no receipt"))?;
         println!("\n{}", self.paint("2", &summary(&receipt)));
         for warning in &answer.warnings {
-            println!("{}", self.paint("33", &format!("{}: {}", warning.subject, warning.message)));
+            println!(
+                "{}",
+                self.paint("33", &format!("{}: {}", warning.subject, warning.message))
+            );
         }
         self.history = request.with_message(answer.into_message());
         Ok(())

@@ -9,7 +9,10 @@ async fn main() -> Result<(), Error> {
 
     let response = engine.chat(model, "Hi").await?;
     if let Some(receipt) = &response.receipt {
-        println!("{model}: {:?} by price book {}", receipt.cost, receipt.price_version);
+        println!(
+            "{model}: {:?} by price book {}",
+            receipt.cost, receipt.price_version
+        );
     }
 
     let buckets = Buckets::new()
@@ -17,7 +20,11 @@ async fn main() -> Result<(), Error> {
         .with(Bucket::CacheRead, 9_000)
         .with(Bucket::Output, 500);
     let usage = Usage::measured(buckets, UsageSource::Provider);
-    for model in ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "deepseek/no-such-model"] {
+    for model in [
+        "openai/gpt-4o-mini",
+        "anthropic/claude-sonnet-4-5",
+        "deepseek/no-such-model",
+    ] {
         println!("{model}: {:?}", engine.cost(model, &usage)?);
     }
     Ok(())

@@ -11,7 +11,10 @@ async fn main() -> Result<(), Error> {
     while let Some(batch) = reply.next().await {
         for event in batch?.events {
             match event {
-                Event::Delta { delta: Delta::Text(text), .. } => print!("{text}"),
+                Event::Delta {
+                    delta: Delta::Text(text),
+                    ..
+                } => print!("{text}"),
                 Event::End(end) => println!("\n{:?}", end.receipt.map(|receipt| receipt.cost)),
                 _ => {}
             }

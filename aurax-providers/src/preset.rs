@@ -27,6 +27,8 @@ pub struct Preset {
     pub prices: Option<&'static str>,
     /// Its name in traces.
     pub trace_name: &'static str,
+    /// A small model of its own for a program that names none; `None` where there is no such thing.
+    pub default_model: Option<&'static str>,
     /// What models take and refuse, as JSON; `None` for no rules.
     pub rules: Option<&'static str>,
     /// The wire it speaks and where it deviates from it.

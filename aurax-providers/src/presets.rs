@@ -85,6 +85,7 @@ pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
         auth: Auth::Bearer,
         prices: None,
         trace_name: name,
+        default_model: None,
         rules: None,
         protocol: Protocol::OpenAi(Quirks::compatible()),
     }
@@ -103,7 +104,8 @@ fn anthropic() -> Preset {
         auth: Auth::Header(http::HeaderName::from_static("x-api-key")),
         prices: Some("anthropic"),
         trace_name: "anthropic",
-        rules: Some(include_str!("../models/anthropic.json")),
+        default_model: Some("claude-haiku-4-5"),
+        rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
     }
 }
@@ -132,6 +134,7 @@ fn openai_chat() -> [Preset; 15] {
             auth: Auth::Header(http::HeaderName::from_static("api-key")),
             prices: Some("azure"),
             trace_name: "azure.ai.openai",
+            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/openai.json")),
             ..hosted("azure-openai", "", Quirks::openai())
         },
@@ -239,6 +242,7 @@ fn openai_chat() -> [Preset; 15] {
             base_url_vars: &["MISTRAL_BASE_URL"],
             key_vars: &["MISTRAL_API_KEY"],
             trace_name: "mistral_ai",
+            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/mistral.json")),
             ..hosted(
                 "mistral",
@@ -350,6 +354,7 @@ fn openai_chat() -> [Preset; 15] {
             base_url_vars: &["XAI_BASE_URL"],
             key_vars: &["XAI_API_KEY"],
             trace_name: "x_ai",
+            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/xai.json")),
             ..hosted(
                 "xai",

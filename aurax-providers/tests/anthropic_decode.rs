@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use aurax_core::{
     Bucket, Call, Delivery, Effort, Error, ErrorKind, Event, FinishReason, Fold, Head, KeyStatus,
-    Lifecycle, ModelId, Origin, Part, Phase, Response, Retry,
+    Lifecycle, Message, ModelId, Origin, Part, Phase, Request, Response, Retry, ToolResult,
 };
 use aurax_providers::ModelRules;
 use aurax_providers::anthropic::Anthropic;
 use aurax_providers::frame::{FrameParser, Framing};
 use aurax_providers::wire::{Target, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn target() -> Target {
@@ -237,6 +238,41 @@ fn tool_calls_keep_the_bytes_of_their_arguments() {
     assert_eq!(calls[0].arguments, r#"{"city":"Paris","n":1.5}"#);
     assert_eq!(calls[1].arguments, "{}");
     assert_eq!(response.finish_reason(), Some(FinishReason::ToolCalls));
+}
+
+#[test]
+fn who_called_a_tool_goes_back_with_the_call() {
+    let caller = json!({"type": "code_execution_20260521", "tool_id": "srvtoolu_1"});
+    let call = |input: &Value| {
+        json!({"type": "tool_use", "id": "toolu_1", "name": "click", "input": input,
+            "caller": caller, "toolset_name": "computer"})
+    };
+    let response = both(
+        &json!([call(&json!({"x": 1}))]),
+        &[
+            open(0, &call(&json!({}))),
+            delta(
+                0,
+                &json!({"type": "input_json_delta", "partial_json": "{\"x\":1}"}),
+            ),
+            close(0),
+        ],
+        "tool_use",
+    );
+    let called = response.tool_calls().next().unwrap().clone();
+    let request = Request::new([
+        Message::user("Hi"),
+        response.into_message(),
+        Message::tool([ToolResult::new(&called, "done")]),
+    ]);
+    let again = Call::chat(target().model, request);
+    let encoded = Anthropic::new().encode(&again, &target()).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["messages"][1]["content"][0], call(&json!({"x": 1})));
+    assert_eq!(
+        body["messages"][2]["content"][0]["toolset_name"],
+        "computer"
+    );
 }
 
 #[test]
@@ -612,6 +648,11 @@ fn what_imitators_do_differently_is_understood() {
     );
     assert_eq!(unclosed.finish_reason(), Some(FinishReason::ToolCalls));
 
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "now", "input": {}});
+    let neither = heard(&[open(0, &call("a")), open(0, &call("b"))]);
+    let arguments = neither.tool_calls().map(|call| call.arguments.as_str());
+    assert_eq!(arguments.collect::<Vec<_>>(), ["{}", "{}"]);
+
     let nothing_known = heard(&[
         json!({"type": "later_event", "x": 1}),
         open(0, &block),
@@ -900,6 +941,17 @@ fn headers_say_more_than_the_status() {
     assert_eq!(error.retry(), Retry::Transient);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.request_id(), Some("req_b"));
+    let spent = headers(&[
+        ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
+        ("anthropic-ratelimit-requests-remaining", "9"),
+        ("anthropic-ratelimit-requests-reset", "2026-11-21T12:05:00Z"),
+        ("anthropic-ratelimit-tokens-remaining", "0"),
+        ("anthropic-ratelimit-tokens-reset", "2026-11-21T12:00:42Z"),
+    ]);
+    assert_eq!(wire.error(500, &spent, body).retry_after(), None);
+    let limited = br#"{"error":{"type":"rate_limit_error","message":"x"}}"#;
+    let wait = wire.error(429, &spent, limited).retry_after();
+    assert_eq!(wait, Some(Duration::from_secs(42)));
     // No wait lifts a limit of spending, whatever a header says.
     let spent = br#"{"error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
     assert_eq!(wire.error(429, &again, spent).retry(), Retry::Never);
@@ -933,6 +985,8 @@ fn bodies_that_are_no_error_of_the_api_are_read_as_far_as_they_go() {
 fn rate_limits_become_waits_by_the_replys_own_date() {
     let headers = headers(&[
         ("request-id", "req_1"),
+        ("anthropic-workspace-id", "wrkspc_1"),
+        ("set-cookie", "secret=1"),
         ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
         ("anthropic-ratelimit-requests-limit", "50"),
         ("anthropic-ratelimit-requests-remaining", "49"),
@@ -952,6 +1006,8 @@ fn rate_limits_become_waits_by_the_replys_own_date() {
     );
     Anthropic::new().read_headers(&headers, &mut head);
     assert_eq!(head.request_id.as_deref(), Some("req_1"));
+    let kept = ("anthropic-workspace-id".to_owned(), "wrkspc_1".to_owned());
+    assert_eq!(head.headers, [kept]);
     let limits = &head.rate_limits;
     assert_eq!(limits.len(), 2, "{limits:?}");
     assert_eq!(limits[0].kind, "requests");
@@ -1044,4 +1100,76 @@ fn the_free_verbs_ask_for_the_current_version() {
     let error = refused(401, "authentication_error", "API key is invalid.", None);
     assert_eq!(wire.read_key_status(Err(&error)), KeyStatus::Invalid);
     assert_eq!(wire.read_key_status(Ok(b"{}")), KeyStatus::Valid);
+}
+
+/// Pieces of a text, cut between characters.
+fn pieces(text: &str, size: usize) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters
+        .chunks(size.max(1))
+        .map(|piece| piece.iter().collect())
+        .collect()
+}
+
+/// A block as it stands in a whole answer, and the frames it is streamed in.
+fn block() -> impl Strategy<Value = (Value, Vec<Value>)> {
+    let words = "[a-zß🌊\"\\\\ \n]{0,12}";
+    let start = |frame: Value, deltas: Vec<Value>| {
+        let deltas = deltas.iter().map(|d| delta(0, d));
+        let frames = std::iter::once(open(0, &frame)).chain(deltas);
+        frames.chain([close(0)]).collect::<Vec<Value>>()
+    };
+    prop_oneof![
+        (words, 1_usize..4).prop_map(move |(text, size)| {
+            let deltas = pieces(&text, size);
+            let deltas = deltas.iter().map(|t| json!({"type": "text_delta", "text": t}));
+            let frames = start(json!({"type": "text", "text": ""}), deltas.collect());
+            (json!({"type": "text", "text": text}), frames)
+        }),
+        (words, "[A-Za-z]{1,6}", 1_usize..4).prop_map(move |(text, proof, size)| {
+            let block = |text: &str, proof: &str| {
+                json!({"type": "thinking", "thinking": text, "signature": proof})
+            };
+            let deltas = pieces(&text, size);
+            let deltas = deltas.iter().map(|t| json!({"type": "thinking_delta", "thinking": t}));
+            let proof_delta = json!({"type": "signature_delta", "signature": proof});
+            let frames = start(block("", ""), deltas.chain([proof_delta]).collect());
+            (block(&text, &proof), frames)
+        }),
+        (words, 1_usize..4, any::<bool>()).prop_map(move |(text, size, server)| {
+            let kind = if server { "server_tool_use" } else { "tool_use" };
+            let input = json!({"w": text, "n": [1, null]});
+            let block = |input: &Value| json!({"type": kind, "id": "t", "name": "now", "input": input});
+            let deltas = pieces(&input.to_string(), size);
+            let deltas = deltas.iter().map(|t| json!({"type": "input_json_delta", "partial_json": t}));
+            let frames = start(block(&json!({})), deltas.collect());
+            (block(&input), frames)
+        }),
+        words.prop_map(move |data| {
+            let block = json!({"type": "redacted_thinking", "data": data});
+            (block.clone(), start(block, vec![]))
+        }),
+    ]
+}
+
+proptest! {
+    /// A streamed answer folds to what the same answer in one body folds to.
+    #[test]
+    fn streamed_or_whole_the_answer_is_the_same(
+        blocks in prop::collection::vec(block(), 0..5),
+        chunk in 1_usize..64,
+    ) {
+        let mut content = Vec::new();
+        let mut frames = Vec::new();
+        for (index, (block, streamed)) in blocks.into_iter().enumerate() {
+            content.push(block);
+            frames.extend(streamed.into_iter().map(|mut frame| {
+                frame["index"] = json!(index);
+                frame
+            }));
+        }
+        let expected = whole(&message(&json!(content), "end_turn", &usage())).complete();
+        let streamed = sse(&framed(&frames, "end_turn"));
+        prop_assert_eq!(bytes(streamed.as_bytes(), chunk).complete(), expected);
+    }
 }

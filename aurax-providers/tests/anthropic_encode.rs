@@ -478,6 +478,9 @@ fn fields_of_the_callers_own() {
     let mut request = hi().with_extra("reasoning_effort", "low");
     request.extra = Extra::new(Some("openai.chat".into()), request.extra.fields);
     check("extra_elsewhere", OPUS, request);
+    let encoded = encode(OPUS, hi().with_extra("stream", true)).unwrap();
+    assert_eq!(subjects(&encoded), ["extra.stream"]);
+    assert_eq!(body(&encoded)["stream"], Value::Null);
     // A temperature of the caller's own needs the version that has it.
     let own = encode(OPUS, hi().with_extra("temperature", 1.0)).unwrap();
     assert_eq!(header(&own, "anthropic-version"), Some("2023-06-01"));
@@ -607,7 +610,7 @@ fn each_generation_thinks_as_it_can() {
             Reasoning::new(Effort::Max),
             enabled(24000),
             Some("high"),
-            true,
+            false,
         ),
         (
             "claude-sonnet-4-6",
@@ -628,7 +631,7 @@ fn each_generation_thinks_as_it_can() {
             Reasoning::new(Effort::XHigh),
             adaptive(),
             Some("high"),
-            true,
+            false,
         ),
         (
             "claude-sonnet-4-6",
@@ -650,7 +653,7 @@ fn each_generation_thinks_as_it_can() {
             Reasoning::new(Effort::Minimal),
             adaptive(),
             Some("low"),
-            true,
+            false,
         ),
         (
             OPUS,
@@ -740,7 +743,7 @@ fn each_generation_thinks_as_it_can() {
             "claude-opus-9",
             Reasoning::budget(9000),
             adaptive(),
-            Some("medium"),
+            Some("high"),
             true,
         ),
         (
@@ -771,6 +774,32 @@ fn each_generation_thinks_as_it_can() {
             "{row}"
         );
     }
+}
+
+#[test]
+fn effort_without_thinking_stays_below_the_models_bound() {
+    let mut reasoning = Reasoning::budget(0);
+    reasoning.effort = Some(Effort::Max);
+    let asked = |model| {
+        let body = body(&encode(model, hi().with_reasoning(reasoning)).unwrap());
+        (
+            body["thinking"].clone(),
+            body["output_config"]["effort"].clone(),
+        )
+    };
+    assert_eq!(
+        asked("claude-haiku-5-5"),
+        (json!({"type": "disabled"}), json!("high"))
+    );
+    assert_eq!(
+        asked("claude-sonnet-5-5"),
+        (json!({"type": "between_tools"}), json!("high"))
+    );
+    assert_eq!(
+        asked("claude-sonnet-5"),
+        (json!({"type": "disabled"}), json!("max"))
+    );
+    assert_eq!(asked(OPUS), (Value::Null, json!("max")));
 }
 
 /// Settings that newer generations refuse: left out with a warning, or an error.

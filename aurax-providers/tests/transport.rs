@@ -1,17 +1,33 @@
 //! The reqwest transport against real sockets on the loopback.
 
-#![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a failed test is a panic"
+)]
+
+#[path = "client/echo.rs"]
+mod echo;
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 
-use aurax_core::{ErrorKind, Phase, Result};
+use aurax_core::{ErrorKind, Phase, ProviderExt, Result};
+use aurax_providers::HttpProvider;
+use aurax_providers::frame::Framing;
 use aurax_providers::transport::{ByteStream, ReqwestOptions, ReqwestTransport, Transport};
 use bytes::Bytes;
-use futures::TryStreamExt;
+use echo::Echo;
+use futures::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+    transfer-encoding: chunked\r\n\r\n\
+    17\r\ndata: {\"text\":\"Hi\"}\r\n\r\n\r\n\
+    16\r\ndata: {\"end\":true}\r\n\r\n\r\n0\r\n\r\n";
 
 /// Answers one connection with `pieces` of raw HTTP and closes it; gives back what was asked.
 async fn server(pieces: &'static [&'static str]) -> (SocketAddr, JoinHandle<String>) {
@@ -220,6 +236,52 @@ async fn wrong_options_are_named_without_their_values() {
         assert!(error.message().contains(name), "{error}");
         assert!(!error.message().contains("hush"), "{error}");
     }
+}
+
+fn provider(address: SocketAddr) -> HttpProvider {
+    let transport = Arc::new(ReqwestTransport::new());
+    let base_url = format!("http://{address}/v1");
+    HttpProvider::new("test", Echo::new(Framing::Sse), &base_url, transport).unwrap()
+}
+
+#[tokio::test]
+async fn a_reply_that_was_read_to_its_end_leaves_its_connection_to_the_next_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let provider = provider(listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        for _ in 0..3 {
+            read_request(&mut socket).await;
+            socket.write_all(STREAM.as_bytes()).await.unwrap();
+        }
+    });
+    for _ in 0..3 {
+        let reply = provider.stream("parrot", "Hi").await.unwrap();
+        assert_eq!(reply.collect().await.unwrap().text(), "Hi");
+        // The task of the connection says by itself that it is free.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+    }
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_reply_closes_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let provider = provider(listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read_request(&mut socket).await;
+        let (start, _) = STREAM.split_once("16\r\n").unwrap();
+        socket.write_all(start.as_bytes()).await.unwrap();
+        socket.read(&mut [0; 16]).await
+    });
+    let mut reply = provider.stream("parrot", "Hi").await.unwrap();
+    assert_eq!(reply.next().await.unwrap().unwrap().events.len(), 1);
+    drop(reply);
+    let seen = server.await.unwrap();
+    assert!(matches!(seen, Ok(0) | Err(_)), "{seen:?}");
 }
 
 /// Variables cannot be set in a process of many threads: the test runs itself in another.

@@ -151,7 +151,7 @@ impl PriceBook {
             .ok_or_else(|| PriceError::UnknownModel {
                 provider: own.key.as_ref().to_owned(),
                 model: model.to_owned(),
-                near: nearest(model, own.names()),
+                near: self.near_at(own, model),
             })
     }
 
@@ -164,7 +164,18 @@ impl PriceBook {
     /// Models of a provider with a name similar to `model`, the most similar first, at most five.
     pub fn near(&self, provider: &str, model: &str) -> Vec<String> {
         self.provider(provider)
-            .map_or_else(Vec::new, |own| nearest(model, own.names()))
+            .map_or_else(Vec::new, |own| self.near_at(own, model))
+    }
+
+    fn near_at(&self, own: &Provider, model: &str) -> Vec<String> {
+        let names = self.sellers(own).flat_map(Provider::names);
+        nearest(model, names)
+    }
+
+    /// A provider and the ones whose prices it takes.
+    fn sellers<'a>(&'a self, own: &'a Provider) -> impl Iterator<Item = &'a Provider> {
+        let fallbacks = own.fallbacks.iter().filter_map(|i| self.providers.get(*i));
+        std::iter::once(own).chain(fallbacks)
     }
 
     /// The provider of that key or alias, without regard to case.
@@ -179,8 +190,7 @@ impl PriceBook {
                 .is_some_and(|named| std::ptr::eq(named, own))
         };
         let spellings = spellings(model, is_own);
-        let fallbacks = own.fallbacks.iter().filter_map(|i| self.providers.get(*i));
-        std::iter::once(own).chain(fallbacks).find_map(|seller| {
+        self.sellers(own).find_map(|seller| {
             let (listing, matched) = spellings
                 .iter()
                 .find_map(|name| seller.find(name, &self.tables.routes))?;
@@ -229,7 +239,7 @@ impl fmt::Debug for PriceBook {
 }
 
 /// A model in the price book, found by name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Resolved<'a> {
     /// The provider's key.
@@ -258,5 +268,16 @@ impl Resolved<'_> {
             provider: self.priced_by.to_owned(),
             model: self.model.to_owned(),
         }
+    }
+}
+
+impl fmt::Debug for Resolved<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolved")
+            .field("provider", &self.provider)
+            .field("priced_by", &self.priced_by)
+            .field("model", &self.model)
+            .field("matched", &self.matched)
+            .finish_non_exhaustive()
     }
 }

@@ -40,39 +40,9 @@ impl PriceBook {
             at: at.checked_to_offset(UtcOffset::UTC).unwrap_or(at),
         };
         if usage.iterations.is_empty() {
-            return charge.bill(&model, &usage.buckets, &usage.anomalies);
-        }
-        let fees = Bucket::FEES.iter().fold(Buckets::new(), |fees, fee| {
-            fees.with(*fee, usage.buckets.get(*fee))
-        });
-        let mut bill = charge.bill(&model, &fees, &[])?;
-        let mut unpriced = None;
-        let mut is_priced = false;
-        for run in &usage.iterations {
-            let name = run.model.as_deref().unwrap_or(model.model);
-            let buckets = Bucket::FEES
-                .iter()
-                .fold(run.buckets.clone(), |buckets, fee| buckets.with(*fee, 0));
-            let run = run
-                .model
-                .as_ref()
-                .map_or(Ok(model), |name| self.resolve(provider, name))
-                .and_then(|model| charge.bill(&model, &buckets, &run.anomalies));
-            match run {
-                Ok(run) => {
-                    bill.add(run)?;
-                    is_priced = true;
-                }
-                Err(e @ (PriceError::UnknownModel { .. } | PriceError::Unpriced { .. })) => {
-                    bill.flag(Flag::UnpricedRun(name.to_owned()));
-                    unpriced = Some(e);
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        match unpriced {
-            Some(e) if !is_priced => Err(e),
-            _ => Ok(bill),
+            charge.bill(&model, &usage.buckets, &usage.anomalies)
+        } else {
+            charge.bill_runs(&model, usage)
         }
     }
 }
@@ -86,6 +56,41 @@ struct Charge<'a> {
 }
 
 impl Charge<'_> {
+    /// The fees of the call once, and each of its runs.
+    fn bill_runs(&self, call: &Resolved<'_>, usage: &Usage) -> Result<Bill, PriceError> {
+        let fees = Bucket::FEES.iter().fold(Buckets::new(), |fees, fee| {
+            fees.with(*fee, usage.buckets.get(*fee))
+        });
+        let mut bill = self.bill(call, &fees, &[])?;
+        let mut is_priced = false;
+        let mut unpriced = None;
+        for run in &usage.iterations {
+            let without_fees = Bucket::FEES
+                .iter()
+                .fold(run.buckets.clone(), |buckets, fee| buckets.with(*fee, 0));
+            let model = match &run.model {
+                None => Ok(*call),
+                Some(name) => self.book.resolve(call.provider, name),
+            };
+            match model.and_then(|model| self.bill(&model, &without_fees, &run.anomalies)) {
+                Ok(run) => {
+                    bill.add(run)?;
+                    is_priced = true;
+                }
+                Err(e @ (PriceError::UnknownModel { .. } | PriceError::Unpriced { .. })) => {
+                    let name = run.model.as_deref().unwrap_or(call.model);
+                    bill.flag(Flag::UnpricedRun(name.to_owned()));
+                    unpriced = Some(e);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        match unpriced {
+            Some(e) if !is_priced => Err(e),
+            _ => Ok(bill),
+        }
+    }
+
     fn bill(
         &self,
         model: &Resolved<'_>,

@@ -16,7 +16,7 @@ pub enum Cost {
     Reported(Money),
     /// Computed from counted or estimated usage, or from an assumed price.
     Estimated(Money),
-    /// Computed, but some of the usage has no rate: the true cost is higher.
+    /// Computed, but some of the usage has no rate of its own: the true cost may be higher.
     Partial(Money),
     /// Known to cost nothing.
     Free,

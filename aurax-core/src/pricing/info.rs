@@ -131,6 +131,11 @@ impl Lineage {
         let mut version = Vec::new();
         let id = id.to_lowercase();
         for word in id.split(['-', '.', '_', ':', '@', '/', ' ']) {
+            // A size in billions, such as `70b` and `8x7b`, tells models apart.
+            if word.ends_with('b') && word.contains(|c: char| c.is_ascii_digit()) {
+                family.push(word.to_owned());
+                continue;
+            }
             let name: String = word.chars().filter(|c| !c.is_ascii_digit()).collect();
             // Four digits and more are a date or a build.
             let number: String = word.chars().filter(char::is_ascii_digit).collect();

@@ -20,6 +20,7 @@ pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
         .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    near.dedup_by(|a, b| a.1 == b.1);
     near.truncate(MOST);
     near.into_iter().map(|(_, name)| name.to_owned()).collect()
 }

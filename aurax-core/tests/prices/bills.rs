@@ -24,7 +24,7 @@ fn acme() -> &'static PriceBook {
             {"id": "tiered", "prices": [{"usd": {"input": "2", "cache_read": "0.2", "output": "8"}, "above": [
                 {"tokens": 1000, "usd": {"input": "4", "output": "12"}},
                 {"tokens": 5000, "usd": {"input": "6"}}]}]},
-            {"id": "varied", "prices": [{"usd": {"input": "2", "output": "8"}}],
+            {"id": "varied", "prices": [{"usd": {"input": "2", "output": "8", "web_search": "10"}}],
              "variants": [
                 {"when": {"service_tier": "fast"}, "from": "2026-09-01", "usd": {"input": "6"}},
                 {"when": {"service_tier": "fast"}, "usd": {"input": "5", "output": "20"}}],
@@ -229,19 +229,21 @@ fn a_fact_the_price_does_not_know_is_flagged() {
         )
     );
     assert_eq!(
-        millionths("varied", &usage("standard")),
+        millionths("varied", &usage("Standard")),
         (decimal("2"), vec![])
     );
 }
 
 #[test]
-fn factors_apply_to_tokens() {
+fn factors_apply_to_tokens_and_not_to_fees() {
     let usage = |region| with_context(&[(Bucket::Input, 10)], &[("region", region)]);
     let bill = bill("varied", &usage("eu")).unwrap();
     assert_eq!(
         (bill.total.to_string(), bill.lines[0].rate),
         ("0.000022".to_owned(), decimal("2.2"))
     );
+    let search = with_context(&[(Bucket::WebSearches, 1)], &[("region", "eu")]);
+    assert_eq!(millionths("varied", &search), (decimal("10000"), vec![]));
     assert_eq!(millionths("varied", &usage("us")), (decimal("20"), vec![]));
 }
 
@@ -400,6 +402,8 @@ fn an_unknown_name_is_an_error_that_lists_similar_ones() {
         "the price book has no model `plan` of `acme`; similar: plain"
     );
     assert_eq!(book.near("acme", "plan"), ["plain"]);
+    assert_eq!(book.near("reseller", "plan"), ["plain"]);
+    assert_eq!(book.near("nobody", "plan"), [""; 0]);
     let provider = book.resolve("acmee", "plain").unwrap_err();
     assert_eq!(
         provider.to_string(),

@@ -1,6 +1,10 @@
 //! The price book and its costs, through the public API.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod bills;
 mod builtin;

@@ -97,6 +97,9 @@ fn successors_are_newer_and_of_the_same_family() {
             {"id": "nova-9-small", "mode": "chat", "free": true},
             {"id": "nova-3-small", "mode": "chat", "free": true},
             {"id": "nova-10-small", "mode": "embedding", "free": true},
+            {"id": "open-1-8b", "free": true},
+            {"id": "open-2-8B", "free": true},
+            {"id": "open-3-70b", "free": true},
             {"id": "other-9-large", "free": true}]}}}"#,
     );
     let large = book.successors("acme", "nova-2-large-20240101");
@@ -105,6 +108,7 @@ fn successors_are_newer_and_of_the_same_family() {
         ["nova-5-large", "nova-large-4-1-latest", "nova-3-large"]
     );
     assert_eq!(book.successors("acme", "nova-3-small"), ["nova-9-small"]);
+    assert_eq!(book.successors("acme", "open-1-8b"), ["open-2-8B"]);
     assert_eq!(book.successors("acme", "other-9-large"), [""; 0]);
     assert_eq!(book.successors("acme", "nobody"), [""; 0]);
 }

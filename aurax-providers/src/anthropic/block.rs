@@ -59,6 +59,10 @@ pub(super) enum Block<'a> {
         name: &'a str,
         input: Json,
         #[serde(skip_serializing_if = "Option::is_none")]
+        caller: Option<Json>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        toolset_name: Option<Json>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },
     ToolResult {
@@ -67,6 +71,8 @@ pub(super) enum Block<'a> {
         content: Vec<Block<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         is_error: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        toolset_name: Option<Json>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },

@@ -3,15 +3,14 @@
 //! Facts: <https://platform.claude.com/docs/en/api/errors>; the codes of `details.error_code` are
 //! those of the official Python SDK 2.12.
 
-use aurax_core::{Error, ErrorKind, Phase, Retry, Upstream};
+use aurax_core::{Error, ErrorKind, Phase, Upstream};
 use http::HeaderMap;
 use serde_json::Value;
 
 use super::headers;
+use crate::headers::should_retry;
 use crate::raw::RawObject;
-
-/// The most bytes of a provider's message that are kept.
-const MESSAGE_LIMIT: usize = 4096;
+use crate::redact::redact;
 
 /// What the provider says, wherever in the reply it stands.
 #[derive(Debug, Default)]
@@ -30,17 +29,17 @@ pub(super) fn reply(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
         ..Said::default()
     });
     let request_id = headers::request_id(headers).or_else(|| said.request_id.clone());
-    let mut error = build(Some(status), said)
+    let error = build(Some(status), said)
         .with_request_id(request_id)
         .with_phase(Phase::Headers);
-    // A spend limit is a 429 like any other to generic retry code; waiting does not lift it.
-    if error.kind() != ErrorKind::Quota {
-        error = error.with_retry_after(headers::retry_after(headers));
-        if let Some(retry) = headers::should_retry(headers) {
-            error = error.with_retry(retry);
-        }
+    // A limit of spending is a 429 like any other to generic code, but waiting does not lift it.
+    if error.kind() == ErrorKind::Quota {
+        return error;
     }
-    error
+    let words = error.upstream().map_or("", |upstream| &upstream.message);
+    let wait = headers::retry_after(headers, words, error.kind() == ErrorKind::RateLimited);
+    let retry = should_retry(headers).unwrap_or(error.retry());
+    error.with_retry(retry).with_retry_after(wait)
 }
 
 /// Reads an error inside a stream or a body with a good status; `None` when it is none.
@@ -100,7 +99,7 @@ fn plain(body: &str) -> String {
 
 fn build(status: Option<u16>, said: Said) -> Error {
     let kind = kind(status, &said);
-    let words = redacted(&said.message);
+    let words = redact(&said.message);
     let message = match (words.is_empty(), status) {
         (false, _) => format!("{}: {words}", meaning(kind)),
         (true, Some(status)) => format!("{}: status {status} without a message", meaning(kind)),
@@ -109,17 +108,7 @@ fn build(status: Option<u16>, said: Said) -> Error {
     let mut upstream = Upstream::new(status, words);
     upstream.error_type = said.error_type;
     upstream.code = said.code;
-    Error::new(kind, message)
-        .with_retry(retry(kind, status))
-        .with_upstream(upstream)
-}
-
-fn retry(kind: ErrorKind, status: Option<u16>) -> Retry {
-    match status {
-        // The docs call a timeout of the body's upload a request to repeat as well.
-        Some(408) => Retry::Transient,
-        _ => kind.usual_retry(),
-    }
+    Error::new(kind, message).with_upstream(upstream)
 }
 
 fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
@@ -235,28 +224,4 @@ const fn meaning(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidRequest => "the provider refuses the request",
         _ => "the provider failed",
     }
-}
-
-/// A provider's words without keys, cut to [`MESSAGE_LIMIT`].
-fn redacted(words: &str) -> String {
-    let mut out = String::with_capacity(words.len().min(MESSAGE_LIMIT));
-    for piece in words.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()".contains(c)) {
-        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,;()".contains(c));
-        match word.find("sk-").filter(|at| word.len() - at > 12) {
-            Some(at) => {
-                out.push_str(word.get(..at).unwrap_or_default());
-                out.push_str("sk-…");
-                out.push_str(piece.get(word.len()..).unwrap_or_default());
-            }
-            None => out.push_str(piece),
-        }
-    }
-    if out.len() > MESSAGE_LIMIT {
-        let end = (0..=MESSAGE_LIMIT)
-            .rev()
-            .find(|at| out.is_char_boundary(*at))
-            .unwrap_or_default();
-        out.truncate(end);
-    }
-    out
 }

@@ -4,57 +4,49 @@
 
 use std::time::Duration;
 
-use aurax_core::{RateLimit, Retry};
-use http::HeaderMap;
+use aurax_core::RateLimit;
+use http::{HeaderMap, HeaderName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::headers;
+
+/// The workspace that is billed, as the official SDKs show it.
+pub(super) const WORKSPACE: HeaderName = HeaderName::from_static("anthropic-workspace-id");
+
 /// The id of the request, for support.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    text(headers, "request-id").map(str::to_owned)
+    headers::text(headers, "request-id").map(str::to_owned)
 }
 
-/// Whether the provider asks for another try, whatever the status says.
-pub(super) fn should_retry(headers: &HeaderMap) -> Option<Retry> {
-    match text(headers, "x-should-retry")? {
-        "true" => Some(Retry::Transient),
-        "false" => Some(Retry::Never),
-        _ => None,
-    }
+/// How long the provider asks to wait: in its own words, else, where `limited` says that a limit
+/// was hit, until the limits with nothing left are there again.
+pub(super) fn retry_after(headers: &HeaderMap, message: &str, limited: bool) -> Option<Duration> {
+    headers::retry_after(headers, message, limited).or_else(|| {
+        rate_limits(headers)
+            .iter()
+            .filter(|limit| limited && limit.remaining == Some(0))
+            .filter_map(|limit| limit.reset)
+            .max()
+    })
 }
 
-/// How long the provider asks to wait.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let millis = text(headers, "retry-after-ms")
-        .and_then(|ms| ms.parse::<f64>().ok())
-        .map(|ms| ms / 1000.0);
-    let seconds = millis.or_else(|| text(headers, "retry-after")?.parse().ok())?;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// The limits the provider states.
-///
-/// A reset is an instant; it becomes a wait by the reply's own `date`, so that no clock is needed.
+/// The limits the provider states. A reset is an instant; it becomes a wait by the reply's own
+/// date.
 pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<RateLimit> {
-    let now = text(headers, "date")
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .map(OffsetDateTime::from);
+    let now = OffsetDateTime::from(headers::now(headers));
     ["requests", "tokens", "input-tokens", "output-tokens"]
         .into_iter()
         .filter_map(|kind| {
-            let field = |what| text(headers, &format!("anthropic-ratelimit-{kind}-{what}"));
+            let field =
+                |what| headers::text(headers, &format!("anthropic-ratelimit-{kind}-{what}"));
             let mut limit = RateLimit::new(kind.replace('-', "_"));
             limit.limit = field("limit").and_then(|n| n.parse().ok());
             limit.remaining = field("remaining").and_then(|n| n.parse().ok());
             limit.reset = field("reset")
                 .and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok())
-                .zip(now)
-                .map(|(at, now)| Duration::try_from(at - now).unwrap_or_default());
+                .map(|at| Duration::try_from(at - now).unwrap_or_default());
             (limit.limit.is_some() || limit.remaining.is_some()).then_some(limit)
         })
         .collect()
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
 }

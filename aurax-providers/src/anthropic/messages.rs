@@ -7,14 +7,14 @@ use std::borrow::Cow;
 
 use aurax_core::{
     Error, ErrorKind, Json, Message, Origin, Part, Phase, Request, Result, Role as Speaker,
-    Signature, Text, ToolCall, ToolResult,
+    Signature, Text, ToolResult,
 };
 
 use super::block::{Block, CacheControl, Role, Turn};
+use super::calls::{self, Calls};
 use super::media;
 use super::tools::is_for;
 use crate::omissions::{Omissions, unsupported};
-use crate::raw::RawObject;
 use crate::wire::Target;
 
 /// What a request says, in the API's order.
@@ -50,6 +50,7 @@ pub(super) fn conversation<'a>(
         omissions,
         out: Conversation::default(),
         results: 0,
+        calls: Calls::default(),
         foreign: Foreign::default(),
     };
     let mut opened = false;
@@ -91,6 +92,7 @@ struct Reader<'a, 'b> {
     out: Conversation<'a>,
     /// How many tool results the last turn begins with.
     results: usize,
+    calls: Calls<'a>,
     foreign: Foreign,
 }
 
@@ -177,7 +179,9 @@ impl<'a> Reader<'a, '_> {
                     let words = refusal.text.as_str();
                     (!words.trim().is_empty()).then(|| Block::text(words))
                 }
-                (Role::Assistant, Part::ToolCall(call)) => Some(tool_use(&subject, call)?),
+                (Role::Assistant, Part::ToolCall(call)) => {
+                    Some(self.calls.block(&subject, call, &self.origin)?)
+                }
                 (Role::User, part) => {
                     return Err(misplaced(&subject, part, "only the assistant says that"));
                 }
@@ -275,9 +279,10 @@ impl<'a> Reader<'a, '_> {
             content.push(block);
         }
         Ok(Block::ToolResult {
-            tool_use_id: id(&result.call_id),
+            tool_use_id: calls::id(&result.call_id),
             content,
             is_error: result.is_error,
+            toolset_name: self.calls.toolset_of(result),
             cache_control: mark.map(CacheControl::new),
         })
     }
@@ -394,42 +399,4 @@ fn hint(mark: CacheControl) -> aurax_core::CacheHint {
     let mut hint = aurax_core::CacheHint::new();
     hint.ttl = mark.ttl;
     hint
-}
-
-/// A tool call of the history; its arguments go over as they were written.
-fn tool_use<'a>(subject: &str, call: &'a ToolCall) -> Result<Block<'a>> {
-    let arguments = call.arguments_json();
-    if RawObject::parse(arguments).is_none() {
-        return Err(Error::new(
-            ErrorKind::InvalidRequest,
-            "a tool call's arguments are not a JSON object; a token limit may have cut them, \
-             leave the call out or ask again",
-        )
-        .with_context("part", subject)
-        .with_context("tool", &call.name)
-        .with_phase(Phase::Encode));
-    }
-    Ok(Block::ToolUse {
-        id: id(&call.id),
-        name: &call.name,
-        input: Json::parse(arguments)?,
-        cache_control: call.cache.map(CacheControl::new),
-    })
-}
-
-/// An id as the API takes it: `^[a-zA-Z0-9_-]+$`.
-///
-/// Another provider's id is rewritten the same way in the call and in its result; the digest keeps
-/// apart ids that differ only in what is rewritten.
-fn id(id: &str) -> Cow<'_, str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !id.is_empty() && id.chars().all(fits) {
-        return Cow::Borrowed(id);
-    }
-    // FNV-1a, 32 bits.
-    let digest = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    let kept: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-    Cow::Owned(format!("{kept}_{digest:08x}"))
 }

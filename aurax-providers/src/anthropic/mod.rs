@@ -4,7 +4,9 @@
 
 mod block;
 mod cache;
+mod calls;
 mod error;
+mod extra;
 mod headers;
 mod media;
 mod messages;
@@ -12,6 +14,7 @@ mod models;
 mod reasoning;
 mod request;
 mod response;
+mod sampling;
 mod stream;
 mod tools;
 mod usage;
@@ -87,6 +90,7 @@ impl Wire for Anthropic {
     fn read_headers(&self, headers: &HeaderMap, head: &mut Head) {
         head.request_id = headers::request_id(headers);
         head.rate_limits = headers::rate_limits(headers);
+        head.headers = crate::headers::keep(headers, &[headers::WORKSPACE]);
     }
 
     fn list_models(&self, page: Option<&str>) -> Option<Encoded> {

@@ -66,8 +66,8 @@ impl Plan {
 
 /// Says how the model is to think.
 ///
-/// * Levels go to `effort`, with adaptive thinking; models without it get a budget of 1,024
-///   (minimal, low), 8,000 (medium) or 24,000 (high and above).
+/// * Levels go to `effort`, the nearest the model has, with adaptive thinking; models without that
+///   get a budget of 1,024 (minimal, low), 8,000 (medium) or 24,000 (high and above).
 /// * A budget the model refuses becomes the level it stands for.
 /// * Off is sent only where the model would think otherwise; where it cannot be turned off, the
 ///   least the model has.
@@ -128,7 +128,7 @@ pub(super) fn plan(
                 "reasoning.budget_tokens",
                 format!(
                     "became an effort of {}: the model takes no budget",
-                    word(level)
+                    fitted(level, None, rules)
                 ),
             )?;
             let thinking = (!refuses(Setting::AdaptiveThinking)).then(adaptive);
@@ -140,10 +140,9 @@ pub(super) fn plan(
         }
         (None, level) => (Some(adaptive()), level),
     };
-    let effort = match level.filter(|_| !refuses(Setting::Effort)) {
-        Some(level) => Some(fitted(level, None, rules, omissions)?),
-        None => None,
-    };
+    let effort = level
+        .filter(|_| !refuses(Setting::Effort))
+        .map(|level| fitted(level, None, rules));
     Ok(Plan {
         thinking,
         effort,
@@ -179,10 +178,9 @@ fn turned_off(
     let limit = rules
         .max_effort_without_thinking
         .filter(|_| thinking.is_some());
-    let effort = match level.filter(|_| takes_effort) {
-        Some(level) => Some(fitted(level, limit, rules, omissions)?),
-        None => None,
-    };
+    let effort = level
+        .filter(|_| takes_effort)
+        .map(|level| fitted(level, limit, rules));
     Ok(Plan {
         thinking,
         effort,
@@ -191,24 +189,10 @@ fn turned_off(
 }
 
 /// The word for the nearest level the model takes, at most `limit`.
-fn fitted(
-    level: Effort,
-    limit: Option<Effort>,
-    rules: &ModelRules,
-    omissions: &mut Omissions,
-) -> Result<&'static str> {
-    let wanted = rank(level);
+fn fitted(level: Effort, limit: Option<Effort>, rules: &ModelRules) -> &'static str {
     let nearest = rules.nearest_effort(level);
-    let nearest = limit
-        .filter(|limit| rank(*limit) < rank(nearest))
-        .unwrap_or(nearest);
-    if rank(nearest) != wanted || level == Effort::Minimal {
-        omissions.note(
-            "reasoning.effort",
-            format!("became {}, the nearest the model takes", word(nearest)),
-        )?;
-    }
-    Ok(word(nearest))
+    let limit = limit.filter(|limit| rank(*limit) < rank(nearest));
+    word(limit.unwrap_or(nearest))
 }
 
 const fn rank(level: Effort) -> u8 {
@@ -241,8 +225,8 @@ const fn budget_of(level: Effort) -> u32 {
 
 const fn level_of(budget: u32) -> Effort {
     match budget {
-        0..=4000 => Effort::Low,
-        4001..=16_000 => Effort::Medium,
+        0..=1024 => Effort::Low,
+        1025..=8192 => Effort::Medium,
         _ => Effort::High,
     }
 }

@@ -8,13 +8,14 @@ use aurax_core::{
 };
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use super::block::{Block, CacheControl, Turn};
+use super::cache;
+use super::extra::{self, Betas};
 use super::messages::{Conversation, conversation};
 use super::reasoning::{self, LEAST_BUDGET, Plan, Thinking};
+use super::sampling::{Sampling, sampling, stop};
 use super::tools::{self, Choice, Definition};
-use super::{NAME, cache};
 use crate::check;
 use crate::omissions::{Omissions, unsupported};
 use crate::raw::RawObject;
@@ -36,14 +37,6 @@ const FIRST: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// The version the official SDKs send since October 2026.
 pub(super) const CURRENT: HeaderValue = HeaderValue::from_static("2026-10-21");
-
-/// Beta features that go with a field of the body, from the official SDKs.
-const BETAS: [(&str, &str); 4] = [
-    ("context_management", "context-management-2025-06-27"),
-    ("fallbacks", "server-side-fallback-2026-07-01"),
-    ("mcp_servers", "mcp-client-2025-04-04"),
-    ("speed", "fast-mode-2026-02-01"),
-];
 
 /// Fields a count of tokens does not take.
 const NOT_COUNTED: [&str; 10] = [
@@ -88,16 +81,6 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "System::is_empty")]
     system: System<'a>,
     messages: Vec<Turn<'a>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-struct Sampling {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_k: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -201,22 +184,15 @@ fn finish(
     let (first_version, files) = (conversation.first_version, conversation.files);
     let body = body(request, target, &rules, plan, conversation, &mut omissions)?;
     let mut body = object(&body)?;
-    let mut betas = if files {
-        vec!["files-api-2025-04-14".to_owned()]
-    } else {
-        Vec::new()
-    };
-    if let Some(fields) = extra(request, &mut omissions)? {
-        let mut fields = fields.clone();
-        betas.extend(named_betas(fields.remove("betas"))?);
+    let mut betas = Betas::default();
+    if files {
+        betas.add("files-api-2025-04-14");
+    }
+    if let Some(fields) = extra::fields(request, &mut omissions, &mut betas)? {
         body.merge(&fields);
     }
     adapt(&mut body);
-    for (field, beta) in BETAS {
-        if body.get(field).is_some() {
-            betas.push(beta.to_owned());
-        }
-    }
+    betas.of(&body);
     let sampled = ["temperature", "top_p", "top_k"]
         .iter()
         .any(|name| body.get(name).is_some());
@@ -229,12 +205,7 @@ fn finish(
         CURRENT
     };
     encoded.headers.push((VERSION, version));
-    betas.sort();
-    betas.dedup();
-    if !betas.is_empty() {
-        let list = HeaderValue::from_str(&betas.join(",")).map_err(|e| {
-            invalid("extra.betas", "names of beta features are plain words").with_source(e)
-        })?;
+    if let Some(list) = betas.header()? {
         encoded.headers.push((BETA, list));
     }
     encoded.warnings = omissions.into_warnings();
@@ -349,80 +320,6 @@ fn max_tokens(
     Ok(limit)
 }
 
-/// How to draw tokens, as far as the model takes it: most newer ones take nothing of it, and none
-/// while it thinks.
-fn sampling(
-    request: &Request,
-    rules: &ModelRules,
-    plan: Plan,
-    omissions: &mut Omissions,
-) -> Result<Sampling> {
-    let asked = &request.sampling;
-    let thinks = plan.thinks;
-    let unit = |value: f64| (0.0..=1.0).contains(&value);
-    let mut kept = Sampling::default();
-    let refused = "left out: the model takes no sampling settings";
-    let range = "left out: the API takes 0 to 1";
-    let thinking = "left out: not together with thinking";
-    if let Some(temperature) = asked.temperature {
-        let why = if rules.refuses(Setting::Temperature, thinks) {
-            Some(refused)
-        } else if !unit(temperature) {
-            Some(range)
-        } else {
-            (thinks && temperature < 1.0).then_some(thinking)
-        };
-        match why {
-            Some(why) => omissions.note("sampling.temperature", why)?,
-            None => kept.temperature = Some(temperature),
-        }
-    }
-    if let Some(top_p) = asked.top_p {
-        let why = if rules.refuses(Setting::TopP, thinks) {
-            Some(refused)
-        } else if !unit(top_p) {
-            Some(range)
-        } else if kept.temperature.is_some() && rules.refuses(Setting::TemperatureWithTopP, thinks)
-        {
-            Some("left out: the model takes either temperature or top_p")
-        } else {
-            (thinks && top_p < 0.95).then_some(thinking)
-        };
-        match why {
-            Some(why) => omissions.note("sampling.top_p", why)?,
-            None => kept.top_p = Some(top_p),
-        }
-    }
-    if let Some(top_k) = asked.top_k {
-        let why = if rules.refuses(Setting::TopK, thinks) {
-            Some(refused)
-        } else {
-            thinks.then_some(thinking)
-        };
-        match why {
-            Some(why) => omissions.note("sampling.top_k", why)?,
-            None => kept.top_k = Some(top_k),
-        }
-    }
-    Ok(kept)
-}
-
-/// Stop texts; the API refuses those of white space.
-fn stop<'a>(request: &'a Request, omissions: &mut Omissions) -> Result<Vec<&'a str>> {
-    let (kept, blank): (Vec<&str>, Vec<&str>) = request
-        .stop
-        .iter()
-        .map(String::as_str)
-        .partition(|text| !text.trim().is_empty());
-    if !blank.is_empty() {
-        omissions.note(
-            "stop",
-            "texts of white space left out: the API refuses them",
-        )?;
-    }
-    Ok(kept)
-}
-
 fn format(request: &Request, omissions: &mut Omissions) -> Result<Option<Format>> {
     match &request.output {
         OutputFormat::Text => Ok(None),
@@ -463,48 +360,9 @@ fn mark(
     cache::fit(&mut marks, whole, omissions)
 }
 
-/// The fields the caller adds, where they are meant for this wire.
-fn extra<'a>(
-    request: &'a Request,
-    omissions: &mut Omissions,
-) -> Result<Option<&'a Map<String, Value>>> {
-    let extra = &request.extra;
-    if extra.fields.is_empty() {
-        return Ok(None);
-    }
-    match extra.wire.as_deref() {
-        None | Some(NAME) => Ok(Some(&extra.fields)),
-        Some(wire) => {
-            omissions.note("extra", format!("left out: it is meant for {wire}"))?;
-            Ok(None)
-        }
-    }
-}
-
-/// Beta features the caller names, as in the official SDKs: a list, or one.
-fn named_betas(value: Option<Value>) -> Result<Vec<String>> {
-    let words = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::String(one)) => vec![Value::String(one)],
-        Some(Value::Array(several)) => several,
-        Some(_) => vec![Value::Null],
-    };
-    words
-        .iter()
-        .map(|word| word.as_str().map(str::to_owned))
-        .collect::<Option<Vec<String>>>()
-        .ok_or_else(|| invalid("extra.betas", "beta features are given as a list of names"))
-}
-
 fn object(body: &Body<'_>) -> Result<RawObject> {
     let text = serde_json::to_string(body).map_err(|e| no_json().with_source(e))?;
     RawObject::parse(&text).ok_or_else(no_json)
-}
-
-fn invalid(subject: &str, message: &str) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }
 
 fn no_json() -> Error {

@@ -40,6 +40,7 @@ pub(super) struct Message {
     usage: Option<(RawObject, Json)>,
     stop: RawObject,
     extra: RawObject,
+    started: bool,
     done: bool,
 }
 
@@ -94,6 +95,7 @@ impl Message {
             usage: None,
             stop: RawObject::default(),
             extra: RawObject::default(),
+            started: false,
             done: false,
         }
     }
@@ -104,10 +106,12 @@ impl Message {
 
     /// Takes the message as it begins or, in a whole reply, as it is.
     pub(super) fn start(&mut self, message: &RawObject, events: &mut Vec<Event>) {
-        events.push(Event::Start(Start::new(
-            message.text("id"),
-            message.text("model"),
-        )));
+        if !std::mem::replace(&mut self.started, true) {
+            events.push(Event::Start(Start::new(
+                message.text("id"),
+                message.text("model"),
+            )));
+        }
         self.stop.overlay(message);
         self.keep(message, &MESSAGE_FIELDS);
         self.count(message.get("usage"), events);
@@ -190,6 +194,9 @@ impl Message {
                     block.text("id").unwrap_or_default(),
                     block.text("name").unwrap_or_default(),
                 )));
+                if let Some(caller) = wanted_back(&block) {
+                    say(Delta::Signature(self.signed(caller)));
+                }
                 Block::ToolCall {
                     input: block.get("input").cloned().unwrap_or_else(no_input),
                     written: false,
@@ -350,6 +357,23 @@ const fn at(part: u32, delta: Delta) -> Event {
         part,
         delta,
     }
+}
+
+/// What besides its input the provider wants back with a tool call: who called, unless it was the
+/// model directly, and the set the tool is in. It travels as the call's proof.
+fn wanted_back(block: &RawObject) -> Option<String> {
+    let mut kept = RawObject::default();
+    let caller = block
+        .object("caller")
+        .and_then(|caller| caller.text("type"));
+    if caller.is_some_and(|kind| kind != "direct") {
+        kept.set("caller", block.get("caller")?.clone());
+    }
+    if let Some(set) = block.get("toolset_name") {
+        kept.set("toolset_name", set.clone());
+    }
+    kept.fields().next()?;
+    serde_json::to_string(&kept).ok()
 }
 
 fn no_input() -> Json {

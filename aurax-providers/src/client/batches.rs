@@ -73,6 +73,7 @@ impl Batches {
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Batch>>> {
         self.body = None;
+        let error = error.with_phase(Phase::Body);
         Poll::Ready(Some(Err(self.about.complete(error))))
     }
 }
@@ -93,7 +94,7 @@ impl Stream for Batches {
             return Poll::Ready(None);
         }
         if this.cancelled.poll_unpin(cx).is_ready() {
-            return this.fail(cancelled().with_phase(Phase::Body));
+            return this.fail(cancelled());
         }
         let mut events = Vec::new();
         let Poll::Ready(result) = this.poll_events(cx, &mut events) else {

@@ -24,8 +24,7 @@ pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 /// * One call is one request: no retries, no redirects.
 /// * Any status is a success here; only a failure to exchange bytes is an error, and its
 ///   [`phase`](aurax_core::Error::phase) says how far the exchange had come.
-/// * Headers and bodies pass unchanged: nothing is added that the request does not say, beyond
-///   what HTTP itself needs, and nothing is decompressed.
+/// * Headers and bodies pass unchanged; nothing is decompressed.
 /// * Dropping the future or the body closes the exchange.
 #[async_trait]
 pub trait Transport: Debug + Send + Sync + 'static {

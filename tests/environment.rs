@@ -1,0 +1,120 @@
+//! What an engine makes of its environment, and what it says where something is missing.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use aurax::providers::transport::{Answer, Replay};
+use aurax::{Cost, Engine, Error, ErrorKind, Function, Image, Request, Source};
+
+fn engine(
+    variables: &'static [(&'static str, &'static str)],
+    answers: Vec<Answer>,
+) -> (Engine, Arc<Replay>) {
+    let replay = Arc::new(Replay::new(answers));
+    let environment = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let engine = aurax::builder_from(&environment, replay.clone())
+        .unwrap()
+        .build()
+        .unwrap();
+    (engine, replay)
+}
+
+async fn fails(engine: &Engine, model: &str, request: impl Into<Request> + Send) -> Error {
+    engine.chat(model, request).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_missing_key_names_its_variable() {
+    let (engine, _) = engine(&[], vec![]);
+    for (model, variable) in [
+        ("openai/gpt-4o-mini", "OPENAI_API_KEY"),
+        ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
+        ("claude/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
+        ("groq/openai/gpt-oss-120b", "GROQ_API_KEY"),
+    ] {
+        let error = fails(&engine, model, "Hi").await;
+        assert_eq!(error.kind(), ErrorKind::Config, "{model}");
+        assert!(error.to_string().contains(variable), "{model}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_without_an_address_says_what_to_set() {
+    let (engine, _) = engine(&[("AZURE_OPENAI_API_KEY", "k")], vec![]);
+    let error = fails(&engine, "azure-openai/gpt-4o", "Hi").await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("AZURE_OPENAI"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_provider_or_model_lists_the_near_ones() {
+    let (engine, _) = engine(&[("OPENAI_API_KEY", "k")], vec![]);
+    let error = fails(&engine, "opnai/gpt-4o-mini", "Hi").await;
+    assert!(
+        error.to_string().contains("configured are openai"),
+        "{error}"
+    );
+    let error = fails(&engine, "gpt-4o-minni", "Hi").await;
+    assert!(
+        error.to_string().contains("`openai/gpt-4o-mini`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_bare_name_goes_to_the_provider_with_a_key() {
+    let (engine, _) = engine(&[("ANTHROPIC_API_KEY", "k")], vec![]);
+    assert_eq!(
+        &*engine.resolve("claude-haiku-4-5").unwrap().0.name,
+        "anthropic"
+    );
+    fails(&engine, "gpt-4o-mini", "Hi").await;
+}
+
+#[tokio::test]
+async fn what_a_model_cannot_do_fails_before_anything_is_sent() {
+    let (engine, replay) = engine(&[("OPENAI_API_KEY", "k")], vec![]);
+    let image = Image::new(Source::bytes("image/png", b"png"));
+    let message = aurax::Message::user("What is this?").with(image);
+    let error = fails(&engine, "openai/o1-mini", message).await;
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("image"), "{error}");
+
+    let request = Request::from("Hi").with_tools([Function::new("f")]);
+    let error = fails(&engine, "openai/o1-mini", request).await;
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("tools"), "{error}");
+    assert!(replay.requests().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_key_the_demo_answers_and_is_free() {
+    let (engine, _) = engine(&[], vec![]);
+    let model = engine.default_model().unwrap();
+    let response = engine.chat(model, "Hi").await.unwrap();
+    assert!(response.text().starts_with("[demo]"));
+    assert_eq!(response.receipt.unwrap().cost, Cost::Free);
+}
+
+#[tokio::test]
+async fn the_default_model_is_the_named_one_else_one_of_the_first_key() {
+    let (named, _) = engine(
+        &[("OPENAI_API_KEY", "k"), ("AURAX_MODEL", "groq/x")],
+        vec![],
+    );
+    assert_eq!(named.default_model().unwrap(), "groq/x");
+    let (keyed, _) = engine(&[("ANTHROPIC_API_KEY", "k")], vec![]);
+    assert!(keyed.default_model().unwrap().starts_with("anthropic/"));
+}
+
+#[tokio::test]
+async fn a_file_of_prices_is_named_when_it_cannot_be_read() {
+    let environment = |name: &str| (name == "AURAX_PRICES").then(|| "/nonexistent".to_owned());
+    let error = aurax::builder_from(&environment, Arc::new(Replay::new([]))).unwrap_err();
+    assert!(error.to_string().contains("AURAX_PRICES"), "{error}");
+    assert!(!error.to_string().contains("/nonexistent"), "{error}");
+}
