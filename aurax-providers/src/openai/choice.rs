@@ -3,29 +3,27 @@
 use std::mem;
 
 use aurax_core::{
-    Audio, Citation, Delta, Event, Finish, FinishReason, Image, Logprob, Native, Origin, Source,
-    TokenLogprob,
+    Citation, Delta, Event, Finish, FinishReason, Image, Logprob, Native, Origin, TokenLogprob,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::calls::{Calls, Seed};
 use super::details::{self, Details};
 use super::object::{Object, items};
+use super::voice::Voice;
 
 /// The numbers of the parts of a message. They are the same whether the message arrives whole or in
 /// pieces, and put thoughts before words, and words before calls.
-mod part {
-    pub(super) const THINKING: u32 = 0;
-    pub(super) const DETAILS: u32 = 1;
-    pub(super) const TEXT: u32 = 2;
-    pub(super) const REFUSAL: u32 = 3;
-    pub(super) const AUDIO: u32 = 4;
-    pub(super) const AUDIO_ID: u32 = 5;
-    pub(super) const IMAGES: u32 = 16;
-    pub(super) const CALLS: u32 = 1 << 16;
+pub(super) mod part {
+    pub(in super::super) const THINKING: u32 = 0;
+    pub(in super::super) const DETAILS: u32 = 1;
+    pub(in super::super) const TEXT: u32 = 2;
+    pub(in super::super) const REFUSAL: u32 = 3;
+    pub(in super::super) const AUDIO: u32 = 4;
+    pub(in super::super) const AUDIO_ID: u32 = 5;
+    pub(in super::super) const IMAGES: u32 = 16;
+    pub(in super::super) const CALLS: u32 = 1 << 16;
 }
 
 /// Whether a message arrives whole or in pieces.
@@ -60,23 +58,9 @@ pub(super) struct Choice {
     extra: Map<String, Value>,
 }
 
-/// A spoken answer, in pieces.
-#[derive(Debug, Default)]
-struct Voice {
-    id: Option<String>,
-    data: Vec<u8>,
-    /// Pieces that are not base64 by themselves.
-    odd: String,
-    transcript: String,
-    expires_at: Option<i64>,
-}
-
 impl Choice {
-    /// The number of the text part.
-    pub(super) const TEXT: u32 = part::TEXT;
-
     /// True once the provider said why the answer ended.
-    pub(super) const fn is_finished(&self) -> bool {
+    pub(in super::super) const fn is_finished(&self) -> bool {
         self.raw_reason.is_some()
     }
 
@@ -288,50 +272,6 @@ impl Choice {
             // DeepSeek: `insufficient_system_resource`, the answer was broken off.
             Some("error" | "insufficient_system_resource") => FinishReason::Error,
             _ => FinishReason::Other,
-        }
-    }
-}
-
-impl Voice {
-    /// Every piece of a stream is base64 of its own.
-    fn read(&mut self, mut voice: Object<'_>) {
-        if let Some(id) = voice.text("id") {
-            self.id = Some(id);
-        }
-        if let Some(data) = voice.text("data") {
-            match STANDARD.decode(&data) {
-                Ok(bytes) => self.data.extend(bytes),
-                Err(_) => self.odd.push_str(&data),
-            }
-        }
-        if let Some(words) = voice.text("transcript") {
-            self.transcript.push_str(&words);
-        }
-        if let Some(end) = voice.read("expires_at") {
-            self.expires_at = Some(end);
-        }
-    }
-
-    fn finish(&mut self, about: About<'_>, push: &mut impl FnMut(u32, Delta)) {
-        let voice = mem::take(self);
-        let data = match voice.odd.as_str() {
-            "" if voice.data.is_empty() => String::new(),
-            "" => STANDARD.encode(&voice.data),
-            _ => voice.odd,
-        };
-        if !data.is_empty() || !voice.transcript.is_empty() {
-            let mut audio = Audio::new(Source::Inline {
-                media_type: about.audio_type.to_owned(),
-                data,
-            });
-            audio.transcript = Some(voice.transcript).filter(|words| !words.is_empty());
-            push(part::AUDIO, Delta::Audio(audio));
-        }
-        // The next request names the answer by its id.
-        if let Some(id) = voice.id {
-            let json = serde_json::json!({ "id": id }).to_string();
-            let native = Native::new(Some(about.origin.clone()), "audio", json);
-            push(part::AUDIO_ID, Delta::Native(native));
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Audio, Document, Image, Part, Result, Source, Text};
-use base64::Engine as _;
+use aurax_core::{Part, Result, Text};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::media;
 use super::quirks::Parts;
 use crate::omissions::unsupported;
 
@@ -59,19 +59,19 @@ pub(super) enum Known<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ImageUrl<'a> {
-    url: Cow<'a, str>,
+    pub(super) url: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
 }
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    filename: Option<Cow<'a, str>>,
+    pub(super) filename: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_data: Option<Cow<'a, str>>,
+    pub(super) file_data: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_id: Option<&'a str>,
+    pub(super) file_id: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,7 +182,7 @@ pub(super) fn part<'a>(
     marks: bool,
     subject: &str,
 ) -> Result<Option<ContentPart<'a>>> {
-    let media = |kind: &str| {
+    let takes_media = |kind: &str| {
         if parts == Parts::Text {
             let why = format!("the provider takes no {kind}");
             return Err(unsupported(subject, why));
@@ -192,15 +192,15 @@ pub(super) fn part<'a>(
     Ok(Some(match part {
         Part::Text(text) => self::text(text, marks),
         Part::Image(image) => {
-            media("images")?;
-            self::image(image, subject)?.marked(marks && image.cache.is_some())
+            takes_media("images")?;
+            media::image(image, subject)?.marked(marks && image.cache.is_some())
         }
         Part::Document(document) => {
-            self::document(document, parts, subject)?.marked(marks && document.cache.is_some())
+            media::document(document, parts, subject)?.marked(marks && document.cache.is_some())
         }
         Part::Audio(audio) => {
-            media("audio")?;
-            self::audio(audio, parts, subject)?
+            takes_media("audio")?;
+            media::audio(audio, parts, subject)?
         }
         _ => return Ok(None),
     }))
@@ -208,133 +208,4 @@ pub(super) fn part<'a>(
 
 pub(super) fn text(text: &Text, marks: bool) -> ContentPart<'_> {
     ContentPart::text(text.text.as_str()).marked(marks && text.cache.is_some())
-}
-
-fn data_url(media_type: &str, data: &str) -> String {
-    format!("data:{media_type};base64,{data}")
-}
-
-fn image<'a>(image: &'a Image, subject: &str) -> Result<ContentPart<'a>> {
-    let url: Cow<'a, str> = match &image.source {
-        Source::Url { url, .. } => url.as_str().into(),
-        Source::Inline { media_type, data } => data_url(media_type, data).into(),
-        _ => {
-            let why = "this wire takes images by address or as data, not by the id of a file";
-            return Err(unsupported(subject, why));
-        }
-    };
-    let detail = image.detail.as_deref();
-    Ok(ContentPart::Known(Known::ImageUrl {
-        image_url: ImageUrl { url, detail },
-        prompt_cache_breakpoint: None,
-    }))
-}
-
-fn document<'a>(document: &'a Document, parts: Parts, subject: &str) -> Result<ContentPart<'a>> {
-    let name = document.filename.as_deref().or(document.title.as_deref());
-    if let Some(words) = words(&document.source) {
-        return Ok(ContentPart::text(written_out(document, &words)));
-    }
-    let file = match (&document.source, parts) {
-        (_, Parts::Text) => return Err(unsupported(subject, "the provider takes no documents")),
-        (Source::Inline { media_type, data }, Parts::Mistral) => {
-            return Ok(document_url(data_url(media_type, data).into(), name));
-        }
-        (Source::Url { url, .. }, Parts::Mistral) => {
-            return Ok(document_url(url.as_str().into(), name));
-        }
-        (Source::Inline { media_type, data }, _) => File {
-            // OpenAI insists on a name where it gets data.
-            filename: Some(name.map_or_else(|| default_name(media_type), Cow::Borrowed)),
-            file_data: Some(data_url(media_type, data).into()),
-            file_id: None,
-        },
-        (Source::Url { url, .. }, Parts::OpenRouter) => File {
-            filename: name.map(Cow::Borrowed),
-            file_data: Some(url.as_str().into()),
-            file_id: None,
-        },
-        (Source::File { id, .. }, Parts::OpenAi) => File {
-            file_id: Some(id),
-            ..File::default()
-        },
-        (Source::Url { .. }, _) => {
-            let why = "this wire takes documents as data or by the id of a file: download it first";
-            return Err(unsupported(subject, why));
-        }
-        _ => {
-            return Err(unsupported(
-                subject,
-                "the provider takes documents as data only",
-            ));
-        }
-    };
-    Ok(ContentPart::Known(Known::File {
-        file,
-        prompt_cache_breakpoint: None,
-    }))
-}
-
-fn document_url<'a>(url: Cow<'a, str>, name: Option<&'a str>) -> ContentPart<'a> {
-    ContentPart::Known(Known::DocumentUrl {
-        document_url: url,
-        document_name: name,
-    })
-}
-
-fn default_name<'a>(media_type: &str) -> Cow<'a, str> {
-    let extension = media_type.split('/').next_back().unwrap_or("bin");
-    format!("document.{extension}").into()
-}
-
-/// The words of a document that is plain text.
-fn words(source: &Source) -> Option<Cow<'_, str>> {
-    match source {
-        Source::Text(text) => Some(text.as_str().into()),
-        Source::Inline { media_type, data } if media_type.starts_with("text/") => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(data)
-                .ok()?;
-            String::from_utf8(bytes).ok().map(Cow::Owned)
-        }
-        _ => None,
-    }
-}
-
-/// A document of plain text as text, below its title and the remarks about it.
-fn written_out(document: &Document, words: &str) -> String {
-    let title = document.title.as_deref().or(document.filename.as_deref());
-    let heads = [title, document.context.as_deref()];
-    let mut text: String = heads
-        .into_iter()
-        .flatten()
-        .map(|head| format!("{head}\n\n"))
-        .collect();
-    text.push_str(words);
-    text
-}
-
-fn audio<'a>(audio: &'a Audio, parts: Parts, subject: &str) -> Result<ContentPart<'a>> {
-    let input_audio = match (&audio.source, parts) {
-        (Source::Inline { data, .. }, Parts::Mistral) => InputAudio::Bare(data),
-        (Source::Url { url, .. }, Parts::Mistral) => InputAudio::Bare(url),
-        (Source::Inline { media_type, data }, _) => {
-            let format = match media_type.split(';').next().unwrap_or_default() {
-                "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
-                "audio/mpeg" | "audio/mp3" => "mp3",
-                other => match other.strip_prefix("audio/") {
-                    Some(format) if parts == Parts::OpenRouter => format,
-                    _ => return Err(unsupported(subject, "audio is taken as WAV or MP3 only")),
-                },
-            };
-            InputAudio::Data { data, format }
-        }
-        _ => {
-            return Err(unsupported(
-                subject,
-                "audio is taken as data only: download it first",
-            ));
-        }
-    };
-    Ok(ContentPart::Known(Known::InputAudio { input_audio }))
 }

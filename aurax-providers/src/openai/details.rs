@@ -18,7 +18,7 @@ const PIECEWISE: [&str; 3] = ["text", "summary", "data"];
 #[derive(Debug, Default)]
 pub(super) struct Details {
     /// The list of a whole reply, as it came.
-    whole: Option<Box<str>>,
+    whole: Option<String>,
     /// The entries of a stream, put together.
     entries: Vec<Map<String, Value>>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Details {
 impl Details {
     /// Takes the list of a whole reply.
     pub(super) fn set(&mut self, list: &RawValue) {
-        self.whole = Some(list.get().into()).filter(|list: &Box<str>| list.starts_with('['));
+        self.whole = Some(list.get().to_owned()).filter(|list| list.starts_with('['));
     }
 
     /// Takes a piece of a streamed list.
@@ -44,7 +44,7 @@ impl Details {
     pub(super) fn take(&mut self) -> Option<String> {
         let entries = std::mem::take(&mut self.entries);
         match self.whole.take() {
-            Some(whole) => Some(whole.into()).filter(|list| list != "[]"),
+            Some(whole) => Some(whole).filter(|list| list != "[]"),
             None if entries.is_empty() => None,
             None => serde_json::to_string(&entries).ok(),
         }

@@ -12,35 +12,36 @@ use super::content::{self, Content, ContentPart};
 use super::details;
 use super::quirks::{Quirks, Thoughts};
 use super::tool;
+use super::turn::Turn;
 use crate::omissions::{Omissions, unsupported};
 use crate::wire::Target;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Message<'a> {
-    role: &'static str,
+    pub(super) role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<Cow<'a, str>>,
+    pub(super) tool_call_id: Option<Cow<'a, str>>,
     /// Null where an assistant's turn has no words.
-    content: Option<Content<'a>>,
+    pub(super) content: Option<Content<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<Cow<'a, str>>,
+    pub(super) refusal: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<Cow<'a, str>>,
+    pub(super) reasoning_content: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<Cow<'a, str>>,
+    pub(super) reasoning: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_details: Option<&'a RawValue>,
+    pub(super) reasoning_details: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audio: Option<&'a RawValue>,
+    pub(super) audio: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Called<'a>>,
+    pub(super) tool_calls: Vec<Called<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Called<'a> {
+pub(super) enum Called<'a> {
     Function {
         id: Cow<'a, str>,
         r#type: &'static str,
@@ -50,7 +51,7 @@ enum Called<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct FunctionCall<'a> {
+pub(super) struct FunctionCall<'a> {
     name: &'a str,
     arguments: &'a str,
 }
@@ -300,70 +301,6 @@ impl<'e> Encoder<'e> {
 
     fn marks(&self) -> bool {
         self.target.rules.cache_breakpoints
-    }
-}
-
-/// What an assistant's turn is made of.
-#[derive(Default)]
-struct Turn<'a> {
-    words: Vec<ContentPart<'a>>,
-    refusal: Vec<&'a str>,
-    thoughts: Vec<&'a str>,
-    /// The thoughts came with a proof for another model.
-    is_foreign: bool,
-    transcript: Vec<&'a str>,
-    details: Option<&'a RawValue>,
-    audio: Option<&'a RawValue>,
-    calls: Vec<Called<'a>>,
-}
-
-impl<'a> Turn<'a> {
-    fn message(mut self, name: Option<&'a str>, quirks: &Quirks) -> Message<'a> {
-        let thoughts = join(&self.thoughts).filter(|_| !self.is_foreign);
-        let mut refusal = join(&self.refusal);
-        if !quirks.takes.refusals {
-            self.words.extend(refusal.take().map(ContentPart::text));
-        }
-        // A spoken answer goes back by its id; without one its words stand for it.
-        if self.audio.is_none() {
-            self.words
-                .extend(join(&self.transcript).map(ContentPart::text));
-        }
-        let mut message = Message {
-            role: "assistant",
-            name,
-            audio: self.audio,
-            reasoning_details: self.details,
-            refusal,
-            ..Message::default()
-        };
-        match quirks.thoughts {
-            Thoughts::ReasoningContent => message.reasoning_content = thoughts,
-            Thoughts::ReasoningContentWithTools => {
-                let needed = (!self.calls.is_empty()).then_some(Cow::Borrowed(""));
-                message.reasoning_content = thoughts.or(needed);
-            }
-            Thoughts::Details if self.details.is_none() => message.reasoning = thoughts,
-            Thoughts::Content => {
-                if let Some(thoughts) = thoughts {
-                    self.words.insert(0, ContentPart::thinking(thoughts));
-                }
-            }
-            Thoughts::Details | Thoughts::Dropped => {}
-        }
-        let silent = !self.calls.is_empty() || message.refusal.is_some() || self.audio.is_some();
-        message.content =
-            (!self.words.is_empty() || !silent).then(|| Content::joined(self.words, ""));
-        message.tool_calls = self.calls;
-        message
-    }
-}
-
-fn join<'a>(texts: &[&'a str]) -> Option<Cow<'a, str>> {
-    match texts {
-        [] => None,
-        [text] => Some(Cow::Borrowed(text)),
-        texts => Some(Cow::Owned(texts.concat())),
     }
 }
 

@@ -3,12 +3,15 @@
 //! Facts: <https://platform.openai.com/docs/api-reference/chat>; where vendors deviate,
 //! [`Quirks`] says how, with sources.
 
+mod body;
 mod calls;
 mod choice;
 mod content;
 mod details;
 mod error;
 mod extra;
+mod kind;
+mod media;
 mod message;
 mod models;
 mod object;
@@ -17,7 +20,9 @@ mod reasoning;
 mod request;
 mod stream;
 mod tool;
+mod turn;
 mod usage;
+mod voice;
 
 use aurax_core::{
     Call, Capability, Delivery, Error, ErrorKind, Head, KeyStatus, ModelInfo, Op, Phase, Result,

@@ -150,10 +150,13 @@ fn efforts(model: &Value, info: &mut ModelInfo) {
     let Some(list) = EFFORTS.iter().find_map(|path| model.pointer(path)) else {
         return;
     };
+    let mut has_levels = false;
     for (word, setting) in LEVELS {
         let listed = names(list, word).unwrap_or_default();
+        has_levels |= listed;
         info.settings.insert(setting.to_owned(), listed);
     }
+    info.settings.insert("effort".to_owned(), has_levels);
     if let Some(off) = names(list, "none") {
         info.settings.insert("thinking_off".to_owned(), off);
     }

@@ -1,4 +1,4 @@
-//! The body of a chat request.
+//! From a request to the fields that are sent.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,109 +6,17 @@ use std::collections::BTreeMap;
 use aurax_core::{
     CacheTtl, Effort, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Warning,
 };
-use serde::Serialize;
 
+use super::body::{Body, CacheOptions, ResponseFormat, Schema, StreamOptions};
 use super::extra;
-use super::message::{Encoder, Message};
+use super::message::Encoder;
 use super::quirks::{JsonOutput, Limit, Metadata, Quirks, Seed, User};
-use super::reasoning::{self, Thinking};
-use super::tool::{self, Choice, ToolDef};
+use super::reasoning;
+use super::tool;
 use crate::check;
 use crate::omissions::Omissions;
 use crate::rules::Setting;
 use crate::wire::Target;
-
-/// Fields in the order they are sent: the conversation first, so that requests that share its
-/// beginning share the bytes.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
-    model: &'a str,
-    messages: Vec<Message<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<ToolDef<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<Choice<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parallel_tool_calls: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_format: Option<ResponseFormat<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_completion_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_k: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    random_seed: Option<i64>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_logprobs: Option<u8>,
-    #[serde(flatten)]
-    thinking: Thinking,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_cache_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_cache_options: Option<CacheOptions>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    safety_identifier: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum ResponseFormat<'a> {
-    Object {
-        r#type: &'static str,
-    },
-    Schema {
-        r#type: &'static str,
-        json_schema: Schema<'a>,
-    },
-}
-
-#[derive(Debug, Serialize)]
-struct Schema<'a> {
-    name: &'a str,
-    schema: Cow<'a, Json>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strict: Option<bool>,
-}
-
-/// How long GPT-5.6 and later keep what they cache
-/// (<https://platform.openai.com/docs/guides/prompt-caching>).
-#[derive(Debug, Serialize)]
-struct CacheOptions {
-    ttl: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
 
 /// Fields [`Request::extra`] may not replace: the engine answers for them.
 const RESERVED: [&str; 3] = ["model", "messages", "stream"];
@@ -121,9 +29,10 @@ pub(super) fn encode(
     wire: &str,
 ) -> Result<(Vec<u8>, Vec<Warning>)> {
     let mut omissions = Omissions::new(request.on_unsupported);
+    let target = informed(target);
     let body = Settings {
         request,
-        target,
+        target: &target,
         quirks,
         omissions: &mut omissions,
     }
@@ -137,6 +46,15 @@ pub(super) fn encode(
         bytes = extra::merge(bytes, &request.extra, wire, &RESERVED, &mut omissions)?;
     }
     Ok((bytes, omissions.into_warnings()))
+}
+
+/// The target with what the provider's own list says of the model among its rules.
+fn informed(target: &Target) -> Target {
+    let mut target = target.clone();
+    if let Some(info) = &target.info {
+        target.rules = target.rules.informed_by(info);
+    }
+    target
 }
 
 struct Settings<'a, 'o> {

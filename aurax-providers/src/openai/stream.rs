@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::calls::Seed;
-use super::choice::{About, Choice, Form};
+use super::choice::{About, Choice, Form, part};
 use super::error;
 use super::object::Object;
 use super::quirks::Quirks;
@@ -101,14 +101,18 @@ impl Decoder {
         reply.rest_into(&mut self.extra);
     }
 
-    /// The first id and model stand: some streams begin without them (Azure), and some change
-    /// their id on the way (Copilot).
+    /// The first id stands: some streams change it on the way. Azure's begin with a chunk that has
+    /// neither an id nor a choice.
     fn start(&mut self, reply: &mut Object<'_>, has_choices: bool, events: &mut Vec<Event>) {
-        let (id, model) = (reply.text("id"), reply.text("model"));
-        let created = reply.read("created");
-        if self.start.is_none() && (has_choices || id.is_some() || model.is_some()) {
-            let mut start = Start::new(id, model);
-            start.created = created;
+        if self.start.is_some() {
+            for known in ["id", "model", "created"] {
+                reply.take(known);
+            }
+            return;
+        }
+        let mut start = Start::new(reply.text("id"), reply.text("model"));
+        start.created = reply.read("created");
+        if has_choices || start.id.is_some() {
             events.push(Event::Start(start.clone()));
             self.start = Some(start);
         }
@@ -169,7 +173,7 @@ impl Decoder {
         for citation in sources.into_citations() {
             events.push(Event::Delta {
                 choice: 0,
-                part: Choice::TEXT,
+                part: part::TEXT,
                 delta: Delta::Citation(citation),
             });
         }

@@ -1,0 +1,174 @@
+//! What failures mean, whichever vendor reports them.
+
+use aurax_core::ErrorKind;
+
+use super::error::Said;
+
+/// What went wrong: by words that say more than the status, then by the status.
+pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
+    // Inside a stream the code may be the status the upstream gave.
+    let status = status.or_else(|| {
+        let code: u16 = said.code.as_deref()?.parse().ok()?;
+        (400..=599).contains(&code).then_some(code)
+    });
+    let text = said.message.to_ascii_lowercase();
+    let words = [said.code.as_deref(), said.error_type.as_deref()];
+    let is = |known: &[&str]| words.iter().flatten().any(|word| known.contains(word));
+    let says = |known: &[&str]| known.iter().any(|words| text.contains(words));
+
+    let is_client = matches!(status, None | Some(400 | 413 | 422 | 500));
+    if is_client && (is(TOO_LONG) || says(TOO_LONG)) && !is(&["string_above_max_length"]) {
+        return ErrorKind::ContextLength;
+    }
+    if is(BLOCKED) || says(BLOCKED_WORDS) {
+        return ErrorKind::ContentFilter;
+    }
+    if is(&["invalid_api_key"]) || (status != Some(429) && says(BAD_KEY)) {
+        return ErrorKind::Auth;
+    }
+    if is(SPENT) || (matches!(status, Some(400 | 403 | 429) | None) && says(SPENT_WORDS)) {
+        return ErrorKind::Quota;
+    }
+    let about_model = is(&["model_not_found", "invalid_model"]) || says(NO_MODEL);
+    let by_name = status == Some(404) && text.contains("model");
+    if matches!(status, None | Some(400 | 404)) && about_model || by_name {
+        return ErrorKind::ModelNotFound;
+    }
+    if matches!(status, Some(500..=502)) && says(CLIENT_MISTAKE) {
+        return ErrorKind::InvalidRequest;
+    }
+    match status {
+        Some(status) => by_status(status),
+        None => words
+            .iter()
+            .flatten()
+            .find_map(|word| by_word(word))
+            .unwrap_or(ErrorKind::Server),
+    }
+}
+
+const fn by_status(status: u16) -> ErrorKind {
+    match status {
+        401 => ErrorKind::Auth,
+        402 => ErrorKind::Quota,
+        403 => ErrorKind::Permission,
+        404 => ErrorKind::NotFound,
+        // 524 is a proxy's word for an origin that took too long.
+        408 | 504 | 524 => ErrorKind::Timeout,
+        409 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        429 => ErrorKind::RateLimited,
+        499 => ErrorKind::Cancelled,
+        // Groq: the flex tier has no capacity (https://console.groq.com/docs/errors).
+        498 => ErrorKind::Server,
+        503 | 529 => ErrorKind::Overloaded,
+        400..=499 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Server,
+    }
+}
+
+/// Types and codes of errors that come without a status.
+fn by_word(word: &str) -> Option<ErrorKind> {
+    Some(match word {
+        "invalid_request_error" | "invalid_request" | "BadRequestError" => {
+            ErrorKind::InvalidRequest
+        }
+        "authentication_error" => ErrorKind::Auth,
+        "permission_error" | "permission_denied" => ErrorKind::Permission,
+        "not_found_error" => ErrorKind::NotFound,
+        "rate_limit_exceeded" | "rate_limit_error" | "requests" | "tokens" => {
+            ErrorKind::RateLimited
+        }
+        "overloaded" | "overloaded_error" | "service_unavailable" => ErrorKind::Overloaded,
+        "timeout" | "timeout_error" | "request_timeout" => ErrorKind::Timeout,
+        _ => return None,
+    })
+}
+
+/// Words and codes of an input that is too long, of all vendors.
+const TOO_LONG: &[&str] = &[
+    "context_length_exceeded",
+    "exceed_context_size_error",
+    "maximum context length is",
+    "prompt is too long",
+    "exceed context limit",
+    "exceeds the maximum number of tokens allowed",
+    "exceeds the available context size",
+    "longer than the model's context length",
+    "longer than the context length",
+    "exceeds the context length",
+    "input tokens exceed the configured limit",
+    "maximum input length is",
+    "too large for model with",
+    "while limit is",
+];
+
+/// Codes of a safety system.
+const BLOCKED: &[&str] = &[
+    "content_policy_violation",
+    "content_filter",
+    "invalid_prompt",
+    "ResponsibleAIPolicyViolation",
+];
+const BLOCKED_WORDS: &[&str] = &["blocked by content filtering policy"];
+
+/// Words of a key that is not accepted: xAI and Gemini say so with a status of 400.
+const BAD_KEY: &[&str] = &[
+    "incorrect api key",
+    "invalid api key",
+    "api key not valid",
+    "api_key_invalid",
+];
+
+/// Codes and words of a balance or limit of spending that is used up: waiting does not help.
+const SPENT: &[&str] = &["insufficient_quota", "billing_hard_limit_reached"];
+const SPENT_WORDS: &[&str] = &[
+    "credit balance is too low",
+    "exceeded your current quota",
+    "insufficient balance",
+    "insufficient credit",
+];
+
+/// Words of a model nobody knows.
+const NO_MODEL: &[&str] = &[
+    "is not a valid model id",
+    "model not found",
+    "invalid model:",
+    "supported api model names are",
+];
+
+/// Words of local servers (llama.cpp, Ollama) that report the client's mistakes as their own
+/// (<https://github.com/ggml-org/llama.cpp/tree/master/tools/server>).
+const CLIENT_MISTAKE: &[&str] = &[
+    "does not support",
+    "not supported",
+    "--jinja",
+    "batch size",
+    "cannot use both",
+    "cannot make get request",
+    "failed to parse",
+    "failed to load image",
+    "json schema",
+    "grammar",
+];
+
+/// A kind in words, for the message of an error.
+pub(super) const fn meaning(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Auth => "the provider does not accept the API key",
+        ErrorKind::Permission => "the key may not do this",
+        ErrorKind::ModelNotFound => "the provider has no such model",
+        ErrorKind::NotFound => "the provider has no such thing; check the base URL",
+        ErrorKind::ContextLength => "the input does not fit the context window",
+        ErrorKind::RateLimited => "the provider's rate limit is reached",
+        ErrorKind::Quota => "the balance or limit of spending at the provider is used up",
+        ErrorKind::Overloaded => "the provider has no capacity",
+        ErrorKind::Timeout => "the provider took too long",
+        ErrorKind::ContentFilter => "the provider's filter blocked the call",
+        ErrorKind::TooLarge => "the request is larger than the provider takes",
+        ErrorKind::Conflict => "the state at the provider does not allow this now",
+        ErrorKind::InvalidRequest => "the provider refuses the request",
+        ErrorKind::Cancelled => "the provider says the call was given up",
+        _ => "the provider failed",
+    }
+}
