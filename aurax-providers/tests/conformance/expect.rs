@@ -1,0 +1,255 @@
+//! Compares a folded response with what the SDK read.
+
+use aurax_core::{Choice, Part, Response};
+use serde_json::{Map, Value, json};
+
+use super::case::Case;
+use super::cost::Prices;
+use super::partial_json;
+use super::tally::Findings;
+use super::usage;
+
+/// Fields of `expected` that say how the values came about, or that repeat another field.
+const NOT_COMPARED: [&str; 11] = [
+    "cost_null_reason",
+    "event_types",
+    "n_chunks",
+    "n_events",
+    "oracle",
+    "reasoning_field",
+    "sdk_exception",
+    "sdk_message",
+    "stream_notes",
+    "usage_raw",
+    // The same amount as `cost.usd`.
+    "cost_usd",
+];
+
+/// Compares everything the SDK read of an answer.
+pub(crate) fn compare(
+    case: &Case,
+    prices: &Prices,
+    expected: &Map<String, Value>,
+    got: &Response,
+    findings: &mut Findings,
+) {
+    let answer = Answer {
+        case,
+        prices,
+        expected,
+        got,
+    };
+    for (field, value) in expected {
+        answer.field(field, value, findings);
+    }
+    answer.absent(findings);
+}
+
+struct Answer<'a> {
+    case: &'a Case,
+    prices: &'a Prices,
+    expected: &'a Map<String, Value>,
+    got: &'a Response,
+}
+
+impl Answer<'_> {
+    fn field(&self, field: &str, value: &Value, findings: &mut Findings) {
+        let got = match field {
+            "choices" => return self.choices(value, findings),
+            "usage" => return usage::compare(self.case, self.expected, self.got, findings),
+            "cost" => return self.prices.compare(value, self.got, findings),
+            known if NOT_COMPARED.contains(&known) => return,
+            "n_choices" => json!(self.got.choices.len()),
+            "model" => json!(self.got.model),
+            "response_id" => return self.id(value, findings),
+            "service_tier" => json!(self.got.service_tier),
+            "provider_cost_usd" => json!(reported_cost(self.got)),
+            "text"
+            | "tool_calls"
+            | "finish_reason"
+            | "stop_sequence"
+            | "refusal"
+            | "native_finish_reason"
+            | "reasoning_text"
+            | "reasoning_signatures"
+            | "redacted_thinking_blocks"
+            | "blocks" => match self.got.choices.first() {
+                Some(choice) => return self.of_choice(choice, field, value, findings),
+                None => Value::Null,
+            },
+            _ => {
+                let detail = "expected to be unknown to this harness, got a field";
+                return findings.differ(field, &detail, value);
+            }
+        };
+        findings.equal(field, value, &got);
+    }
+
+    /// The SDK takes the id of the first chunk even where that is empty; no id, or the one of a
+    /// later chunk, is the same or better.
+    fn id(&self, expected: &Value, findings: &mut Findings) {
+        let in_body = |id: &String| self.case.response.body.contains(&format!("\"{id}\""));
+        if expected != "" || !self.got.id.as_ref().is_none_or(in_body) {
+            findings.equal("response_id", expected, &json!(self.got.id));
+        }
+    }
+
+    /// What the SDK did not report must not have been read either.
+    fn absent(&self, findings: &mut Findings) {
+        let Some(choice) = self.got.choices.first() else {
+            return;
+        };
+        for (field, nothing) in [
+            ("refusal", Value::Null),
+            ("reasoning_text", json!("")),
+            ("redacted_thinking_blocks", json!(0)),
+            ("stop_sequence", Value::Null),
+        ] {
+            if !self.expected.contains_key(field) {
+                self.of_choice(choice, field, &nothing, findings);
+            }
+        }
+        if !self.expected.contains_key("provider_cost_usd") {
+            findings.equal("provider_cost_usd", &None, &reported_cost(self.got));
+        }
+    }
+
+    fn choices(&self, expected: &Value, findings: &mut Findings) {
+        for (expected, choice) in list(expected).iter().zip(&self.got.choices) {
+            for (field, value) in expected.as_object().into_iter().flatten() {
+                if field != "index" {
+                    self.of_choice(choice, field, value, findings);
+                }
+            }
+        }
+    }
+
+    fn of_choice(&self, choice: &Choice, field: &str, expected: &Value, findings: &mut Findings) {
+        let message = &choice.message;
+        let finish = choice.finish.as_ref();
+        let got = match field {
+            "text" => json!(self.text(choice)),
+            "finish_reason" => json!(finish.and_then(|finish| finish.raw.as_ref())),
+            "stop_sequence" => json!(finish.and_then(|finish| finish.stop_sequence.as_ref())),
+            "native_finish_reason" => json!(finish.and_then(|finish| finish.extra.get(field))),
+            "refusal" => json!(message.refusal()),
+            "reasoning_text" => json!(message.thinking()),
+            "reasoning_signatures" => json!(signatures(&message.parts)),
+            "redacted_thinking_blocks" => json!(redacted(&message.parts)),
+            "blocks" => json!(message.parts.iter().map(block).collect::<Vec<_>>()),
+            "tool_calls" => return tool_calls(expected, &message.parts, findings),
+            _ => json!("a field this harness does not know"),
+        };
+        findings.equal(field, expected, &got);
+    }
+
+    /// OpenAI's SDK tells no text from empty text; Anthropic's has a list of blocks instead.
+    fn text(&self, choice: &Choice) -> Option<String> {
+        let is_text = |part: &Part| part.as_text().is_some();
+        let has_text = self.case.is_anthropic() || choice.message.parts.iter().any(is_text);
+        has_text.then(|| choice.message.text())
+    }
+}
+
+fn reported_cost(response: &Response) -> Option<String> {
+    let usage = response.usage.as_ref()?;
+    Some(usage.reported_cost?.to_string())
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn signatures(parts: &[Part]) -> Vec<&str> {
+    parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Thinking(thinking) => Some(thinking.signature.as_ref()?.data.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn redacted(parts: &[Part]) -> usize {
+    parts
+        .iter()
+        .filter(|part| matches!(part, Part::RedactedThinking(_)))
+        .count()
+}
+
+/// A part in Anthropic's word for its block.
+fn block(part: &Part) -> &str {
+    match part {
+        Part::ToolCall(_) => "tool_use",
+        Part::Native(native) => &native.kind,
+        other => other.kind(),
+    }
+}
+
+/// A tool call as one of the SDKs would show it.
+struct Called {
+    id: String,
+    name: String,
+    arguments: Arguments,
+}
+
+enum Arguments {
+    Text(String),
+    /// Of a tool the provider runs itself.
+    Server(Value),
+}
+
+fn called(part: &Part) -> Option<Called> {
+    match part {
+        Part::ToolCall(call) => Some(Called {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: Arguments::Text(call.arguments.clone()),
+        }),
+        Part::Native(native) if native.kind.ends_with("tool_use") => {
+            let block: Value = serde_json::from_str(&native.json).ok()?;
+            let text = |field| Some(block.get(field)?.as_str()?.to_owned());
+            Some(Called {
+                id: text("id")?,
+                name: text("name")?,
+                arguments: Arguments::Server(block.get("input").cloned().unwrap_or_default()),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn tool_calls(expected: &Value, parts: &[Part], findings: &mut Findings) {
+    let got: Vec<Called> = parts.iter().filter_map(called).collect();
+    findings.equal("tool_calls (count)", &list(expected).len(), &got.len());
+    for (expected, got) in list(expected).iter().zip(got) {
+        let text = |field| expected.get(field).and_then(Value::as_str);
+        let is_server = matches!(got.arguments, Arguments::Server(_));
+        let server = expected.get("server").and_then(Value::as_bool);
+        findings.equal("tool_calls.id", &text("id").unwrap_or_default(), &got.id);
+        findings.equal(
+            "tool_calls.name",
+            &text("name").unwrap_or_default(),
+            &got.name,
+        );
+        findings.equal("tool_calls.server", &server.unwrap_or(false), &is_server);
+        let value = expected.get("arguments").unwrap_or(&Value::Null);
+        match (text("arguments_raw"), got.arguments) {
+            (_, Arguments::Server(got)) => findings.equal("tool_calls.arguments", value, &got),
+            (Some(raw), Arguments::Text(got)) => {
+                let parsed = serde_json::from_str::<Value>(&got);
+                let valid = expected.get("arguments_valid").and_then(Value::as_bool);
+                findings.equal("tool_calls.arguments_raw", &raw, &got);
+                findings.equal("tool_calls.arguments_valid", &valid, &Some(parsed.is_ok()));
+                findings.equal("tool_calls.arguments", value, &parsed.unwrap_or_default());
+            }
+            (None, Arguments::Text(got)) => {
+                let got = match got.trim() {
+                    "" => Some(json!({})),
+                    text => partial_json::complete(text),
+                };
+                findings.equal("tool_calls.arguments", &Some(value), &got.as_ref());
+            }
+        }
+    }
+}
