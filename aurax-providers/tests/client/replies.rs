@@ -149,18 +149,18 @@ async fn a_connection_that_breaks_is_an_error_of_the_body() {
 
 #[tokio::test]
 async fn what_follows_the_end_is_not_read() {
-    let stream = [
-        STREAM.as_bytes(),
-        b"data: \xff\n\ndata: {\"error\":\"late\"}\n\n",
-    ]
-    .concat();
-    let broken = Error::new(ErrorKind::Network, "broken");
-    assert_eq!(
-        text(Answer::sse([stream]).with_error(broken), &streamed())
-            .await
-            .unwrap(),
-        "Halló €"
-    );
+    for late in [
+        "data: \u{fffd}\n\n".as_bytes(),
+        b"data: \xff\n\n",
+        b"data: {\"error\":\"late\"}\n\n",
+    ] {
+        let stream = [STREAM.as_bytes(), late].concat();
+        let broken = Error::new(ErrorKind::Network, "broken");
+        let replay = Replay::new([Answer::sse([stream]).with_error(broken)]);
+        let (seen, error) = batches(call(&replay, &streamed()).await).await;
+        assert_eq!(words(&seen), ["Halló €."]);
+        assert!(error.is_none(), "{error:?}");
+    }
 }
 
 #[tokio::test]
