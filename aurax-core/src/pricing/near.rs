@@ -24,3 +24,23 @@ pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
     near.truncate(MOST);
     near.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_five_names_are_listed_the_most_similar_first_and_each_once() {
+        let names = [
+            "model-17", "model-1", "model-12", "model-1", "model-13", "model-14", "model-15",
+            "other",
+        ];
+        let near = nearest("Model-1", names.into_iter());
+        assert_eq!(
+            (near.len(), near.first().map(String::as_str)),
+            (5, Some("model-1"))
+        );
+        assert_eq!(near.iter().filter(|name| *name == "model-1").count(), 1);
+        assert!(nearest(&"model-1".repeat(100), names.into_iter()).is_empty());
+    }
+}

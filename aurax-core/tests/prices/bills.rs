@@ -394,6 +394,22 @@ fn names_are_found_by_alias_case_prefix_and_version() {
 }
 
 #[test]
+fn the_most_specific_pattern_wins_and_exceptions_hold() {
+    let book = book(
+        r#"{"providers": {"acme": {"models": [
+            {"id": "wide", "match": ["fam-**"], "except": ["**-tts", "fam-1"], "free": true},
+            {"id": "narrow", "match": ["fam-long-**"], "free": true},
+            {"id": "named", "match": ["fam-long-name"], "free": true}]}}}"#,
+    );
+    let find = |name| book.resolve("acme", name).map(|found| found.model).ok();
+    assert_eq!(find("fam-2"), Some("wide"));
+    assert_eq!(find("fam-long-2"), Some("narrow"));
+    assert_eq!(find("fam-long-name"), Some("named"));
+    assert_eq!((find("fam-2-tts"), find("fam-1")), (None, None));
+    assert_eq!(find("fam-long-tts"), Some("narrow"));
+}
+
+#[test]
 fn an_unknown_name_is_an_error_that_lists_similar_ones() {
     let book = acme();
     let model = book.resolve("acme", "plan").unwrap_err();

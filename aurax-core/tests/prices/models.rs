@@ -90,6 +90,7 @@ fn successors_are_newer_and_of_the_same_family() {
     let book = book(
         r#"{"providers": {"acme": {"models": [
             {"id": "nova-2-large-20240101", "status": "retired", "free": true},
+            {"id": "nova-1-large", "free": true},
             {"id": "nova-3-large", "free": true},
             {"id": "nova-large-4-1-latest", "free": true},
             {"id": "nova-4.5-large", "status": "deprecated", "free": true},
