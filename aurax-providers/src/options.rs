@@ -168,9 +168,9 @@ fn no_base_url(preset: &Preset) -> Error {
 
 /// The codec of a protocol.
 fn wire(protocol: &Protocol) -> Box<dyn Wire> {
-    match protocol {
+    match *protocol {
         #[cfg(feature = "openai")]
-        Protocol::OpenAi(quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
+        Protocol::OpenAi(ref quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
         #[cfg(feature = "anthropic")]
         Protocol::Anthropic => Box::new(crate::anthropic::Anthropic::new()),
     }

@@ -5,7 +5,9 @@
 
 use std::sync::LazyLock;
 
-use crate::preset::{Auth, KeyPolicy, Preset, Protocol};
+use crate::preset::Preset;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+use crate::preset::{Auth, KeyPolicy, Protocol};
 
 #[cfg(feature = "openai")]
 use crate::openai::{
@@ -13,16 +15,10 @@ use crate::openai::{
     ToolIds, User,
 };
 
-/// Every vendor there is a preset for, in the order of their names.
+/// Every vendor there is a preset for, by wire and name.
 pub fn all() -> &'static [Preset] {
-    static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
-        let mut all = Vec::new();
-        #[cfg(feature = "anthropic")]
-        all.push(anthropic());
-        #[cfg(feature = "openai")]
-        all.extend(openai_chat());
-        all
-    });
+    static ALL: LazyLock<Vec<Preset>> =
+        LazyLock::new(|| anthropic().into_iter().chain(openai_chat()).collect());
     &ALL
 }
 
@@ -93,8 +89,8 @@ pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
 
 /// <https://platform.claude.com/docs/en/api/overview>
 #[cfg(feature = "anthropic")]
-fn anthropic() -> Preset {
-    Preset {
+fn anthropic() -> [Preset; 1] {
+    [Preset {
         name: "anthropic",
         aliases: &["claude"],
         base_url: "https://api.anthropic.com",
@@ -107,7 +103,17 @@ fn anthropic() -> Preset {
         default_model: Some("claude-haiku-4-5"),
         rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
-    }
+    }]
+}
+
+#[cfg(not(feature = "anthropic"))]
+fn anthropic() -> [Preset; 0] {
+    []
+}
+
+#[cfg(not(feature = "openai"))]
+fn openai_chat() -> [Preset; 0] {
+    []
 }
 
 /// What a hosted vendor has in common with the others: a key as bearer token, prices and traces
