@@ -1,11 +1,7 @@
 //! Presets of the OpenAI wire as providers, over a scripted transport.
 
 #![cfg(all(feature = "openai", feature = "testkit"))]
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed test is a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
