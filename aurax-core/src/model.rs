@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A model's name, as a caller writes it or a provider takes it.
 ///
-/// Before routing it may begin with a provider's name (`openai/gpt-4o-mini`). Not blank, at most
+/// Before routing it may begin with a provider's name (`provider/model`). Not blank, at most
 /// 256 bytes, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
