@@ -4,19 +4,24 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod check;
 mod client;
 mod demo;
 mod environment;
 pub mod frame;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod headers;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod options;
 mod preset;
 pub mod presets;
+#[cfg(feature = "anthropic")]
 mod raw;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod redact;
 mod rules;
 pub mod transport;

@@ -5,7 +5,9 @@
 
 use std::sync::LazyLock;
 
-use crate::preset::{Auth, KeyPolicy, Preset, Protocol};
+use crate::preset::Preset;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+use crate::preset::{Auth, KeyPolicy, Protocol};
 
 #[cfg(feature = "openai")]
 use crate::openai::{
@@ -13,16 +15,10 @@ use crate::openai::{
     ToolIds, User,
 };
 
-/// Every vendor there is a preset for, in the order of their names.
+/// Every vendor there is a preset for, by wire and name.
 pub fn all() -> &'static [Preset] {
-    static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
-        let mut all = Vec::new();
-        #[cfg(feature = "anthropic")]
-        all.push(anthropic());
-        #[cfg(feature = "openai")]
-        all.extend(openai_chat());
-        all
-    });
+    static ALL: LazyLock<Vec<Preset>> =
+        LazyLock::new(|| anthropic().into_iter().chain(openai_chat()).collect());
     &ALL
 }
 
@@ -93,8 +89,8 @@ pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
 
 /// <https://platform.claude.com/docs/en/api/overview>
 #[cfg(feature = "anthropic")]
-fn anthropic() -> Preset {
-    Preset {
+fn anthropic() -> [Preset; 1] {
+    [Preset {
         name: "anthropic",
         aliases: &["claude"],
         base_url: "https://api.anthropic.com",
@@ -107,7 +103,17 @@ fn anthropic() -> Preset {
         default_model: Some("claude-haiku-4-5"),
         rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
-    }
+    }]
+}
+
+#[cfg(not(feature = "anthropic"))]
+fn anthropic() -> [Preset; 0] {
+    []
+}
+
+#[cfg(not(feature = "openai"))]
+fn openai_chat() -> [Preset; 0] {
+    []
 }
 
 /// What a hosted vendor has in common with the others: a key as bearer token, prices and traces
@@ -134,7 +140,6 @@ fn openai_chat() -> [Preset; 15] {
             auth: Auth::Header(http::HeaderName::from_static("api-key")),
             prices: Some("azure"),
             trace_name: "azure.ai.openai",
-            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/openai.json")),
             ..hosted("azure-openai", "", Quirks::openai())
         },
@@ -142,6 +147,7 @@ fn openai_chat() -> [Preset; 15] {
         Preset {
             base_url_vars: &["CEREBRAS_BASE_URL"],
             key_vars: &["CEREBRAS_API_KEY"],
+            default_model: Some("gpt-oss-120b"),
             ..hosted(
                 "cerebras",
                 "https://api.cerebras.ai/v1",
@@ -158,6 +164,7 @@ fn openai_chat() -> [Preset; 15] {
         Preset {
             base_url_vars: &["DEEPSEEK_BASE_URL"],
             key_vars: &["DEEPSEEK_API_KEY"],
+            default_model: Some("deepseek-flash"),
             rules: Some(include_str!("../models/deepseek.json")),
             ..hosted(
                 "deepseek",
@@ -180,6 +187,7 @@ fn openai_chat() -> [Preset; 15] {
             aliases: &["fireworks_ai"],
             base_url_vars: &["FIREWORKS_BASE_URL"],
             key_vars: &["FIREWORKS_API_KEY"],
+            default_model: Some("accounts/fireworks/models/gpt-oss-20b"),
             ..hosted(
                 "fireworks",
                 "https://api.fireworks.ai/inference/v1",
@@ -194,6 +202,7 @@ fn openai_chat() -> [Preset; 15] {
         Preset {
             base_url_vars: &["GROQ_BASE_URL"],
             key_vars: &["GROQ_API_KEY"],
+            default_model: Some("openai/gpt-oss-20b"),
             rules: Some(include_str!("../models/groq.json")),
             ..hosted(
                 "groq",
@@ -241,8 +250,8 @@ fn openai_chat() -> [Preset; 15] {
             aliases: &["mistralai"],
             base_url_vars: &["MISTRAL_BASE_URL"],
             key_vars: &["MISTRAL_API_KEY"],
+            default_model: Some("mistral-small-latest"),
             trace_name: "mistral_ai",
-            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/mistral.json")),
             ..hosted(
                 "mistral",
@@ -272,6 +281,7 @@ fn openai_chat() -> [Preset; 15] {
         Preset {
             base_url_vars: &["OPENAI_BASE_URL"],
             key_vars: &["OPENAI_API_KEY"],
+            default_model: Some("gpt-4o-mini"),
             rules: Some(include_str!("../models/openai.json")),
             ..hosted("openai", "https://api.openai.com/v1", Quirks::openai())
         },
@@ -286,6 +296,7 @@ fn openai_chat() -> [Preset; 15] {
         Preset {
             base_url_vars: &["OPENROUTER_BASE_URL"],
             key_vars: &["OPENROUTER_API_KEY"],
+            default_model: Some("openai/gpt-4o-mini"),
             ..hosted(
                 "openrouter",
                 "https://openrouter.ai/api/v1",
@@ -327,6 +338,7 @@ fn openai_chat() -> [Preset; 15] {
             aliases: &["together_ai", "togetherai"],
             base_url_vars: &["TOGETHER_BASE_URL"],
             key_vars: &["TOGETHER_API_KEY"],
+            default_model: Some("openai/gpt-oss-120b"),
             ..hosted(
                 "together",
                 "https://api.together.xyz/v1",
@@ -353,8 +365,8 @@ fn openai_chat() -> [Preset; 15] {
             aliases: &["grok", "x-ai"],
             base_url_vars: &["XAI_BASE_URL"],
             key_vars: &["XAI_API_KEY"],
+            default_model: Some("grok-4.3"),
             trace_name: "x_ai",
-            default_model: Some("claude-haiku-4-5"),
             rules: Some(include_str!("../models/xai.json")),
             ..hosted(
                 "xai",
@@ -423,6 +435,23 @@ mod tests {
             if let Some(rules) = preset.rules {
                 RuleBook::parse(rules).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn every_default_model_has_a_price() {
+        let book = aurax_core::PriceBook::builtin();
+        for preset in all() {
+            if let (Some(prices), Some(model)) = (preset.prices, preset.default_model) {
+                assert!(book.knows(prices, model), "{}: {model}", preset.name);
+            }
+            assert!(
+                preset
+                    .prices
+                    .is_none_or(|prices| book.providers().any(|known| known == prices)),
+                "{}",
+                preset.name
+            );
         }
     }
 

@@ -50,8 +50,6 @@ pub(super) struct Choice {
     voice: Voice,
     images: u32,
     has_text: bool,
-    /// The provider said that the text is empty, which is not the same as no text.
-    has_empty_text: bool,
     has_refusal: bool,
     raw_reason: Option<String>,
     stop_text: Option<String>,
@@ -200,10 +198,9 @@ impl Choice {
         }
     }
 
+    /// An empty text is delivered once: it is not the same as no text.
     fn text(&mut self, text: String, push: &mut impl FnMut(u32, Delta)) {
-        if text.is_empty() {
-            self.has_empty_text = true;
-        } else {
+        if !text.is_empty() || !self.has_text {
             self.has_text = true;
             push(part::TEXT, Delta::Text(text));
         }
@@ -222,9 +219,6 @@ impl Choice {
         if let Some(list) = self.details.take() {
             let native = Native::new(Some(about.origin.clone()), details::KIND, list);
             push(part::DETAILS, Delta::Native(native));
-        }
-        if self.has_empty_text && !self.has_text {
-            push(part::TEXT, Delta::Text(String::new()));
         }
         self.voice.finish(about, &mut push);
         self.calls.finish(about.origin, &mut |place, delta| {
