@@ -41,7 +41,8 @@ pub fn from_env() -> Result<Engine> {
 /// As for [`from_env`].
 #[cfg(feature = "reqwest")]
 pub fn builder_from_env() -> Result<EngineBuilder> {
-    builder_from(&ProcessEnvironment, Arc::new(ReqwestTransport::new()))
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new());
+    builder_from(&ProcessEnvironment, &transport)
 }
 
 /// The same from variables and over a transport of the caller's choice.
@@ -50,7 +51,7 @@ pub fn builder_from_env() -> Result<EngineBuilder> {
 /// `Config`, as when the variables are the process's.
 pub fn builder_from(
     environment: &dyn Environment,
-    transport: Arc<dyn Transport>,
+    transport: &Arc<dyn Transport>,
 ) -> Result<EngineBuilder> {
     let prices = prices(environment)?;
     let mut builder = Engine::builder().prices(prices.clone());

@@ -4,19 +4,20 @@
 
 use std::sync::Arc;
 
-use aurax::providers::transport::{Answer, Replay};
+use aurax::providers::transport::{Answer, Replay, Transport};
 use aurax::{Cost, Engine, Error, ErrorKind, Function, Image, Request, Source};
 
 fn engine(
     variables: &'static [(&'static str, &'static str)],
     answers: Vec<Answer>,
-) -> (Engine, Arc<Replay>) {
-    let replay = Arc::new(Replay::new(answers));
+) -> (Engine, Replay) {
+    let replay = Replay::new(answers);
     let environment = |name: &str| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let engine = aurax::builder_from(&environment, replay.clone())
+    let transport: Arc<dyn Transport> = Arc::new(replay.clone());
+    let engine = aurax::builder_from(&environment, &transport)
         .unwrap()
         .build()
         .unwrap();
@@ -114,7 +115,8 @@ async fn the_default_model_is_the_named_one_else_one_of_the_first_key() {
 #[tokio::test]
 async fn a_file_of_prices_is_named_when_it_cannot_be_read() {
     let environment = |name: &str| (name == "AURAX_PRICES").then(|| "/nonexistent".to_owned());
-    let error = aurax::builder_from(&environment, Arc::new(Replay::new([]))).unwrap_err();
+    let transport: Arc<dyn Transport> = Arc::new(Replay::new([]));
+    let error = aurax::builder_from(&environment, &transport).unwrap_err();
     assert!(error.to_string().contains("AURAX_PRICES"), "{error}");
     assert!(!error.to_string().contains("/nonexistent"), "{error}");
 }

@@ -106,12 +106,10 @@ impl Router {
 
     fn knows(&self, info: &ProviderInfo, model: &ModelId) -> bool {
         info.has_credential
-            && info.prices.as_deref().is_some_and(|prices| {
-                self.pricer
-                    .book()
-                    .model_info(prices, model.as_str())
-                    .is_some()
-            })
+            && info
+                .prices
+                .as_deref()
+                .is_some_and(|prices| self.pricer.book().knows(prices, model.as_str()))
     }
 
     fn unknown(&self, model: &ModelId) -> Error {
