@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aurax_core::{Ctx, ErrorKind, FinishReason, KeyStatus, Provider, ProviderExt, Retry};
+use aurax_core::{
+    Ctx, Error, ErrorKind, FinishReason, KeyStatus, Phase, Provider, ProviderExt, Retry,
+};
 use aurax_providers::transport::{Answer, Replay};
 use aurax_providers::{HttpProvider, Options, presets, provider};
 
@@ -118,4 +120,22 @@ fn an_address_that_everyone_has_of_their_own_must_be_given() {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.message().contains(variable), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_behind_the_finish_reason_does_not_spoil_the_answer() {
+    let broken = || Error::new(ErrorKind::Network, "connection reset").with_phase(Phase::Body);
+    let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+    let done = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let replay = Replay::new([
+        Answer::sse([begun, done]).with_error(broken()),
+        Answer::sse([begun]).with_error(broken()),
+    ]);
+    let provider = of("openai", &replay);
+    let reply = provider.stream("m", "Hi").await.unwrap();
+    assert_eq!(reply.collect().await.unwrap().text(), "Hello");
+    let reply = provider.stream("m", "Hi").await.unwrap();
+    let error = reply.collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert_eq!(error.partial().unwrap().text(), "Hel");
 }

@@ -43,7 +43,12 @@ impl Batches {
         for taken in 0..MAX_CHUNKS {
             let Some(body) = &mut self.body else { break };
             match body.poll_next_unpin(cx) {
-                Poll::Ready(Some(chunk)) => self.reader.push(chunk?, events)?,
+                Poll::Ready(Some(Ok(chunk))) => self.reader.push(chunk, events)?,
+                Poll::Ready(Some(Err(broken))) => {
+                    // What broke behind the last frame that matters did not break the answer.
+                    self.body = None;
+                    self.reader.finish(events).map_err(|_| broken)?;
+                }
                 Poll::Ready(None) => {
                     self.body = None;
                     self.reader.finish(events)?;
