@@ -5,7 +5,7 @@ export AURAX_TOOLS := $(TARGET)/tools
 export PATH := $(AURAX_TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy docs features boundaries deny package readme api-check scripts \
+.PHONY: help run test check fmt clippy docs features boundaries deny package readme examples api-check scripts \
 	api prices bench coverage e2e tools
 
 help: ## this list
@@ -19,7 +19,7 @@ test: ## every test, doctests included
 	cargo test --quiet --doc --workspace --all-features
 	cargo nextest run --workspace --all-features
 
-check: fmt scripts clippy docs features boundaries deny package readme api-check ## everything CI asks but the tests
+check: fmt scripts clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
 
 fmt: # formatting
 	cargo fmt --all --check
@@ -49,6 +49,9 @@ package: # every crate packs, with what its sources include
 
 readme: # the README's first program builds in a crate of its own
 	@tools/check/readme
+
+examples: # every example answers without a key
+	@tools/check/examples
 
 api-check: # the committed listings of the public API are current
 	@tools/check/install cargo-public-api
