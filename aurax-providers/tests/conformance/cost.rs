@@ -16,20 +16,26 @@ use super::tally::Findings;
 const PROVIDER: &str = "conformance";
 
 /// The units of the price book by the names cases give them.
-const UNITS: [(&str, &str); 16] = [
+const UNITS: [(&str, &str); 22] = [
     ("audio_hours", "audio"),
     ("cache_audio_read_mtok", "cache_read_audio"),
+    ("cache_image_read_mtok", "cache_read_image"),
     ("cache_read_mtok", "cache_read"),
+    ("cache_video_read_mtok", "cache_read_video"),
     ("cache_write_1h_mtok", "cache_write_1h"),
     ("cache_write_mtok", "cache_write"),
     ("input_audio_hours", "input_audio_time"),
     ("input_audio_mtok", "input_audio"),
     ("input_image_mtok", "input_image"),
     ("input_mtok", "input"),
+    ("input_text_messages_kcount", "text_message"),
+    ("input_video_mtok", "input_video"),
     ("output_audio_mtok", "output_audio"),
+    ("output_citation_mtok", "citation"),
     ("output_image_mtok", "output_image"),
     ("output_mtok", "output"),
     ("output_reasoning_mtok", "reasoning"),
+    ("output_video_mtok", "output_video"),
     ("requests_kcount", "request"),
     ("storage_searches_kcount", "file_search"),
     ("web_searches_kcount", "web_search"),
@@ -38,8 +44,8 @@ const UNITS: [(&str, &str); 16] = [
 /// The price entries of all cases, as a price book of one model an entry.
 pub(crate) struct Prices {
     pricer: Pricer,
-    /// The model for each entry, by the entry's own text.
-    models: BTreeMap<String, String>,
+    /// The model for each entry, by the entry's own text; an error where it cannot be one.
+    models: BTreeMap<String, Result<String, String>>,
 }
 
 impl Prices {
@@ -50,8 +56,10 @@ impl Prices {
         for entry in cases.iter().filter_map(entry) {
             if let Vacant(model) = models.entry(text(entry)) {
                 let id = format!("entry-{}", rows.len());
-                rows.push(row(&id, entry)?);
-                model.insert(id);
+                model.insert(row(&id, entry).map(|row| {
+                    rows.push(row);
+                    id
+                }));
             }
         }
         let overlay = json!({"providers": {PROVIDER: {"models": rows}}});
@@ -66,8 +74,8 @@ impl Prices {
         let usd = usd.and_then(|usd| usd.parse::<Money>().ok());
         let entry = expected.get("prices").and_then(Value::as_object);
         let model = entry.and_then(|entry| self.models.get(&text(entry)));
-        let (Some(model), Some(mut usage)) = (model, got.usage.clone()) else {
-            return findings.differ("cost", &usd, &"no price entry, or no usage");
+        let (Some(Ok(model)), Some(mut usage)) = (model, got.usage.clone()) else {
+            return findings.differ("cost", &usd, &(model, &got.usage));
         };
         leave_out_unseen(expected, &mut usage.buckets, findings);
         let priced = self.pricer.price(&Sale {

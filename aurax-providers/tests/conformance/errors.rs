@@ -66,6 +66,9 @@ const TOO_LONG: [&str; 14] = [
     "exceed_context_size_error",
 ];
 
+/// Texts by which local servers say that the request was wrong, under a status that says otherwise.
+const CLIENT_MISTAKES: [&str; 3] = ["does not support images", "--jinja", "batch size"];
+
 /// What the SDK reports of a failure.
 struct Failure {
     status: u64,
@@ -128,8 +131,9 @@ impl Failure {
             429 => RateLimited,
             499 => Cancelled,
             503 | 529 => Overloaded,
-            // Local servers report the client's mistakes as their own; which texts give them away
-            // is left to the wire.
+            500 if self.says(&CLIENT_MISTAKES) => InvalidRequest,
+            // Which other texts of local servers give the client's mistakes away is left to the
+            // wire.
             500 => return vec![Server, InvalidRequest],
             _ => Server,
         };
