@@ -1,11 +1,13 @@
-#![doc = "Contracts and policy of AURAX."]
-#![doc = ""]
-#![doc = "This crate knows messages, calls, events, usage, money, prices, the ledger and the layers"]
-#![doc = "between a caller and a provider. It knows no HTTP client, no database and no vendor."]
+//! Contracts and policy of AURAX.
+//!
+//! This crate knows messages, calls, events, usage, money, prices, the ledger and the layers
+//! between a caller and a provider. It knows no HTTP client, no database and no vendor.
 
+mod bucket;
 mod call;
 mod chat;
 mod clock;
+mod ctx;
 mod embed;
 mod engine;
 mod error;
@@ -16,17 +18,16 @@ mod model;
 mod money;
 mod pricing;
 mod provider;
+mod reply;
 mod secret;
 mod session;
 mod tokens;
 mod usage;
 
 pub use async_trait::async_trait;
+pub use bucket::{Bucket, Buckets};
 pub use bytes::Bytes;
-pub use call::{
-    Batch, Call, Credential, Ctx, Delivery, Head, Op, Principal, RateLimit, Reply, RequestId,
-    Timeouts,
-};
+pub use call::{Call, Op};
 pub use chat::{
     Audio, CacheHint, CacheTtl, Choice, Citation, Delta, Document, Effort, End, Event, Extra,
     Finish, FinishReason, Fold, Function, Image, Item, Logprob, Message, Native, OnUnsupported,
@@ -35,6 +36,7 @@ pub use chat::{
     ToolCallStart, ToolChoice, ToolResult, Warning,
 };
 pub use clock::{Clock, SystemClock};
+pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
@@ -51,9 +53,10 @@ pub use pricing::{
     UnknownModel,
 };
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
+pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::Secret;
 pub use session::{Session, SessionSettings, Turn, TurnStatus};
 pub use tokens::{estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;
-pub use usage::{Anomaly, Bucket, Buckets, Iteration, Totals, Usage, UsageSource};
+pub use usage::{Anomaly, Iteration, Totals, Usage, UsageSource};

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::call::{Call, Ctx, Reply};
+use crate::call::Call;
 use crate::chat::{Request, Response};
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ModelId, ModelInfo};
+use crate::reply::Reply;
 
 /// Who a provider is.
 #[derive(Debug, Clone, PartialEq, Eq)]

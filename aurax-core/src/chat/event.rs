@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{Audio, Citation, Image, Item, Native, Signature};
+use super::media::{Audio, Image};
+use super::part::{Citation, Item, Native, Signature};
 use crate::embed::Embedding;
 use crate::ledger::Receipt;
 use crate::usage::Usage;

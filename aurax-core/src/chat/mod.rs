@@ -1,6 +1,7 @@
 //! What is said to a model and what it says: the one vocabulary every wire translates.
 
 mod event;
+mod media;
 mod message;
 mod part;
 mod request;
@@ -10,10 +11,11 @@ mod tool;
 pub use event::{
     Delta, End, Event, Finish, FinishReason, Logprob, Start, TokenLogprob, ToolCallStart, Warning,
 };
+pub use media::{Audio, Document, Image, Source};
 pub use message::{Message, Role};
 pub use part::{
-    Audio, CacheHint, CacheTtl, Citation, Document, Image, Item, Native, Origin, Part,
-    RedactedThinking, Refusal, Signature, Source, Text, Thinking,
+    CacheHint, CacheTtl, Citation, Item, Native, Origin, Part, RedactedThinking, Refusal,
+    Signature, Text, Thinking,
 };
 pub use request::{
     Effort, Extra, OnUnsupported, OutputFormat, Reasoning, Request, Sampling, ShowThinking,

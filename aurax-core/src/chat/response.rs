@@ -8,9 +8,9 @@ use super::event::{Delta, Event, Finish, FinishReason, TokenLogprob, Warning};
 use super::message::{Message, Role};
 use super::part::{Part, RedactedThinking, Refusal, Text, Thinking};
 use super::tool::ToolCall;
-use crate::call::{Head, RateLimit};
 use crate::embed::Embedding;
 use crate::ledger::Receipt;
+use crate::reply::{Head, RateLimit};
 use crate::usage::Usage;
 
 /// One of the answers.

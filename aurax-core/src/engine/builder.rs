@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::router::{Router, Target};
-use crate::call::Timeouts;
 use crate::clock::{Clock, SystemClock};
+use crate::ctx::Timeouts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{
     AttemptLayer, FallbackLayer, Layer, MeterLayer, RetryLayer, RetryPolicy, TimeoutLayer,

@@ -10,14 +10,16 @@ use async_trait::async_trait;
 pub use builder::EngineBuilder;
 use router::Router;
 
-use crate::call::{Call, Ctx, Reply};
+use crate::call::Call;
 use crate::chat::{Request, Response};
 use crate::clock::Clock;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::Ledger;
 use crate::model::{ModelId, ModelInfo};
 use crate::pricing::{Cost, PriceBook, Pricer, Sale};
 use crate::provider::{Capability, Catalog, Provider, ProviderExt, ProviderInfo};
+use crate::reply::Reply;
 use crate::usage::Usage;
 
 /// One engine over many providers. Cheap to clone; all clones share providers, limits and ledger.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::call::{Call, Ctx, Reply};
+use crate::call::Call;
 use crate::chat::Warning;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::model::{Lifecycle, ModelId, ModelInfo};
 use crate::pricing::Pricer;
 use crate::provider::{Capability, Catalog, KeyStatus, Provider, ProviderInfo};
+use crate::reply::Reply;
 
 /// How many names an error suggests.
 const SUGGESTIONS: usize = 5;

@@ -10,10 +10,12 @@ use futures::{Stream, StreamExt as _};
 
 use super::trace::record_target;
 use super::{Layer, forward_to_inner};
-use crate::call::{Batch, Call, Ctx, Reply, truncated};
+use crate::call::Call;
+use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::ledger::AttemptRecorder;
 use crate::provider::Provider;
+use crate::reply::{Batch, Reply, truncated};
 
 /// Records attempts with the guard that the meter put into the call's context; without one it
 /// does nothing.

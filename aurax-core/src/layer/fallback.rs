@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Layer, forward_to_inner};
-use crate::call::{Call, Ctx, Reply};
+use crate::call::Call;
 use crate::chat::Warning;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
+use crate::reply::Reply;
 
 /// Goes through [`Ctx::fallback`] when a call fails before any content.
 #[derive(Debug, Clone, Copy, Default)]

@@ -11,13 +11,15 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::Timeout;
 
 use super::{Layer, forward_to_inner};
-use crate::call::{Batch, Call, Ctx, Reply, truncated};
+use crate::call::Call;
 use crate::chat::{End, Event};
 use crate::clock::Clock;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Ack, GuardOwner, Ledger, Receipt, RequestGuard};
 use crate::pricing::Pricer;
 use crate::provider::Provider;
+use crate::reply::{Batch, Reply, truncated};
 
 /// How long the end of an answer waits for the ledger; the settlement goes on after that.
 const COMMIT_LIMIT: Duration = Duration::from_secs(5);

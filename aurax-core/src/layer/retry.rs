@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Layer, forward_to_inner};
-use crate::call::{Call, Ctx, Reply};
+use crate::call::Call;
 use crate::clock::Clock;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::provider::Provider;
+use crate::reply::Reply;
 
 /// How often and how soon to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,12 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
 
 use super::{Layer, forward_to_inner};
-use crate::call::{Batch, Call, Ctx, Delivery, Reply, Timeouts};
+use crate::call::Call;
 use crate::clock::Clock;
+use crate::ctx::{Ctx, Timeouts};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::provider::Provider;
+use crate::reply::{Batch, Delivery, Reply};
 
 /// Ends attempts that take too long: [`Timeouts`] by phase, and the call's deadline.
 #[derive(Debug, Clone)]

@@ -15,11 +15,13 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::{Layer, forward_to_inner};
-use crate::call::{Batch, Call, Ctx, Op, Reply};
+use crate::call::{Call, Op};
 use crate::chat::{End, Event, OutputFormat, Request, Start};
 use crate::clock::Clock;
+use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::provider::{Provider, ProviderInfo};
+use crate::reply::{Batch, Reply};
 
 /// Traces requests.
 #[derive(Debug, Clone)]

@@ -9,13 +9,15 @@ use uuid::Uuid;
 use super::pending::{Failure, Pending, PendingAttempt, Report};
 use super::record::{Intent, Outcome};
 use super::{Ack, Ledger, Permit};
-use crate::call::{Call, Ctx, Head};
+use crate::call::Call;
 use crate::chat::{Event, Fold};
 use crate::clock::Clock;
+use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::model::ModelId;
 use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
+use crate::reply::Head;
 
 /// What the layers of one request share: the permit to settle it, and its attempts so far.
 ///

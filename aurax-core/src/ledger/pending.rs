@@ -9,15 +9,17 @@ use uuid::Uuid;
 
 pub(super) use super::record::Failure;
 use super::record::{Attempt, Outcome, Settlement};
-use crate::call::{Call, Ctx, Op, Principal, RequestId};
+use crate::bucket::{Bucket, Buckets};
+use crate::call::{Call, Op};
 use crate::chat::Response;
+use crate::ctx::{Ctx, Principal, RequestId};
 use crate::embed::EmbedInput;
 use crate::model::ModelId;
 use crate::money::Money;
 use crate::pricing::{Cost, Pricer, Sale};
 use crate::provider::ProviderInfo;
 use crate::tokens::{estimate_parts, estimate_request, estimate_text};
-use crate::usage::{Bucket, Buckets, Usage, UsageSource};
+use crate::usage::{Usage, UsageSource};
 
 /// Everything a request did, not yet counted and priced.
 ///

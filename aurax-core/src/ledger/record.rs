@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::call::{Principal, RequestId};
 use crate::chat::Response;
+use crate::ctx::{Principal, RequestId};
 use crate::error::ErrorKind;
 use crate::money::Money;
 use crate::pricing::Cost;

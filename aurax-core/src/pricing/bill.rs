@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::error::PriceError;
 use super::listing::Matched;
+use crate::bucket::Bucket;
 use crate::money::Money;
-use crate::usage::Bucket;
 
 /// What usage costs by the price book. Amounts are exact and not rounded; only amounts for
 /// durations are quotients, of 24 places.

@@ -11,8 +11,9 @@ use super::error::PriceError;
 use super::exact;
 use super::rate::{Context, Price, PriceList, Terms};
 use super::unit::{self, Side};
+use crate::bucket::{Bucket, Buckets};
 use crate::money::Money;
-use crate::usage::{Anomaly, Bucket, Buckets, Usage};
+use crate::usage::{Anomaly, Usage};
 
 impl PriceBook {
     /// What `usage` of a model costs at the instant `at`.

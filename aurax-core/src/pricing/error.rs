@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::bucket::Bucket;
 use crate::error::{Error, ErrorKind};
-use crate::usage::Bucket;
 
 /// Why a call has no price. None of these ever counts as a price of zero.
 #[derive(Debug, Clone, PartialEq, Eq)]

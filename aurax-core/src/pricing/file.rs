@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::pattern::{NamePattern, Routes};
 use super::schedule::{Calendar, Day, Instant, Window};
-use crate::usage::Bucket;
+use crate::bucket::Bucket;
 
 /// The format's version this code reads.
 pub(super) const SCHEMA: u32 = 1;

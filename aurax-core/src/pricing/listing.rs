@@ -9,7 +9,7 @@ use super::file::{BilledAt, Cap, ModelRow, Status};
 use super::pattern::{NamePattern, Pattern, Routes};
 use super::rate::Price;
 use super::shelf::{Fault, Tables};
-use crate::usage::Bucket;
+use crate::bucket::Bucket;
 
 /// How a name was found in the price book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use super::exact;
 use super::file::{ModelRow, MultiplyRow, PriceRow, Rate, Unit};
 use super::schedule::Schedule;
 use super::shelf::{Fault, Tables};
-use crate::usage::Bucket;
+use crate::bucket::Bucket;
 
 /// Facts about a call that may change its price, such as its service tier.
 pub(super) type Context = BTreeMap<String, String>;

@@ -11,8 +11,8 @@ use super::listing::{Listing, Provider};
 use super::pattern::Routes;
 use super::schedule::Calendar;
 use super::unit;
+use crate::bucket::Bucket;
 use crate::error::{Error, ErrorKind, Result};
-use crate::usage::Bucket;
 
 /// What the whole book shares.
 #[derive(Default)]

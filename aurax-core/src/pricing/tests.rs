@@ -8,7 +8,7 @@ use super::name::spellings;
 use super::pattern::{NamePattern, Routes};
 use super::schedule::{Calendar, Schedule};
 use super::unit::{self, Side};
-use crate::usage::Bucket;
+use crate::bucket::Bucket;
 
 fn pattern(text: &str) -> NamePattern {
     NamePattern::try_from(text.to_owned()).unwrap()

@@ -1,6 +1,6 @@
 //! Which rates may be charged for which bucket.
 
-use crate::usage::Bucket;
+use crate::bucket::Bucket;
 
 /// The rates that cover `bucket`, the most specific first; the first one a model has is charged.
 ///

@@ -1,0 +1,336 @@
+//! Everything a call carries besides the question.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::ledger::RequestGuard;
+use crate::model::ModelId;
+use crate::secret::Secret;
+
+/// For whom a call is made: a user, an access key, a job.
+///
+/// Everything that is kept or limited is kept and limited by principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// A principal by its id.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The one principal of a program that serves nobody else.
+    pub fn local() -> Self {
+        Self::new("local")
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A caller's own key for one provider.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Credential {
+    /// The key.
+    pub key: Arc<Secret>,
+    /// Where the key is used instead of the provider's configured address.
+    pub base_url: Option<Arc<str>>,
+}
+
+impl Credential {
+    /// A key for the provider's configured address.
+    pub fn new(key: impl Into<Secret>) -> Self {
+        Self {
+            key: Arc::new(key.into()),
+            base_url: None,
+        }
+    }
+
+    /// Uses the key at another address.
+    #[must_use]
+    pub fn with_base_url(mut self, base_url: impl Into<Arc<str>>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+}
+
+/// The id of a request, a UUIDv7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// A new id.
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id as a UUID.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// How long each phase of a call may take. None is unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From sending a streamed call to the response's headers, connecting included; 60 s.
+    pub headers: Duration,
+    /// The same for a call answered as a whole; 600 s.
+    pub whole: Duration,
+    /// From the headers to the first content of a stream; 300 s.
+    pub first_content: Duration,
+    /// Between two frames of a stream before the first content, when models think; 300 s.
+    pub idle_before_content: Duration,
+    /// Between two frames of a stream after the first content; 60 s.
+    pub idle: Duration,
+    /// One attempt from start to end; 600 s.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            headers: Duration::from_secs(60),
+            whole: Duration::from_secs(600),
+            first_content: Duration::from_secs(300),
+            idle_before_content: Duration::from_secs(300),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+        }
+    }
+}
+
+macro_rules! timeout_setters {
+    ($($with:ident = $field:ident: $doc:literal,)*) => {
+        impl Timeouts {
+            $(#[doc = $doc]
+            #[must_use]
+            pub const fn $with(mut self, limit: Duration) -> Self {
+                self.$field = limit;
+                self
+            })*
+        }
+    };
+}
+timeout_setters! {
+    with_headers = headers: "Limits the wait for a stream's headers.",
+    with_whole = whole: "Limits the wait for a whole answer.",
+    with_first_content = first_content: "Limits the wait for a stream's first content.",
+    with_idle_before_content = idle_before_content: "Limits silence before the first content.",
+    with_idle = idle: "Limits silence after the first content.",
+    with_total = total: "Limits one attempt as a whole.",
+}
+
+/// Everything a call carries besides the question. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    request_id: RequestId,
+    principal: Principal,
+    deadline: Option<Instant>,
+    timeouts: Option<Timeouts>,
+    cancel: CancellationToken,
+    tags: Arc<BTreeMap<String, String>>,
+    credentials: Arc<BTreeMap<Arc<str>, Credential>>,
+    idempotency_key: Option<Arc<str>>,
+    fallback: Arc<[ModelId]>,
+    raw: bool,
+    guard: Option<Arc<RequestGuard>>,
+    span: tracing::Span,
+}
+
+impl Ctx {
+    /// A call for `principal` with a new request id and nothing else.
+    pub fn new(principal: Principal) -> Self {
+        Self {
+            request_id: RequestId::new(),
+            principal,
+            deadline: None,
+            timeouts: None,
+            cancel: CancellationToken::new(),
+            tags: Arc::default(),
+            credentials: Arc::default(),
+            idempotency_key: None,
+            fallback: Arc::new([]),
+            raw: false,
+            guard: None,
+            span: tracing::Span::none(),
+        }
+    }
+
+    /// A call of a program that serves nobody else.
+    pub fn local() -> Self {
+        Self::new(Principal::local())
+    }
+
+    /// Uses a request id made elsewhere.
+    #[must_use]
+    pub const fn with_request_id(mut self, id: RequestId) -> Self {
+        self.request_id = id;
+        self
+    }
+
+    /// Ends the call at `deadline`, retries and fallbacks included.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Replaces the engine's timeouts.
+    #[must_use]
+    pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = Some(timeouts);
+        self
+    }
+
+    /// Ends the call when `cancel` is cancelled, with an error of kind `Cancelled`. Dropping the
+    /// call's future or reply does the same without an error.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: CancellationToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Adds a label that usage can be grouped and budgeted by.
+    #[must_use]
+    pub fn with_tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.tags).insert(name.into(), value.into());
+        self
+    }
+
+    /// Uses this key at `provider` instead of the configured one. No other provider sees it.
+    #[must_use]
+    pub fn with_credential(
+        mut self,
+        provider: impl Into<Arc<str>>,
+        credential: Credential,
+    ) -> Self {
+        Arc::make_mut(&mut self.credentials).insert(provider.into(), credential);
+        self
+    }
+
+    /// Names the call so that a repeat of it is recognised.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Asks these models, in order, when the first fails before any content.
+    #[must_use]
+    pub fn with_fallback(mut self, models: impl IntoIterator<Item = ModelId>) -> Self {
+        self.fallback = models.into_iter().collect();
+        self
+    }
+
+    /// Asks for the provider's own bytes beside the events ([`Batch::raw`](crate::Batch::raw)).
+    #[must_use]
+    pub const fn with_raw(mut self) -> Self {
+        self.raw = true;
+        self
+    }
+
+    pub(crate) fn with_guard(mut self, guard: Arc<RequestGuard>) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    pub(crate) fn with_span(mut self, span: tracing::Span) -> Self {
+        self.span = span;
+        self
+    }
+
+    /// The request's id.
+    pub const fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// For whom the call is made.
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// When the call must have ended.
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The call's own timeouts, where it has any.
+    pub const fn timeouts(&self) -> Option<&Timeouts> {
+        self.timeouts.as_ref()
+    }
+
+    /// Tells when the caller has given up.
+    pub const fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// The call's labels.
+    pub fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+
+    pub(crate) fn shared_tags(&self) -> Arc<BTreeMap<String, String>> {
+        self.tags.clone()
+    }
+
+    /// The call's own key for `provider`, where it has one.
+    pub fn credential(&self, provider: &str) -> Option<&Credential> {
+        self.credentials.get(provider)
+    }
+
+    /// The call's name for recognising a repeat.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+
+    /// The models to ask when the first fails.
+    pub fn fallback(&self) -> &[ModelId] {
+        &self.fallback
+    }
+
+    /// Whether the provider's own bytes are wanted.
+    pub const fn wants_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// The trace span the call belongs to.
+    pub const fn span(&self) -> &tracing::Span {
+        &self.span
+    }
+
+    pub(crate) const fn guard(&self) -> Option<&Arc<RequestGuard>> {
+        self.guard.as_ref()
+    }
+}
