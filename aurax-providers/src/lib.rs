@@ -9,6 +9,8 @@ mod check;
 mod client;
 mod demo;
 mod environment;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+mod failure;
 pub mod frame;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod headers;

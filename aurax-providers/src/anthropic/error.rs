@@ -8,9 +8,9 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::headers;
+use crate::failure::{self, FILTERED, TOO_LONG, says};
 use crate::headers::should_retry;
 use crate::raw::RawObject;
-use crate::redact::redact;
 
 /// What the provider says, wherever in the reply it stands.
 #[derive(Debug, Default)]
@@ -99,16 +99,10 @@ fn plain(body: &str) -> String {
 
 fn build(status: Option<u16>, said: Said) -> Error {
     let kind = kind(status, &said);
-    let words = redact(&said.message);
-    let message = match (words.is_empty(), status) {
-        (false, _) => format!("{}: {words}", meaning(kind)),
-        (true, Some(status)) => format!("{}: status {status} without a message", meaning(kind)),
-        (true, None) => meaning(kind).to_owned(),
-    };
-    let mut upstream = Upstream::new(status, words);
+    let mut upstream = Upstream::new(status, said.message);
     upstream.error_type = said.error_type;
     upstream.code = said.code;
-    Error::new(kind, message).with_upstream(upstream)
+    failure::error(kind, upstream)
 }
 
 fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
@@ -120,14 +114,14 @@ fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
     match by_type.or_else(|| status.map(by_status)) {
         Some(ErrorKind::NotFound) if text.starts_with("model:") => ErrorKind::ModelNotFound,
         Some(ErrorKind::InvalidRequest | ErrorKind::RateLimited | ErrorKind::Permission)
-            if contains(&text, SPENT) =>
+            if says(&text, SPENT) =>
         {
             ErrorKind::Quota
         }
-        Some(ErrorKind::InvalidRequest | ErrorKind::TooLarge) if contains(&text, TOO_LONG) => {
+        Some(ErrorKind::InvalidRequest | ErrorKind::TooLarge) if says(&text, TOO_LONG) => {
             ErrorKind::ContextLength
         }
-        Some(ErrorKind::InvalidRequest) if contains(&text, BLOCKED) => ErrorKind::ContentFilter,
+        Some(ErrorKind::InvalidRequest) if says(&text, FILTERED) => ErrorKind::ContentFilter,
         Some(kind) => kind,
         None => ErrorKind::Server,
     }
@@ -186,42 +180,3 @@ const SPENT: &[&str] = &[
     "spend limit",
     "usage limit reached",
 ];
-
-/// Words of an input that is too long, of Anthropic and of servers that imitate it.
-const TOO_LONG: &[&str] = &[
-    "prompt is too long",
-    "exceed context limit",
-    "exceeds the maximum number of tokens allowed",
-    "maximum context length is",
-    "exceeds the available context size",
-    "longer than the model's context length",
-    "longer than the context length",
-    "exceeds the context length",
-    "too large for model with",
-];
-
-/// Words of a filter.
-const BLOCKED: &[&str] = &["blocked by content filtering policy"];
-
-fn contains(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
-}
-
-const fn meaning(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Auth => "the provider does not accept the API key",
-        ErrorKind::Permission => "the key may not do this",
-        ErrorKind::ModelNotFound => "the provider has no such model",
-        ErrorKind::NotFound => "the provider has no such thing",
-        ErrorKind::ContextLength => "the input does not fit the context window",
-        ErrorKind::RateLimited => "the provider's rate limit is reached",
-        ErrorKind::Quota => "the balance or limit of spending at the provider is used up",
-        ErrorKind::Overloaded => "the provider has no capacity",
-        ErrorKind::Timeout => "the provider took too long",
-        ErrorKind::ContentFilter => "the provider's filter blocked the call",
-        ErrorKind::TooLarge => "the request is larger than the provider takes",
-        ErrorKind::Conflict => "the state at the provider does not allow this now",
-        ErrorKind::InvalidRequest => "the provider refuses the request",
-        _ => "the provider failed",
-    }
-}

@@ -4,10 +4,10 @@ use aurax_core::{Error, Phase, Upstream};
 use http::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::kind::{kind, meaning};
+use super::kind::kind;
 use super::object::{Object, items};
+use crate::failure;
 use crate::headers;
-use crate::redact::redact;
 
 /// What a provider says of a failure.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -175,15 +175,9 @@ fn plain(body: &str) -> String {
 
 fn build(status: Option<u16>, said: Said) -> Error {
     let kind = kind(status, &said);
-    let words = redact(&said.message);
-    let message = match (words.is_empty(), status) {
-        (false, _) => format!("{}: {words}", meaning(kind)),
-        (true, Some(status)) => format!("{}: status {status} without a message", meaning(kind)),
-        (true, None) => meaning(kind).to_owned(),
-    };
-    let mut upstream = Upstream::new(status, words);
+    let mut upstream = Upstream::new(status, said.message);
     upstream.error_type = said.error_type;
     upstream.code = said.code;
     upstream.param = said.param;
-    Error::new(kind, message).with_upstream(upstream)
+    failure::error(kind, upstream)
 }

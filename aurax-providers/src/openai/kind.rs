@@ -3,6 +3,7 @@
 use aurax_core::ErrorKind;
 
 use super::error::Said;
+use crate::failure::{FILTERED, TOO_LONG, says};
 
 /// What went wrong: by words that say more than the status, then by the status.
 pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
@@ -14,13 +15,13 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
     let text = said.message.to_ascii_lowercase();
     let words = [said.code.as_deref(), said.error_type.as_deref()];
     let is = |known: &[&str]| words.iter().flatten().any(|word| known.contains(word));
-    let says = |known: &[&str]| known.iter().any(|words| text.contains(words));
+    let says = |known: &[&str]| says(&text, known);
 
     let is_client = matches!(status, None | Some(400 | 413 | 422 | 500));
     if is_client && (is(TOO_LONG) || says(TOO_LONG)) && !is(&["string_above_max_length"]) {
         return ErrorKind::ContextLength;
     }
-    if is(BLOCKED) || says(BLOCKED_WORDS) {
+    if is(BLOCKED) || says(FILTERED) {
         return ErrorKind::ContentFilter;
     }
     if is(&["invalid_api_key"]) || (status != Some(429) && says(BAD_KEY)) {
@@ -85,24 +86,6 @@ fn by_word(word: &str) -> Option<ErrorKind> {
     })
 }
 
-/// Words and codes of an input that is too long, of all vendors.
-const TOO_LONG: &[&str] = &[
-    "context_length_exceeded",
-    "exceed_context_size_error",
-    "maximum context length is",
-    "prompt is too long",
-    "exceed context limit",
-    "exceeds the maximum number of tokens allowed",
-    "exceeds the available context size",
-    "longer than the model's context length",
-    "longer than the context length",
-    "exceeds the context length",
-    "input tokens exceed the configured limit",
-    "maximum input length is",
-    "too large for model with",
-    "while limit is",
-];
-
 /// Codes of a safety system.
 const BLOCKED: &[&str] = &[
     "content_policy_violation",
@@ -110,7 +93,6 @@ const BLOCKED: &[&str] = &[
     "invalid_prompt",
     "ResponsibleAIPolicyViolation",
 ];
-const BLOCKED_WORDS: &[&str] = &["blocked by content filtering policy"];
 
 /// Words of a key that is not accepted: xAI and Gemini say so with a status of 400.
 const BAD_KEY: &[&str] = &[
@@ -151,24 +133,3 @@ const CLIENT_MISTAKE: &[&str] = &[
     "json schema",
     "grammar",
 ];
-
-/// A kind in words, for the message of an error.
-pub(super) const fn meaning(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Auth => "the provider does not accept the API key",
-        ErrorKind::Permission => "the key may not do this",
-        ErrorKind::ModelNotFound => "the provider has no such model",
-        ErrorKind::NotFound => "the provider has no such thing; check the base URL",
-        ErrorKind::ContextLength => "the input does not fit the context window",
-        ErrorKind::RateLimited => "the provider's rate limit is reached",
-        ErrorKind::Quota => "the balance or limit of spending at the provider is used up",
-        ErrorKind::Overloaded => "the provider has no capacity",
-        ErrorKind::Timeout => "the provider took too long",
-        ErrorKind::ContentFilter => "the provider's filter blocked the call",
-        ErrorKind::TooLarge => "the request is larger than the provider takes",
-        ErrorKind::Conflict => "the state at the provider does not allow this now",
-        ErrorKind::InvalidRequest => "the provider refuses the request",
-        ErrorKind::Cancelled => "the provider says the call was given up",
-        _ => "the provider failed",
-    }
-}
