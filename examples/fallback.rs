@@ -5,7 +5,7 @@ use aurax::{Call, Ctx, Error, ModelId, Provider as _, Request};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let engine = aurax::from_env()?;
-    // Nothing listens there, so the call goes on to the model that does answer.
+    // Unless a llama.cpp server runs on this machine, this fails and the call goes on.
     let first = ModelId::parse("llama.cpp/not-running")?;
     let second = ModelId::parse(engine.default_model()?)?;
     let ctx = Ctx::local().with_fallback([second]);

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use aurax::providers::transport::{Answer, Replay, Transport};
-use aurax::{Cost, Engine, Error, ErrorKind, Function, Image, Request, Source};
+use aurax::{
+    Call, Cost, Credential, Ctx, Engine, Error, ErrorKind, Function, Image, ModelId, OutputFormat,
+    Provider as _, Request, Source,
+};
 
 fn engine(
     variables: &'static [(&'static str, &'static str)],
@@ -119,4 +122,42 @@ async fn a_file_of_prices_is_named_when_it_cannot_be_read() {
     let error = aurax::builder_from(&environment, &transport).unwrap_err();
     assert!(error.to_string().contains("AURAX_PRICES"), "{error}");
     assert!(!error.to_string().contains("/nonexistent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_callers_own_key_may_be_given_under_an_alias() {
+    let (engine, replay) = engine(
+        &[("ANTHROPIC_API_KEY", "configured")],
+        vec![Answer::status(401)],
+    );
+    let ctx = Ctx::local().with_credential("claude", Credential::new("own"));
+    let model = ModelId::parse("claude/claude-haiku-4-5").unwrap();
+    let call = Call::chat(model, "Hi");
+    engine.call(&ctx, &call).await.unwrap_err();
+    assert_eq!(
+        replay.requests().first().unwrap().header("x-api-key"),
+        Some("own")
+    );
+}
+
+#[tokio::test]
+async fn the_demo_fills_a_schema_that_contains_itself_and_ends() {
+    let (engine, _) = engine(&[], vec![]);
+    let names: Vec<String> = (0..20).map(|i| format!("p{i}")).collect();
+    let properties: serde_json::Map<_, _> = names
+        .iter()
+        .map(|name| (name.clone(), serde_json::json!({"$ref": "#"})))
+        .collect();
+    let schema = serde_json::json!({"type": "object", "properties": properties, "required": names});
+    let request = Request::from("Hi").with_output(OutputFormat::JsonSchema {
+        name: "tree".into(),
+        schema: schema.into(),
+        strict: None,
+    });
+    let text = engine.chat("demo/echo", request).await.unwrap().text();
+    assert!(
+        text.starts_with('{') && text.len() < 100_000,
+        "{} bytes",
+        text.len()
+    );
 }

@@ -106,7 +106,22 @@ impl ErrorKind {
             | Self::Server
             | Self::Network
             | Self::Truncated => Retry::Transient,
-            _ => Retry::Never,
+            Self::Auth
+            | Self::Permission
+            | Self::ModelNotFound
+            | Self::NotFound
+            | Self::InvalidRequest
+            | Self::Unsupported
+            | Self::ContextLength
+            | Self::Quota
+            | Self::ContentFilter
+            | Self::TooLarge
+            | Self::Decode
+            | Self::Cancelled
+            | Self::Config
+            | Self::Unpriced
+            | Self::Ledger
+            | Self::Internal => Retry::Never,
         }
     }
 }

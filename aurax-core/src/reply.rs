@@ -167,7 +167,10 @@ impl Reply {
                 .events
                 .iter()
                 .any(|event| event.is_content() || matches!(event, Event::End(_)));
-            seen.push(Ok(batch));
+            // Signs of life are not worth replaying, and there may be any number of them.
+            if !batch.events.is_empty() || batch.raw.is_some() {
+                seen.push(Ok(batch));
+            }
             if done {
                 break;
             }

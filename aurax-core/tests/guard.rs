@@ -441,3 +441,16 @@ async fn a_partial_answer_is_kept_in_the_error_and_in_the_ledger() {
     let settlement = &ledger.settlements()[0];
     assert_eq!(settlement.response.as_ref().unwrap().text(), "one two ");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_is_settled_but_not_kept_in_memory() {
+    let long = "word ".repeat(MemoryLedger::LARGEST / 4);
+    let answer = Script::Answer(vec![start(), text(&long), end()]);
+    let (engine, ledger) = engine([Scripted::new("first", [answer, whole_answer()])]);
+    engine.chat("first/a", "Go on.").await.unwrap();
+    engine.chat("first/a", "Count.").await.unwrap();
+    let settlements = ledger.settlements();
+    assert_eq!(settlements[0].response, None);
+    assert_eq!(settlements[0].outcome, Outcome::Complete);
+    assert!(settlements[1].response.is_some());
+}

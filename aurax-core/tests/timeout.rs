@@ -1,13 +1,22 @@
 //! Every phase of a call has a limit.
 
 #![allow(clippy::disallowed_methods, reason = "the runtime's clock is paused")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod support;
 
 use std::time::Duration;
 
-use aurax_core::{Ctx, Delivery, Engine, ErrorKind, Phase, Provider as _, RetryPolicy, Timeouts};
-use support::{Script, Scripted, Step, ask, start, text, whole_answer};
+use aurax_core::{
+    CancellationToken, Cost, Ctx, Delivery, Engine, ErrorKind, Intent, Ledger, Permit, Phase,
+    Provider as _, Result, RetryPolicy, Timeouts, async_trait,
+};
+use futures::StreamExt as _;
+use support::{Script, Scripted, Step, ask, engine, model, start, text, whole_answer};
 use tokio::time::Instant;
 
 const fn secs(n: u64) -> Duration {
@@ -172,4 +181,112 @@ async fn a_slow_reader_does_not_use_up_the_providers_time() {
     let reply = engine.stream("first/a", "Hi").await.unwrap();
     tokio::time::sleep(secs(30)).await;
     assert_eq!(reply.collect().await.unwrap().text(), "one two three four");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_fallbacks_too() {
+    let second = Scripted::new("second", []);
+    let calls = second.calls.clone();
+    let (engine, ledger) = engine([Scripted::new("first", [Script::Silence]), second]);
+    let deadline = Instant::now() + secs(5);
+    let ctx = Ctx::local()
+        .with_deadline(deadline)
+        .with_fallback([model("second/b")]);
+    let call = ask("first/a", Delivery::Streamed);
+    let error = engine.call(&ctx, &call).await.unwrap_err();
+    assert_eq!(error.context("limit"), Some("deadline"));
+    assert!(calls.lock().unwrap().is_empty());
+    assert_eq!(ledger.settlements()[0].attempts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    let provider = Scripted::new("first", [whole_answer()]);
+    let calls = provider.calls.clone();
+    let (engine, ledger) = engine([provider]);
+    let ctx = Ctx::local().with_deadline(Instant::now());
+    let call = ask("first/a", Delivery::Whole);
+    let error = engine.call(&ctx, &call).await.unwrap_err();
+    assert_eq!(error.context("limit"), Some("deadline"));
+    assert!(calls.lock().unwrap().is_empty());
+    assert_eq!(ledger.settlements()[0].charge, Cost::Free);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_always_ready_ends_in_time_as_well() {
+    let words = (0..100).map(|_| text("word "));
+    let (engine, _) = engine([Scripted::new("first", [Script::Answer(words.collect())])]);
+    let ctx = Ctx::local().with_deadline(Instant::now() + secs(5));
+    let call = ask("first/a", Delivery::Streamed);
+    let mut reply = engine.call(&ctx, &call).await.unwrap();
+    let error = loop {
+        tokio::time::sleep(secs(1)).await;
+        if let Err(error) = reply.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!(error.context("limit"), Some("deadline"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_ends_a_call_of_any_provider() {
+    for (script, phase) in [
+        (Script::Silence, Phase::Headers),
+        (Script::Answer(vec![text("one "), Step::Hang]), Phase::Body),
+    ] {
+        let (engine, ledger) = engine([Scripted::new("first", [script])]);
+        let cancel = CancellationToken::new();
+        let ctx = Ctx::local().with_cancel(cancel.clone());
+        let call = ask("first/a", Delivery::Streamed);
+        let answer = async {
+            match engine.call(&ctx, &call).await {
+                Ok(reply) => reply.collect().await,
+                Err(error) => Err(error),
+            }
+        };
+        let (answer, ()) = futures::join!(answer, async {
+            tokio::time::sleep(secs(1)).await;
+            cancel.cancel();
+        });
+        let error = answer.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Cancelled, Some(phase))
+        );
+        assert_eq!(ledger.settled(), 1);
+    }
+}
+
+/// A ledger that never takes a call.
+#[derive(Debug)]
+struct Stuck;
+
+#[async_trait]
+impl Ledger for Stuck {
+    async fn permit(&self) -> Result<Box<dyn Permit>> {
+        std::future::pending().await
+    }
+
+    async fn open(&self, _: Intent) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_does_not_answer_ends_the_call_before_anything_is_sent() {
+    let provider = Scripted::new("first", []);
+    let engine = Engine::builder()
+        .provider(provider)
+        .ledger(Stuck)
+        .build()
+        .unwrap();
+    let start = Instant::now();
+    let call = ask("first/a", Delivery::Whole);
+    let error = engine.call(&Ctx::local(), &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ledger);
+    assert_eq!(start.elapsed(), secs(30));
+    let ctx = Ctx::local().with_deadline(Instant::now() + secs(1));
+    let start = Instant::now();
+    engine.call(&ctx, &call).await.unwrap_err();
+    assert_eq!(start.elapsed(), secs(1));
 }

@@ -289,6 +289,7 @@ impl Catalog for Router {
                     model.id = format!("{name}/{}", model.id);
                     model
                 })),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => tracing::warn!(provider = %name, %error, "models not listed"),
             }
         }

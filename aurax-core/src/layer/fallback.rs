@@ -59,12 +59,13 @@ impl Provider for Fallback {
 /// Whether another model may do what this one could not. What is wrong with the request, with
 /// the caller's time or with the ledger is wrong everywhere.
 fn may_help(error: &Error) -> bool {
-    !matches!(
-        error.kind(),
-        ErrorKind::InvalidRequest
-            | ErrorKind::ContentFilter
-            | ErrorKind::Cancelled
-            | ErrorKind::Ledger
-            | ErrorKind::Internal
-    )
+    error.context("limit") != Some("deadline")
+        && !matches!(
+            error.kind(),
+            ErrorKind::InvalidRequest
+                | ErrorKind::ContentFilter
+                | ErrorKind::Cancelled
+                | ErrorKind::Ledger
+                | ErrorKind::Internal
+        )
 }

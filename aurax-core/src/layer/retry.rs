@@ -191,6 +191,6 @@ impl Provider for Retried {
     }
 }
 
-fn cancelled() -> Error {
+pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the caller cancelled the call")
 }

@@ -6,12 +6,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
 
+use super::retry::cancelled;
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
+use crate::chat::Event;
 use crate::clock::Clock;
 use crate::ctx::{Ctx, Timeouts};
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -64,10 +67,17 @@ impl Provider for Timed {
             phase: "deadline",
             at,
         });
+        if let Some(deadline) = deadline.filter(|deadline| deadline.at <= start) {
+            return Err(deadline.error(Phase::Encode));
+        }
         let end = deadline.map_or(total, |deadline| total.sooner(deadline));
         let first = headers.sooner(end);
-        let reply = tokio::time::timeout_at(first.at, self.inner.call(ctx, call))
+        let answered = tokio::time::timeout_at(first.at, self.inner.call(ctx, call));
+        let reply = ctx
+            .cancel()
+            .run_until_cancelled(answered)
             .await
+            .ok_or_else(|| cancelled().with_phase(Phase::Headers))?
             .unwrap_or_else(|_| Err(first.error(Phase::Headers)))?;
         let (head, batches) = reply.into_parts();
         let now = self.policy.clock.monotonic();
@@ -77,13 +87,14 @@ impl Provider for Timed {
                 Some(limits),
             ),
             // A whole answer is one wait, which goes on from the headers to the end of the body.
-            Delivery::Whole => (headers, None),
+            Delivery::Whole => (Limit::new("whole", start, limits.whole), None),
         };
         let timed = TimedStream {
             batches,
             first_content: Some(first_content),
             silence,
             end,
+            cancelled: ctx.cancel().clone().cancelled_owned().boxed(),
             clock: self.policy.clock.clone(),
             sleep: None,
             over: false,
@@ -133,6 +144,7 @@ struct TimedStream {
     /// The limits on silence between frames, for a stream.
     silence: Option<Timeouts>,
     end: Limit,
+    cancelled: BoxFuture<'static, ()>,
     clock: Arc<dyn Clock>,
     /// Runs while the stream is silent.
     sleep: Option<(Limit, Pin<Box<Sleep>>)>,
@@ -154,6 +166,15 @@ impl TimedStream {
     }
 }
 
+impl TimedStream {
+    /// Ends with an error and closes the connection now, not when the caller gets around to it.
+    fn stop(&mut self, error: Error) -> Poll<Option<Result<Batch>>> {
+        self.over = true;
+        self.batches = futures::stream::empty().boxed();
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
 impl Stream for TimedStream {
     type Item = Result<Batch>;
 
@@ -161,12 +182,21 @@ impl Stream for TimedStream {
         if self.over {
             return Poll::Ready(None);
         }
+        if self.cancelled.poll_unpin(cx).is_ready() {
+            return self.stop(cancelled().with_phase(Phase::Body));
+        }
         match self.batches.poll_next_unpin(cx) {
             Poll::Ready(item) => {
                 self.sleep = None;
                 match &item {
                     Some(Ok(batch)) => {
-                        if batch.events.iter().any(crate::chat::Event::is_content) {
+                        // A stream that is always ready must end in time as well.
+                        let ends = |event: &Event| matches!(event, Event::End(_));
+                        if self.clock.monotonic() >= self.end.at && !batch.events.iter().any(ends) {
+                            let late = self.end.error(Phase::Body);
+                            return self.stop(late);
+                        }
+                        if batch.events.iter().any(Event::is_content) {
                             self.first_content = None;
                         }
                     }
@@ -185,10 +215,7 @@ impl Stream for TimedStream {
                 if sleep.poll_unpin(cx).is_pending() {
                     return Poll::Pending;
                 }
-                self.over = true;
-                // Closes the connection now, not when the caller gets around to it.
-                self.batches = futures::stream::empty().boxed();
-                Poll::Ready(Some(Err(limit.error(Phase::Body))))
+                self.stop(limit.error(Phase::Body))
             }
         }
     }

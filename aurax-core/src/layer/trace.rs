@@ -6,11 +6,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
-use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
@@ -61,13 +61,13 @@ impl Provider for Traced {
         let ctx = ctx.clone().with_span(span.clone());
         match self.inner.call(&ctx, call).instrument(span.clone()).await {
             Ok(reply) => {
+                // The first content is there when the call returns.
+                let waited = self.clock.monotonic().duration_since(start);
                 let (head, batches) = reply.into_parts();
                 let traced = TracedStream {
                     batches,
                     span,
-                    start,
-                    clock: self.clock.clone(),
-                    waiting: true,
+                    first_chunk: call.op.is_stream().then_some(waited),
                 };
                 Ok(Reply::new(head, traced))
             }
@@ -154,8 +154,9 @@ fn record_request(span: &Span, request: &Request) {
 pub(crate) fn record_target(span: &Span, provider: &ProviderInfo, model: &str) {
     span.record("gen_ai.provider.name", &*provider.trace_name);
     span.record("gen_ai.request.model", model);
-    span.record("server.address", provider.server_address.as_deref());
-    span.record("server.port", provider.server_port);
+    let address = provider.server_address.as_deref();
+    span.record("server.address", address.unwrap_or_default());
+    span.record("server.port", provider.server_port.unwrap_or_default());
 }
 
 fn record_error(span: &Span, error: &Error) {
@@ -200,9 +201,8 @@ fn record_end(span: &Span, end: &End) {
 struct TracedStream {
     batches: BoxStream<'static, Result<Batch>>,
     span: Span,
-    start: Instant,
-    clock: Arc<dyn Clock>,
-    waiting: bool,
+    /// How long a stream's first content took, until it is recorded.
+    first_chunk: Option<Duration>,
 }
 
 impl TracedStream {
@@ -211,11 +211,12 @@ impl TracedStream {
             match event {
                 Event::Start(start) => record_start(&self.span, start),
                 Event::End(end) => record_end(&self.span, end),
-                _ if self.waiting && event.is_content() => {
-                    self.waiting = false;
-                    let waited = self.clock.monotonic().duration_since(self.start);
-                    self.span
-                        .record("gen_ai.response.time_to_first_chunk", waited.as_secs_f64());
+                _ if event.is_content() => {
+                    if let Some(waited) = self.first_chunk.take() {
+                        let waited = waited.as_secs_f64();
+                        self.span
+                            .record("gen_ai.response.time_to_first_chunk", waited);
+                    }
                 }
                 _ => {}
             }

@@ -19,6 +19,21 @@ use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
 use crate::reply::Head;
 
+/// How long an attempt waits for the ledger to take it.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+
+fn slow() -> Error {
+    Error::new(
+        ErrorKind::Ledger,
+        "the ledger did not take the call in time; nothing was sent",
+    )
+    .with_phase(Phase::Encode)
+}
+
+fn gave_up() -> Error {
+    Error::new(ErrorKind::Cancelled, "the caller cancelled the call").with_phase(Phase::Encode)
+}
+
 /// What the layers of one request share: the permit to settle it, and its attempts so far.
 ///
 /// It does no I/O before the first attempt opens.
@@ -72,6 +87,36 @@ impl RequestGuard {
                 "an attempt was begun after its request was settled",
             ));
         }
+        let limit = self.clock.monotonic().checked_add(OPEN_LIMIT);
+        let limit = [limit, ctx.deadline()].into_iter().flatten().min();
+        let opened = self.announce(ctx, provider, model);
+        let opened = async {
+            match limit {
+                Some(limit) => tokio::time::timeout_at(limit, opened).await,
+                None => Ok(opened.await),
+            }
+        };
+        let id = ctx
+            .cancel()
+            .run_until_cancelled(opened)
+            .await
+            .ok_or_else(gave_up)?
+            .map_err(|_| slow())??;
+        self.attempt(id, PendingAttempt::sent);
+        Ok(AttemptRecorder {
+            guard: self.clone(),
+            id,
+            started: self.clock.monotonic(),
+            fold: Fold::new(provider.name.clone(), model.as_str()),
+            outcome: Outcome::Unknown,
+            failure: None,
+            deltas: 0,
+            first_content: None,
+        })
+    }
+
+    /// Takes the permit, the first time, and commits the attempt's intent.
+    async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
         if self.state().permit.is_none() {
             let permit = self.ledger.permit().await?;
             self.state().permit = Some(permit);
@@ -96,18 +141,7 @@ impl RequestGuard {
                 opened_at: started_at,
             })
             .await?;
-        self.attempt(id, PendingAttempt::sent);
-        let recorder = AttemptRecorder {
-            guard: self.clone(),
-            id,
-            started: self.clock.monotonic(),
-            fold: Fold::new(provider.name.clone(), model.as_str()),
-            outcome: Outcome::Unknown,
-            failure: None,
-            deltas: 0,
-            first_content: None,
-        };
-        Ok(recorder)
+        Ok(id)
     }
 
     fn attempt(&self, id: Uuid, change: impl FnOnce(&mut PendingAttempt)) {

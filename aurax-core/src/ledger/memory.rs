@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{Ack, Intent, Ledger, Pending, Permit, Receipt, Settlement};
+use crate::chat::{Part, Response};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Keeps settlements in memory, and loses them with the process.
@@ -35,6 +36,9 @@ struct Books {
 impl MemoryLedger {
     /// How many settlements are kept; older ones are dropped.
     pub const KEPT: usize = 1_024;
+
+    /// Answers above this many bytes of text and media are not kept with their settlement.
+    pub const LARGEST: usize = 64 << 10;
 
     /// How many requests may be in flight; more wait for a permit.
     pub const IN_FLIGHT: usize = 10_000;
@@ -97,6 +101,28 @@ impl Ledger for MemoryLedger {
     }
 }
 
+/// Roughly how much memory an answer holds.
+fn weight(response: &Response) -> usize {
+    let parts = response
+        .choices
+        .iter()
+        .flat_map(|choice| &choice.message.parts);
+    let text = parts.map(|part| match part {
+        Part::Text(text) => text.text.len(),
+        Part::Thinking(thinking) => thinking.text.len(),
+        Part::ToolCall(call) => call.arguments.len(),
+        Part::Native(native) => native.json.len(),
+        // Media and what else there may be is large or rare.
+        Part::Refusal(refusal) => refusal.text.len(),
+        _ => MemoryLedger::LARGEST,
+    });
+    let vectors = response
+        .embeddings
+        .iter()
+        .map(|vector| vector.vector.len().saturating_mul(4));
+    text.chain(vectors).fold(0, usize::saturating_add)
+}
+
 #[derive(Debug)]
 struct MemoryPermit {
     shared: Arc<Shared>,
@@ -105,7 +131,11 @@ struct MemoryPermit {
 
 impl Permit for MemoryPermit {
     fn settle(self: Box<Self>, pending: Pending) -> Ack {
-        let settlement = Arc::new(pending.finish());
+        let mut settlement = pending.finish();
+        settlement
+            .response
+            .take_if(|response| weight(response) > MemoryLedger::LARGEST);
+        let settlement = Arc::new(settlement);
         let (done, ack) = Ack::channel();
         let mut books = self.shared.books();
         for attempt in &settlement.attempts {

@@ -138,7 +138,8 @@ impl HttpProvider {
 
     /// The call's own key and address, else the configured ones.
     fn destination(&self, ctx: &Ctx) -> Result<Destination<'_>> {
-        let own = ctx.credential(&self.info.name);
+        let mut names = std::iter::once(&self.info.name).chain(&self.info.aliases);
+        let own = names.find_map(|name| ctx.credential(name));
         let base_url = match own.and_then(|own| own.base_url.as_deref()) {
             Some(url) => Cow::Owned(BaseUrl::parse(url, "Credential::base_url")?),
             None => Cow::Borrowed(&self.base_url),

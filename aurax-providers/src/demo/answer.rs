@@ -7,8 +7,8 @@ use super::last_words;
 
 /// How much of the person's words is repeated, in characters.
 const QUOTED: usize = 400;
-/// How deep a schema is filled; what is deeper becomes null.
-const DEPTH: u8 = 16;
+/// How many values a schema is filled with; what is beyond becomes null.
+const VALUES: u32 = 500;
 
 pub(super) enum Answer {
     Text(String),
@@ -26,7 +26,7 @@ impl Answer {
         match &request.output {
             OutputFormat::JsonSchema { schema, .. } => {
                 let schema = schema.to::<Value>().unwrap_or_default();
-                Self::Text(fill(&schema, &schema, DEPTH).to_string())
+                Self::Text(fill(&schema, &schema, &mut VALUES.clone()).to_string())
             }
             OutputFormat::JsonObject => Self::Text(r#"{"demo":true}"#.to_owned()),
             _ => Self::Text(words(request)),
@@ -76,7 +76,7 @@ fn tool_call(request: &Request) -> Option<ToolCall> {
     let schema = schema.and_then(|schema| schema.to::<Value>().ok());
     let arguments = schema.map_or_else(
         || Value::Object(Map::new()),
-        |schema| fill(&schema, &schema, DEPTH),
+        |schema| fill(&schema, &schema, &mut VALUES.clone()),
     );
     let turn = request.messages.len();
     Some(ToolCall::new(
@@ -87,15 +87,16 @@ fn tool_call(request: &Request) -> Option<ToolCall> {
 }
 
 /// A placeholder that fits `schema`: the first of what it allows, the least of what it demands.
-fn fill(schema: &Value, root: &Value, depth: u8) -> Value {
-    let Some(depth) = depth.checked_sub(1) else {
+fn fill(schema: &Value, root: &Value, left: &mut u32) -> Value {
+    let Some(fewer) = left.checked_sub(1) else {
         return Value::Null;
     };
+    *left = fewer;
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         let pointer = target.trim_start_matches('#');
         return root
             .pointer(pointer)
-            .map_or(Value::Null, |target| fill(target, root, depth));
+            .map_or(Value::Null, |target| fill(target, root, left));
     }
     for key in ["const", "default"] {
         if let Some(value) = schema.get(key) {
@@ -106,7 +107,7 @@ fn fill(schema: &Value, root: &Value, depth: u8) -> Value {
         return first.clone();
     }
     if let Some(first) = first_of(schema, &["anyOf", "oneOf", "allOf"]) {
-        return fill(first, root, depth);
+        return fill(first, root, left);
     }
     let kind = match schema.get("type") {
         Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
@@ -114,8 +115,8 @@ fn fill(schema: &Value, root: &Value, depth: u8) -> Value {
         None => schema.get("properties").map(|_| "object"),
     };
     match kind {
-        Some("object") => object(schema, root, depth),
-        Some("array") => array(schema, root, depth),
+        Some("object") => object(schema, root, left),
+        Some("array") => array(schema, root, left),
         Some("string") => Value::from("demo"),
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(Value::from(1)),
         Some("boolean") => Value::Bool(true),
@@ -128,16 +129,19 @@ fn first_of<'a>(schema: &'a Value, keys: &[&str]) -> Option<&'a Value> {
         .find_map(|key| schema.get(key)?.as_array()?.first())
 }
 
-fn object(schema: &Value, root: &Value, depth: u8) -> Value {
+fn object(schema: &Value, root: &Value, left: &mut u32) -> Value {
     let properties = schema.get("properties").and_then(Value::as_object);
+    let required = schema.get("required").and_then(Value::as_array);
+    let demanded = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
     let filled = properties
         .into_iter()
         .flatten()
-        .map(|(name, schema)| (name.clone(), fill(schema, root, depth)));
+        .filter(|(name, _)| demanded(name))
+        .map(|(name, schema)| (name.clone(), fill(schema, root, left)));
     Value::Object(filled.collect())
 }
 
-fn array(schema: &Value, root: &Value, depth: u8) -> Value {
-    let item = schema.get("items").map(|items| fill(items, root, depth));
+fn array(schema: &Value, root: &Value, left: &mut u32) -> Value {
+    let item = schema.get("items").map(|items| fill(items, root, left));
     Value::Array(item.into_iter().collect())
 }

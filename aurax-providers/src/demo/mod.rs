@@ -8,7 +8,7 @@ use std::time::Duration;
 use aurax_core::{
     Batch, Call, Capability, Ctx, Delivery, Delta, End, Error, ErrorKind, Event, Finish,
     FinishReason, Head, Message, Op, Phase, Provider, ProviderInfo, Reply, Request, Result, Start,
-    ToolCallStart, Totals, Usage, async_trait, estimate_request, estimate_text,
+    ToolCallStart, Totals, Usage, UsageSource, async_trait, estimate_request, estimate_text,
 };
 use futures::StreamExt as _;
 use futures::stream;
@@ -153,7 +153,9 @@ fn events(request: &Arc<Request>, model: &str) -> Vec<Event> {
         _ => "stop",
     };
     let finish = Finish::new(reason, Some(raw.to_owned()));
-    let end = End::new(vec![finish], Some(Usage::from_totals(totals)));
+    let mut usage = Usage::from_totals(totals);
+    usage.source = UsageSource::Estimated;
+    let end = End::new(vec![finish], Some(usage));
     events.push(Event::End(Box::new(end)));
     events
 }
