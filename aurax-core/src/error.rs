@@ -268,6 +268,16 @@ impl Error {
         self
     }
 
+    /// Rewrites the message and what the provider said, to take something out of them.
+    #[must_use]
+    pub fn map_text(mut self, rewrite: impl Fn(&str) -> String) -> Self {
+        self.0.message = rewrite(&self.0.message);
+        if let Some(upstream) = &mut self.0.upstream {
+            upstream.message = rewrite(&upstream.message);
+        }
+        self
+    }
+
     /// Adds what had arrived before the failure.
     #[must_use]
     pub fn with_partial(mut self, partial: Response) -> Self {

@@ -139,3 +139,21 @@ async fn a_connection_that_breaks_behind_the_finish_reason_does_not_spoil_the_an
     assert_eq!(error.kind(), ErrorKind::Network);
     assert_eq!(error.partial().unwrap().text(), "Hel");
 }
+
+#[tokio::test]
+async fn a_key_that_a_stream_repeats_does_not_print() {
+    let options = Options::new()
+        .with_api_key("3f9c81d2a7e64b50")
+        .with_base_url("https://example.test/v1");
+    let frame = "data: {\"error\":{\"message\":\"bad key 3f9c81d2a7e64b50\"}}\n\n";
+    let replay = Replay::new([Answer::sse([frame])]);
+    let preset = presets::find("vllm").unwrap();
+    let provider = provider(preset, options, Arc::new(replay)).unwrap();
+    let reply = provider.stream("m", "Hi").await.unwrap();
+    let error = reply.collect().await.unwrap_err();
+    assert!(error.message().contains("bad key"), "{error}");
+    assert!(
+        !format!("{error} {error:?}").contains("3f9c81d2"),
+        "{error:?}"
+    );
+}

@@ -32,7 +32,7 @@ impl Catalog for HttpProvider {
             let target = self.target(&call.model);
             let request = self.wire.count_tokens(call, &target)?;
             let request = request.ok_or_else(|| unsupported("count tokens"))?;
-            let response = self.exchange(ctx, request).await?;
+            let (response, _) = self.exchange(ctx, request).await?;
             self.wire
                 .read_count(&read_whole(ctx, response.into_body()).await?)
         };
@@ -59,7 +59,7 @@ impl HttpProvider {
             let request = self.wire.list_models(page.as_deref());
             let request = request.ok_or_else(|| unsupported("list its models"))?;
             let listed = async {
-                let response = self.exchange(ctx, request).await?;
+                let (response, _) = self.exchange(ctx, request).await?;
                 self.wire
                     .read_models(&read_whole(ctx, response.into_body()).await?)
             };

@@ -36,11 +36,14 @@ pub(super) struct About {
     pub(super) provider: Arc<str>,
     pub(super) model: Option<ModelId>,
     pub(super) request_id: Option<String>,
+    /// The key of the request, which some servers repeat in their errors.
+    pub(super) key: Option<Arc<Secret>>,
 }
 
 impl About {
-    /// Adds to `error` what it does not tell yet.
+    /// Adds to `error` what it does not tell yet, and takes the key out of what it tells.
     pub(super) fn complete(&self, mut error: Error) -> Error {
+        error = error.map_text(|text| without_key_text(text, self.key.as_deref()));
         if error.context("provider").is_none() {
             error = error.with_context("provider", &self.provider);
         }
@@ -72,9 +75,10 @@ impl HttpProvider {
         &self,
         ctx: &Ctx,
         encoded: Encoded,
-    ) -> Result<Response<ByteStream>> {
+    ) -> Result<(Response<ByteStream>, Option<Arc<Secret>>)> {
         let (response, key) = self.send(ctx, encoded).await?;
-        self.accept(ctx, response, key.as_deref()).await
+        let response = self.accept(ctx, response, key.as_deref()).await?;
+        Ok((response, key))
     }
 
     /// Sends a request; the key it was sent with comes back with the response.
@@ -277,6 +281,12 @@ fn without_key(body: Bytes, key: Option<&Secret>) -> Bytes {
     }
     clean.extend_from_slice(rest);
     clean.freeze()
+}
+
+/// The same for text: what a stream says after its status was fine.
+fn without_key_text(text: &str, key: Option<&Secret>) -> String {
+    let clean = without_key(Bytes::copy_from_slice(text.as_bytes()), key);
+    String::from_utf8_lossy(&clean).into_owned()
 }
 
 fn unfollowed(status: StatusCode) -> Error {

@@ -180,6 +180,7 @@ impl HttpProvider {
             provider: self.info.name.clone(),
             model: model.cloned(),
             request_id: None,
+            key: None,
         }
     }
 
@@ -195,7 +196,7 @@ impl HttpProvider {
         );
         head.warnings.clone_from(&encoded.warnings);
 
-        let response = self.exchange(ctx, encoded).await?;
+        let (response, key) = self.exchange(ctx, encoded).await?;
         self.wire.read_headers(response.headers(), &mut head);
         head.delivery = announced(response.headers()).unwrap_or(head.delivery);
 
@@ -209,6 +210,7 @@ impl HttpProvider {
         }
         let mut about = self.about(Some(&call.model));
         about.request_id.clone_from(&head.request_id);
+        about.key = key;
         let batches = Batches::new(response.into_body(), reader, ctx, about);
         Ok(Reply::new(head, batches))
     }
