@@ -9,12 +9,23 @@
 //! Without a provider's key it talks to the built-in demo.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::process::ExitCode;
 
 use aurax::{Delta, Engine, Error, ErrorKind, Event, Fold, Message, Receipt, Request};
 use futures::StreamExt as _;
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
     let engine = aurax::from_env()?;
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let model = match words.first().map(String::as_str) {
