@@ -33,7 +33,7 @@ pub use chat::{
     Finish, FinishReason, Fold, Function, Image, Item, Logprob, Message, Native, OnUnsupported,
     Origin, OutputFormat, Part, Reasoning, RedactedThinking, Refusal, Request, Response, Role,
     Sampling, ShowThinking, Signature, Source, Start, Text, Thinking, TokenLogprob, Tool, ToolCall,
-    ToolCallStart, ToolChoice, ToolResult, Warning,
+    ToolCallStart, ToolChoice, ToolResult, Truncation, Warning,
 };
 pub use clock::{Clock, SystemClock};
 pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};

@@ -9,11 +9,17 @@ mod check;
 mod client;
 mod demo;
 mod environment;
+#[cfg(feature = "openai")]
+mod extra;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod failure;
 pub mod frame;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod headers;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+pub mod inbound;
+#[cfg(feature = "openai")]
+mod object;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod omissions;
 #[cfg(feature = "openai")]

@@ -781,7 +781,7 @@ fn effort_without_thinking_stays_below_the_models_bound() {
     let mut reasoning = Reasoning::budget(0);
     reasoning.effort = Some(Effort::Max);
     let asked = |model| {
-        let body = body(&encode(model, hi().with_reasoning(reasoning)).unwrap());
+        let body = body(&encode(model, hi().with_reasoning(reasoning.clone())).unwrap());
         (
             body["thinking"].clone(),
             body["output_config"]["effort"].clone(),

@@ -19,6 +19,7 @@ pub use part::{
 };
 pub use request::{
     Effort, Extra, OnUnsupported, OutputFormat, Reasoning, Request, Sampling, ShowThinking,
+    Truncation,
 };
 pub use response::{Choice, Fold, Response};
 pub use tool::{Function, Tool, ToolCall, ToolChoice, ToolResult};

@@ -115,15 +115,23 @@ pub enum CacheTtl {
     /// An hour.
     #[serde(rename = "1h")]
     OneHour,
+    /// Half a day.
+    #[serde(rename = "12h")]
+    HalfDay,
+    /// A day.
+    #[serde(rename = "24h")]
+    Day,
 }
 
 impl CacheTtl {
-    /// The time as providers write it: `5m`, `30m`, `1h`.
+    /// The time as providers write it: `5m`, `30m`, `1h`, `12h`, `24h`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FiveMinutes => "5m",
             Self::HalfHour => "30m",
             Self::OneHour => "1h",
+            Self::HalfDay => "12h",
+            Self::Day => "24h",
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Sampling {
     /// Draw from this many of the likeliest tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
+    /// Draw only from tokens at least this likely beside the likeliest one, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f64>,
     /// Against repeating frequent tokens, −2 to 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frequency_penalty: Option<f64>,
@@ -64,6 +67,8 @@ pub struct Sampling {
 pub enum Effort {
     /// Not at all, or as little as the model allows.
     Off,
+    /// As much as the model sees fit; turns thinking on where it is off unless asked for.
+    Auto,
     /// A glance.
     Minimal,
     /// A little.
@@ -95,7 +100,7 @@ pub enum ShowThinking {
 }
 
 /// How a model should think, and whether to show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Reasoning {
@@ -108,6 +113,12 @@ pub struct Reasoning {
     /// How much of it to show; `None` leaves it to the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub show: Option<ShowThinking>,
+    /// A way of thinking, in the provider's word, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Which earlier thoughts the model may look back on, in the provider's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
 }
 
 impl Reasoning {
@@ -117,6 +128,8 @@ impl Reasoning {
             effort: Some(effort),
             budget_tokens: None,
             show: None,
+            mode: None,
+            context: None,
         }
     }
 
@@ -126,6 +139,8 @@ impl Reasoning {
             effort: None,
             budget_tokens: Some(tokens),
             show: None,
+            mode: None,
+            context: None,
         }
     }
 
@@ -155,6 +170,17 @@ impl Extra {
     pub fn new(wire: Option<String>, fields: serde_json::Map<String, serde_json::Value>) -> Self {
         Self { wire, fields }
     }
+}
+
+/// What becomes of a conversation that is longer than the context window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Truncation {
+    /// The provider leaves out what it sees fit.
+    Auto,
+    /// It is an error.
+    Disabled,
 }
 
 /// What to do with a setting the model refuses.
@@ -210,6 +236,16 @@ pub struct Request {
     pub cache_key: Option<String>,
     /// The provider's service tier, in its own word.
     pub service_tier: Option<String>,
+    /// How fast to generate, in the provider's word, where that is a choice apart from the tier.
+    pub speed: Option<String>,
+    /// Whether the provider may keep the answer to be referred to later. `None` asks it not to,
+    /// where it would otherwise: the conversation is sent whole each time.
+    pub store: Option<bool>,
+    /// What becomes of a conversation that is longer than the context window.
+    pub truncation: Option<Truncation>,
+    /// The context window to load the model with, in tokens, for providers that run the model on
+    /// the spot.
+    pub context_window: Option<u32>,
     /// A stable, anonymous id of the end user, for the provider's abuse checks.
     pub user: Option<String>,
     /// Labels the provider stores with the request.
@@ -348,6 +384,13 @@ impl Request {
         self
     }
 
+    /// Says whether the provider may keep the answer.
+    #[must_use]
+    pub const fn with_store(mut self, store: bool) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Says how tokens are drawn.
     #[must_use]
     pub const fn with_sampling(mut self, sampling: Sampling) -> Self {
@@ -371,7 +414,7 @@ impl Request {
 
     /// Says how to think.
     #[must_use]
-    pub const fn with_reasoning(mut self, reasoning: Reasoning) -> Self {
+    pub fn with_reasoning(mut self, reasoning: Reasoning) -> Self {
         self.reasoning = reasoning;
         self
     }

@@ -75,7 +75,7 @@ impl Plan {
 /// # Errors
 /// `Unsupported` where the request wants nothing changed.
 pub(super) fn plan(
-    asked: Reasoning,
+    asked: &Reasoning,
     rules: &ModelRules,
     omissions: &mut Omissions,
 ) -> Result<Plan> {
@@ -141,7 +141,7 @@ pub(super) fn plan(
         (None, level) => (Some(adaptive()), level),
     };
     let effort = level
-        .filter(|_| !refuses(Setting::Effort))
+        .filter(|level| *level != Effort::Auto && !refuses(Setting::Effort))
         .map(|level| fitted(level, None, rules));
     Ok(Plan {
         thinking,

@@ -178,7 +178,7 @@ fn finish(
         None => target.rules.clone(),
     };
     let mut omissions = Omissions::new(request.on_unsupported);
-    let plan = reasoning::plan(request.reasoning, &rules, &mut omissions)?;
+    let plan = reasoning::plan(&request.reasoning, &rules, &mut omissions)?;
     let takes_prefill = !plan.thinks && !rules.refuses(Setting::Prefill, false);
     let conversation = conversation(request, target, takes_prefill, &mut omissions)?;
     let (first_version, files) = (conversation.first_version, conversation.files);

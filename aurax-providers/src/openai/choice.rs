@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::calls::{Calls, Seed};
 use super::details::{self, Details};
-use super::object::{Object, items};
 use super::voice::Voice;
+use crate::object::{Object, items};
 
 /// The numbers of the parts of a message. They are the same whether the message arrives whole or in
 /// pieces, and put thoughts before words, and words before calls.

@@ -5,9 +5,9 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::kind::kind;
-use super::object::{Object, items};
 use crate::failure;
 use crate::headers;
+use crate::object::{Object, items};
 
 /// What a provider says of a failure.
 #[derive(Debug, Default, PartialEq, Eq)]

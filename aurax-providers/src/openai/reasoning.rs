@@ -36,6 +36,8 @@ struct ReasoningObject {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exclude: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -76,6 +78,11 @@ pub(super) fn encode(
     let mut fields = Thinking::default();
     match (control, effort) {
         (_, None) => {}
+        (ReasoningControl::Thinking, Some(Effort::Auto)) => {
+            fields.thinking = Some(Switch { r#type: "enabled" });
+        }
+        // The model decides unless it is told a level.
+        (_, Some(Effort::Auto)) => {}
         (ReasoningControl::Thinking, Some(Effort::Off)) => {
             fields.thinking = Some(Switch { r#type: "disabled" });
         }
@@ -111,6 +118,7 @@ fn object(
         (Some(tokens), effort) if tokens > 0 && effort != Some(Effort::Off) => {
             object.max_tokens = Some(tokens);
         }
+        (_, Some(Effort::Auto)) => object.enabled = Some(true),
         (_, Some(effort)) => object.effort = taken(effort, target, omissions)?.map(word),
         (Some(_), None) => object.effort = Some(word(Effort::Off)),
         (None, None) => {}

@@ -8,12 +8,12 @@ use aurax_core::{
 };
 
 use super::body::{Body, CacheOptions, ResponseFormat, Schema, StreamOptions};
-use super::extra;
 use super::message::Encoder;
 use super::quirks::{JsonOutput, Limit, Metadata, Quirks, Seed, User};
 use super::reasoning;
 use super::tool;
 use crate::check;
+use crate::extra;
 use crate::omissions::Omissions;
 use crate::rules::Setting;
 use crate::wire::Target;
@@ -140,6 +140,7 @@ impl<'a> Settings<'a, '_> {
                 .filter(|_| self.quirks.takes.cache_key),
             prompt_cache_options: self.cache_options(),
             service_tier: request.service_tier.as_deref(),
+            store: request.store,
             metadata: self.metadata()?,
             stream: request.stream.then_some(true),
             stream_options: (request.stream && self.quirks.takes.stream_usage).then_some(
@@ -273,13 +274,13 @@ impl<'a> Settings<'a, '_> {
         if metadata.is_empty() {
             return Ok(None);
         }
-        let stored = self.request.extra.fields.get("store") == Some(&true.into());
+        let stored = self.request.store == Some(true);
         let why = match self.quirks.takes.metadata {
             Metadata::Always => return Ok(Some(metadata)),
             Metadata::WithStore if stored => return Ok(Some(metadata)),
             Metadata::WithStore => {
                 "left out: labels are kept only with stored completions; to store this one, set \
-                 the extra field `store`"
+                 `store`"
             }
             Metadata::Never => "left out: the provider keeps no labels",
         };

@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::calls::Seed;
 use super::choice::{About, Choice, Form, part};
 use super::error;
-use super::object::Object;
 use super::quirks::Quirks;
 use super::usage;
 use crate::frame::Frame;
+use crate::object::Object;
 use crate::wire::{Decode, Target};
 
 /// The most choices a reply may have.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aurax_core::{Decimal, Json, Money, Totals, Usage};
 use serde_json::value::RawValue;
 
-use super::object::Object;
 use super::quirks::Quirks;
+use crate::object::Object;
 
 /// Tiers that cost what the price list says; every other tier selects a price of its own.
 const BASE_TIERS: [&str; 4] = ["default", "standard", "auto", "on_demand"];

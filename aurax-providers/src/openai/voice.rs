@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::choice::{About, part};
-use super::object::Object;
+use crate::object::Object;
 
 /// A spoken answer, in pieces.
 #[derive(Debug, Default)]

@@ -180,7 +180,7 @@ fn thinking_is_asked_for_in_each_vendors_form() {
         ),
         ("openai/gpt-5", Reasoning::default(), json!({})),
     ] {
-        let encoded = encode(name, hi().with_reasoning(reasoning)).unwrap();
+        let encoded = encode(name, hi().with_reasoning(reasoning.clone())).unwrap();
         let mut sent = super::body(&encoded);
         let fields = sent.as_object_mut().unwrap();
         fields.remove("model");
@@ -298,11 +298,7 @@ fn cache_key_tier_user_and_labels() {
             .with_user("u-1")
             .with_metadata("team", "a")
     };
-    check(
-        "labels",
-        "openai/gpt-4o",
-        request().with_extra("store", true),
-    );
+    check("labels", "openai/gpt-4o", request().with_store(true));
     check("labels_not_stored", "openai/gpt-4o", request());
     check("labels_elsewhere", "together/any", request());
     check("labels_mistral", "mistral/mistral-large-4", request());

@@ -3,12 +3,12 @@
 use aurax_core::{Error, ErrorKind, Extra, Phase, Result};
 use serde_json::value::RawValue;
 
-use super::object::Pairs;
+use crate::object::Pairs;
 use crate::omissions::Omissions;
 
 /// Puts the extra fields at the end of `body`, a JSON object, or in the place of its own fields of
 /// those names. Everything else keeps its bytes.
-pub(super) fn merge(
+pub(crate) fn merge(
     body: Vec<u8>,
     extra: &Extra,
     wire: &str,

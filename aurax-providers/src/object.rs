@@ -14,20 +14,20 @@ use serde_json::{Map, Value};
 
 /// An object's fields in their order; those that were taken are gone.
 #[derive(Debug, Default)]
-pub(super) struct Object<'a>(Vec<(Key<'a>, Option<&'a RawValue>)>);
+pub(crate) struct Object<'a>(Vec<(Key<'a>, Option<&'a RawValue>)>);
 
 impl<'a> Object<'a> {
-    pub(super) fn parse(text: &'a str) -> serde_json::Result<Self> {
+    pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
     /// Reads an object inside another; `None` for any other value.
-    pub(super) fn of(value: &'a RawValue) -> Option<Self> {
+    pub(crate) fn of(value: &'a RawValue) -> Option<Self> {
         Self::parse(value.get()).ok()
     }
 
     /// Takes a field's value; `None` also where it is null.
-    pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         self.0
             .iter_mut()
             .rfind(|(key, _)| key.0 == name)
@@ -36,17 +36,17 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a field of type `T`; `None` also where it is of another type.
-    pub(super) fn read<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         serde_json::from_str(self.take(name)?.get()).ok()
     }
 
     /// Takes a text that is not empty.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.read::<String>(name).filter(|text| !text.is_empty())
     }
 
     /// Takes a text or a number, as text.
-    pub(super) fn word(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn word(&mut self, name: &str) -> Option<String> {
         match self.read::<Value>(name)? {
             Value::String(text) => Some(text).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),
@@ -55,24 +55,24 @@ impl<'a> Object<'a> {
     }
 
     /// Takes an object; an empty one where there is none.
-    pub(super) fn object(&mut self, name: &str) -> Self {
+    pub(crate) fn object(&mut self, name: &str) -> Self {
         self.take(name).and_then(Self::of).unwrap_or_default()
     }
 
     /// Takes the items of a list; none where there is no list.
-    pub(super) fn list(&mut self, name: &str) -> Vec<&'a RawValue> {
+    pub(crate) fn list(&mut self, name: &str) -> Vec<&'a RawValue> {
         self.take(name).map(items).unwrap_or_default()
     }
 
     /// True where the field is there, whatever its value.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.0
             .iter()
             .any(|(key, value)| key.0 == name && value.is_some())
     }
 
     /// Puts what was not taken and is not null into `fields`.
-    pub(super) fn rest_into(self, fields: &mut Map<String, Value>) {
+    pub(crate) fn rest_into(self, fields: &mut Map<String, Value>) {
         for (key, value) in self.0 {
             let value = value.filter(|value| value.get() != "null");
             if let Some(value) = value.and_then(|value| serde_json::from_str(value.get()).ok()) {
@@ -83,18 +83,18 @@ impl<'a> Object<'a> {
 }
 
 /// The items of a list; none for any other value.
-pub(super) fn items(value: &RawValue) -> Vec<&RawValue> {
+pub(crate) fn items(value: &RawValue) -> Vec<&RawValue> {
     serde_json::from_str(value.get()).unwrap_or_default()
 }
 
 /// An object's fields in their order, each value as its text: for bodies that are changed and
 /// sent on.
 #[derive(Debug)]
-pub(super) struct Pairs(Vec<(String, Box<RawValue>)>);
+pub(crate) struct Pairs(Vec<(String, Box<RawValue>)>);
 
 impl Pairs {
     /// Sets a field, at its place where there is one already, else at the end.
-    pub(super) fn set(&mut self, name: &str, value: Box<RawValue>) {
+    pub(crate) fn set(&mut self, name: &str, value: Box<RawValue>) {
         match self.0.iter_mut().find(|(key, _)| key == name) {
             Some((_, slot)) => *slot = value,
             None => self.0.push((name.to_owned(), value)),
