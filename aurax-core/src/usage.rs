@@ -56,10 +56,11 @@ pub struct Totals {
     pub file_searches: Option<u64>,
 }
 
-/// A part that is larger than the whole it belongs to, as reported by the provider.
+/// A count that cannot be right, as reported by the provider: a part larger than the whole it
+/// belongs to, or more than any call can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Anomaly {
-    /// The part, which was cut to fit.
+    /// The part, which was cut to fit or left out.
     pub part: Bucket,
     /// The count as reported.
     pub reported: u64,
@@ -67,7 +68,59 @@ pub struct Anomaly {
     pub available: u64,
 }
 
+/// No call uses more of anything; a count beyond it is an error of the provider's.
+const MOST: u64 = 1_000_000_000;
+
 impl Totals {
+    /// Takes out counts that no call can reach, as if they had not been reported.
+    fn take_absurd(&mut self) -> Vec<Anomaly> {
+        use Bucket::{CacheRead, CacheWrite, Input, Output, Pages, Reasoning, WebSearches};
+        let fields = [
+            (Input, &mut self.input),
+            (Output, &mut self.output),
+            (Input, &mut self.total),
+            (CacheRead, &mut self.cache_read),
+            (CacheWrite, &mut self.cache_write),
+            (CacheWrite, &mut self.cache_write_5m),
+            (Bucket::CacheWrite1h, &mut self.cache_write_1h),
+            (Input, &mut self.input_text),
+            (Bucket::InputAudio, &mut self.input_audio),
+            (Bucket::InputImage, &mut self.input_image),
+            (Bucket::InputVideo, &mut self.input_video),
+            (Bucket::CacheReadAudio, &mut self.cache_read_audio),
+            (Bucket::CacheReadImage, &mut self.cache_read_image),
+            (Bucket::CacheReadVideo, &mut self.cache_read_video),
+            (Input, &mut self.tool_use_input),
+            (Output, &mut self.output_text),
+            (Bucket::OutputAudio, &mut self.output_audio),
+            (Bucket::OutputImage, &mut self.output_image),
+            (Bucket::OutputVideo, &mut self.output_video),
+            (Reasoning, &mut self.reasoning),
+            (Bucket::Citation, &mut self.citation),
+            (Output, &mut self.accepted_prediction),
+            (Output, &mut self.rejected_prediction),
+            (Bucket::InputCharacters, &mut self.input_characters),
+            (Bucket::TextMessages, &mut self.text_messages),
+            (Bucket::AudioMillis, &mut self.audio_millis),
+            (Bucket::InputAudioMillis, &mut self.input_audio_millis),
+            (Pages, &mut self.pages),
+            (Bucket::AnnotatedPages, &mut self.annotated_pages),
+            (WebSearches, &mut self.web_searches),
+            (Bucket::FileSearches, &mut self.file_searches),
+        ];
+        let mut absurd = Vec::new();
+        for (part, count) in fields {
+            if let Some(reported) = count.take_if(|count| *count > MOST) {
+                absurd.push(Anomaly {
+                    part,
+                    reported,
+                    available: MOST,
+                });
+            }
+        }
+        absurd
+    }
+
     /// Splits the totals into disjoint buckets.
     ///
     /// A part beyond its whole is cut to what is left and listed; whether that makes the cost
@@ -226,7 +279,10 @@ impl Iteration {
     ///
     /// Fees for the request and for searches belong to the call, so an iteration carries none.
     pub fn new(kind: impl Into<String>, model: Option<String>, totals: &Totals) -> Self {
-        let (buckets, anomalies) = totals.split();
+        let mut totals = totals.clone();
+        let mut anomalies = totals.take_absurd();
+        let (buckets, beyond) = totals.split();
+        anomalies.extend(beyond);
         Self {
             kind: kind.into(),
             model,
@@ -262,9 +318,12 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Usage as the provider reported it.
-    pub fn from_totals(totals: Totals) -> Self {
-        let (buckets, anomalies) = totals.split();
+    /// Usage as the provider reported it. Counts beyond a billion are listed as anomalies and
+    /// otherwise treated as if they had not been reported.
+    pub fn from_totals(mut totals: Totals) -> Self {
+        let mut anomalies = totals.take_absurd();
+        let (buckets, beyond) = totals.split();
+        anomalies.extend(beyond);
         Self {
             buckets,
             reported: totals,

@@ -16,6 +16,8 @@ mod failure;
 pub mod frame;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod headers;
+#[cfg(feature = "testkit")]
+pub mod hostile;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 pub mod inbound;
 #[cfg(feature = "openai")]
