@@ -53,7 +53,7 @@ pub struct PriceBook {
     /// Of all layers, ready for more.
     digest: Sha256,
     version: Arc<str>,
-    pub(super) tables: Tables,
+    pub(super) tables: Arc<Tables>,
     providers: Vec<Provider>,
     /// Keys and aliases of providers, and where each is in `providers`.
     keys: HashMap<String, usize>,
@@ -63,11 +63,7 @@ impl PriceBook {
     /// The book this crate comes with; read once a process.
     pub fn builtin() -> Arc<Self> {
         static BUILTIN: LazyLock<Arc<PriceBook>> = LazyLock::new(|| {
-            let layers = TEXTS.iter().map(|text| Cow::Borrowed(*text)).collect();
-            let digest = TEXTS
-                .iter()
-                .fold(Sha256::new(), |digest, text| with(digest, text));
-            match PriceBook::new(layers, digest) {
+            match PriceBook::of_built_in_texts() {
                 Ok(book) => Arc::new(book),
                 // The texts are compiled in and the tests read them, so no caller can cause this.
                 Err(e) => unreachable!("the built-in price book is broken: {e}"),
@@ -83,22 +79,42 @@ impl PriceBook {
     pub fn with_overlay(&self, json: &str) -> Result<Self> {
         let mut layers = self.layers.clone();
         layers.push(Cow::Owned(json.to_owned()));
-        Self::new(layers, with(self.digest.clone(), json))
-    }
-
-    fn new(layers: Vec<Cow<'static, str>>, digest: Sha256) -> Result<Self> {
         let mut shelf = Shelf::default();
         for text in &layers {
             shelf.put(text)?;
         }
+        let date = std::mem::take(&mut shelf.date);
+        let stock = shelf.into_providers()?;
+        let digest = with(self.digest.clone(), json);
+        Ok(Self::new(layers, &date, digest, stock))
+    }
+
+    fn of_built_in_texts() -> Result<Self> {
+        let mut shelf = Shelf::default();
+        let mut digest = Sha256::new();
+        for text in TEXTS {
+            shelf.put(text)?;
+            digest = with(digest, text);
+        }
+        let date = std::mem::take(&mut shelf.date);
+        let stock = shelf.into_unread_providers()?;
+        let layers = TEXTS.iter().map(|text| Cow::Borrowed(*text)).collect();
+        Ok(Self::new(layers, &date, digest, stock))
+    }
+
+    fn new(
+        layers: Vec<Cow<'static, str>>,
+        date: &str,
+        digest: Sha256,
+        (tables, providers): (Arc<Tables>, Vec<Provider>),
+    ) -> Self {
         let hash = digest.clone().finalize();
         let short: String = hash
             .iter()
             .take(6)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let version = format!("{}+{short}", shelf.date).into();
-        let (tables, providers) = shelf.into_providers()?;
+        let version = format!("{date}+{short}").into();
         let mut keys = HashMap::new();
         for (i, provider) in providers.iter().enumerate() {
             keys.insert(provider.key.to_string(), i);
@@ -108,14 +124,14 @@ impl PriceBook {
                 keys.entry(alias.clone()).or_insert(i);
             }
         }
-        Ok(Self {
+        Self {
             layers,
             digest,
             version,
             tables,
             providers,
             keys,
-        })
+        }
     }
 
     /// The day the book was made and a hash of all its bytes, such as `2026-11-21+0f9a3c51d2e4`.

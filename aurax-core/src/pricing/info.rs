@@ -29,7 +29,10 @@ impl PriceBook {
     /// provider is not in the book.
     pub fn models(&self, provider: &str) -> Vec<ModelInfo> {
         self.provider(provider).map_or_else(Vec::new, |provider| {
-            let named = provider.listings.iter().filter(|listing| !listing.is_label);
+            let named = provider
+                .listings()
+                .iter()
+                .filter(|listing| !listing.is_label);
             named.map(|listing| info(provider, listing)).collect()
         })
     }
@@ -51,7 +54,7 @@ impl PriceBook {
         };
         let mut newer: Vec<(Lineage, &Listing)> = resolved
             .seller
-            .listings
+            .listings()
             .iter()
             .filter(|listing| {
                 same_kind(listing)

@@ -1,14 +1,16 @@
 //! A provider's models, and how a name finds one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::file::{BilledAt, Cap, ModelRow, Status};
 use super::pattern::{NamePattern, Pattern, Routes};
 use super::rate::Price;
-use super::shelf::{Fault, Tables};
+use super::shelf::{Fault, Tables, listings, model_rows};
 use crate::bucket::Bucket;
 
 /// How a name was found in the price book.
@@ -33,15 +35,107 @@ pub(super) struct Provider {
     pub(super) at_parent_rate: Vec<Bucket>,
     /// Capabilities that a model does not have when it does not list them.
     pub(super) complete_caps: Vec<Cap>,
-    pub(super) listings: Vec<Listing>,
+    stock: Stock,
+}
+
+impl Provider {
+    /// A provider that sells what is in `stock`.
+    pub(super) fn new(key: &str, stock: Stock) -> Self {
+        Self {
+            key: key.into(),
+            aliases: Vec::new(),
+            fallbacks: Vec::new(),
+            billed_at: BilledAt::default(),
+            at_parent_rate: Vec::new(),
+            complete_caps: Vec::new(),
+            stock,
+        }
+    }
+
+    /// The model of that name, which is in lower case.
+    pub(super) fn find(&self, name: &str, routes: &Routes) -> Option<(&Listing, Matched)> {
+        self.stock.models().find(name, routes)
+    }
+
+    /// The names of all models that are in the book as such.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.stock.models().literals.keys().map(String::as_str)
+    }
+
+    /// All models.
+    pub(super) fn listings(&self) -> &[Listing] {
+        &self.stock.models().listings
+    }
+}
+
+/// The models a provider sells. Those of the built-in book are read when somebody first asks for
+/// one: few programs ask for the models of every provider.
+pub(super) struct Stock {
+    models: OnceLock<Models>,
+    unread: Option<Unread>,
+}
+
+/// Rows of the built-in book, not yet read.
+struct Unread {
+    rows: Vec<&'static RawValue>,
+    tables: Arc<Tables>,
+}
+
+impl Stock {
+    /// Models that have been read.
+    pub(super) fn read(listings: Vec<Listing>) -> Self {
+        Self {
+            models: OnceLock::from(Models::new(listings)),
+            unread: None,
+        }
+    }
+
+    /// Rows of the built-in book.
+    pub(super) fn unread(rows: Vec<&'static RawValue>, tables: Arc<Tables>) -> Self {
+        Self {
+            models: OnceLock::new(),
+            unread: Some(Unread { rows, tables }),
+        }
+    }
+
+    fn models(&self) -> &Models {
+        self.models.get_or_init(|| {
+            let listings = self.unread.as_ref().map(|unread| {
+                let rows = model_rows(std::iter::once(unread.rows.as_slice()));
+                rows.and_then(|rows| listings(rows, &unread.tables))
+            });
+            match listings.transpose() {
+                Ok(listings) => Models::new(listings.unwrap_or_default()),
+                // The texts are compiled in and the tests read them all, so no caller can cause it.
+                Err(e) => unreachable!("the built-in price book is broken: {e:?}"),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stock")
+            .field(
+                "read",
+                &self.models.get().map(|models| models.listings.len()),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// Models, and how their names are found.
+#[derive(Debug)]
+struct Models {
+    listings: Vec<Listing>,
     literals: HashMap<String, usize>,
     /// The most specific first.
     patterns: Vec<(Pattern, usize)>,
 }
 
-impl Provider {
-    /// A provider that sells `listings`. Where two claim a name, the first has it.
-    pub(super) fn new(key: &str, listings: Vec<Listing>) -> Self {
+impl Models {
+    /// Where two claim a name, the first has it.
+    fn new(listings: Vec<Listing>) -> Self {
         let mut literals = HashMap::new();
         let mut patterns = Vec::new();
         for (i, listing) in listings.iter().enumerate() {
@@ -56,20 +150,13 @@ impl Provider {
         }
         patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
         Self {
-            key: key.into(),
-            aliases: Vec::new(),
-            fallbacks: Vec::new(),
-            billed_at: BilledAt::default(),
-            at_parent_rate: Vec::new(),
-            complete_caps: Vec::new(),
             listings,
             literals,
             patterns,
         }
     }
 
-    /// The model of that name, which is in lower case.
-    pub(super) fn find(&self, name: &str, routes: &Routes) -> Option<(&Listing, Matched)> {
+    fn find(&self, name: &str, routes: &Routes) -> Option<(&Listing, Matched)> {
         if let Some(i) = self.literals.get(name) {
             return self
                 .listings
@@ -86,11 +173,6 @@ impl Provider {
             };
             (pattern.matches(name, routes) && !excluded()).then_some((listing, Matched::Pattern))
         })
-    }
-
-    /// The names of all models that are in the book as such.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.literals.keys().map(String::as_str)
     }
 }
 

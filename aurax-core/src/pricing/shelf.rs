@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::exact::Per;
 use super::file::{BilledAt, CURRENCY, Cap, File, ModelRow, ProviderRow, RowId, SCHEMA, Unit};
-use super::listing::{Listing, Provider};
+use super::listing::{Listing, Provider, Stock};
 use super::pattern::Routes;
 use super::schedule::Calendar;
 use super::unit;
@@ -27,20 +28,20 @@ pub(super) struct Tables {
 
 /// Files of the price book, read and merged.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Shelf<'a> {
     /// The latest day any of the files was made.
     pub(super) date: String,
     tables: Tables,
-    providers: BTreeMap<String, Rows>,
+    providers: BTreeMap<String, Rows<'a>>,
 }
 
-impl Shelf {
+impl<'a> Shelf<'a> {
     /// Lays a file over what is there.
     ///
     /// # Errors
     /// `Config`, with the place in the file.
-    pub(super) fn put(&mut self, text: &str) -> Result<()> {
-        let file: File<'_> = read(text)?;
+    pub(super) fn put(&mut self, text: &'a str) -> Result<()> {
+        let file: File<'a> = read(text)?;
         if let Some(schema) = file.schema.filter(|schema| *schema != SCHEMA) {
             return Err(Fault::new("schema", format!("{schema} is not {SCHEMA}")).into());
         }
@@ -68,24 +69,36 @@ impl Shelf {
         for (key, row) in file.providers {
             let key = key.trim().to_lowercase();
             let rows = self.providers.entry(key.clone()).or_default();
-            rows.put(row).map_err(|fault| fault.at_provider(&key))?;
+            rows.put(row);
         }
         Ok(())
     }
 
-    /// Makes the providers, in the order of their keys.
+    /// Makes the providers, in the order of their keys, with all their models.
     ///
     /// # Errors
     /// `Config`, with the provider, the model and the field that do not fit.
-    pub(super) fn into_providers(self) -> Result<(Tables, Vec<Provider>)> {
+    pub(super) fn into_providers(self) -> Result<(Arc<Tables>, Vec<Provider>)> {
+        self.providers(|rows, tables| {
+            let layers = rows.models.iter().map(Vec::as_slice);
+            listings(model_rows(layers)?, tables).map(Stock::read)
+        })
+    }
+
+    fn providers(
+        self,
+        stock: impl Fn(&Rows<'a>, &Arc<Tables>) -> Result<Stock, Fault>,
+    ) -> Result<(Arc<Tables>, Vec<Provider>)> {
         let Self {
             tables, providers, ..
         } = self;
+        let tables = Arc::new(tables);
         let keys: Vec<String> = providers.keys().cloned().collect();
         let providers = providers
             .into_iter()
             .map(|(key, rows)| {
-                rows.into_provider(&key, &keys, &tables)
+                stock(&rows, &tables)
+                    .and_then(|stock| rows.into_provider(&key, &keys, stock))
                     .map_err(|fault| fault.at_provider(&key).into())
             })
             .collect::<Result<_>>()?;
@@ -93,21 +106,38 @@ impl Shelf {
     }
 }
 
+impl Shelf<'static> {
+    /// Makes the providers of the built-in book, whose models are read when they are asked for.
+    ///
+    /// # Errors
+    /// As for [`Shelf::into_providers`].
+    pub(super) fn into_unread_providers(self) -> Result<(Arc<Tables>, Vec<Provider>)> {
+        self.providers(|rows, tables| match rows.models.as_slice() {
+            [] => Ok(Stock::read(Vec::new())),
+            [one] => Ok(Stock::unread(one.clone(), tables.clone())),
+            several => {
+                let layers = several.iter().map(Vec::as_slice);
+                listings(model_rows(layers)?, tables).map(Stock::read)
+            }
+        })
+    }
+}
+
 /// The rows of a provider.
 #[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     aliases: Vec<String>,
     fallbacks: Vec<String>,
     billed_at: BilledAt,
     at_parent_rate: Vec<Bucket>,
     complete_caps: Vec<Cap>,
-    models: Vec<ModelRow>,
+    /// The models of each file, the lowest file first.
+    models: Vec<Vec<&'a RawValue>>,
 }
 
-impl Rows {
-    /// Lays a provider over what is there. Its models come first: where two claim a name, the
-    /// first has it.
-    fn put(&mut self, row: ProviderRow<'_>) -> Result<(), Fault> {
+impl<'a> Rows<'a> {
+    /// Lays a provider over what is there.
+    fn put(&mut self, row: ProviderRow<'a>) {
         self.aliases
             .extend(row.aliases.iter().map(|alias| alias.trim().to_lowercase()));
         replace(&mut self.fallbacks, row.fallback);
@@ -120,31 +150,11 @@ impl Rows {
             at_parent_rate.map(Iterator::collect),
         );
         replace(&mut self.complete_caps, row.complete_caps);
-        let below = std::mem::take(&mut self.models);
-        let mut below: Vec<_> = below.into_iter().map(Some).collect();
-        for (i, text) in row.models.into_iter().enumerate() {
-            let row: ModelRow =
-                read(text.get()).map_err(|fault: Fault| match read(text.get()) {
-                    Ok(RowId { id }) => fault.at_model(&id),
-                    Err(fault) => Fault::new(format!("models[{i}].id"), fault.reason),
-                })?;
-            let same = |slot: &&mut Option<ModelRow>| slot.as_ref().is_some_and(|b| b.id == row.id);
-            let below = below.iter_mut().find(same).and_then(Option::take);
-            self.models.push(match below {
-                Some(below) => row.over(below),
-                None => row,
-            });
-        }
-        self.models.extend(below.into_iter().flatten());
-        Ok(())
+        self.models.push(row.models);
     }
 
-    fn into_provider(self, key: &str, keys: &[String], tables: &Tables) -> Result<Provider, Fault> {
-        let listings = self.models.into_iter().map(|row| {
-            let id = row.id.clone();
-            Listing::from_row(row, tables).map_err(|fault| fault.at_model(&id))
-        });
-        let mut provider = Provider::new(key, listings.collect::<Result<_, _>>()?);
+    fn into_provider(self, key: &str, keys: &[String], stock: Stock) -> Result<Provider, Fault> {
+        let mut provider = Provider::new(key, stock);
         for name in self.fallbacks {
             let i = keys.iter().position(|key| *key == name).ok_or_else(|| {
                 Fault::new("fallback", format!("the book has no provider {name:?}"))
@@ -157,6 +167,41 @@ impl Rows {
         provider.complete_caps = self.complete_caps;
         Ok(provider)
     }
+}
+
+/// Reads models, each file over the one before. The models of the upper file come first: where two
+/// claim a name, the first has it.
+pub(super) fn model_rows<'a>(
+    layers: impl Iterator<Item = &'a [&'a RawValue]>,
+) -> Result<Vec<ModelRow>, Fault> {
+    let mut models: Vec<ModelRow> = Vec::new();
+    for layer in layers {
+        let mut below: Vec<_> = models.drain(..).map(Some).collect();
+        for (i, text) in layer.iter().enumerate() {
+            let row: ModelRow =
+                read(text.get()).map_err(|fault: Fault| match read(text.get()) {
+                    Ok(RowId { id }) => fault.at_model(&id),
+                    Err(fault) => Fault::new(format!("models[{i}].id"), fault.reason),
+                })?;
+            let same = |slot: &&mut Option<ModelRow>| slot.as_ref().is_some_and(|b| b.id == row.id);
+            let below = below.iter_mut().find(same).and_then(Option::take);
+            models.push(match below {
+                Some(below) => row.over(below),
+                None => row,
+            });
+        }
+        models.extend(below.into_iter().flatten());
+    }
+    Ok(models)
+}
+
+/// Makes models of their rows.
+pub(super) fn listings(rows: Vec<ModelRow>, tables: &Tables) -> Result<Vec<Listing>, Fault> {
+    let listing = |row: ModelRow| {
+        let id = row.id.clone();
+        Listing::from_row(row, tables).map_err(|fault| fault.at_model(&id))
+    };
+    rows.into_iter().map(listing).collect()
 }
 
 fn replace<T>(value: &mut T, by: Option<T>) {
