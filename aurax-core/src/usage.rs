@@ -69,7 +69,7 @@ pub struct Anomaly {
 }
 
 /// No call uses more of anything; a count beyond it is an error of the provider's.
-const MOST: u64 = 1_000_000_000;
+const MOST: u64 = 1_000_000_000_000_000;
 
 impl Totals {
     /// Takes out counts that no call can reach, as if they had not been reported.
@@ -318,7 +318,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Usage as the provider reported it. Counts beyond a billion are listed as anomalies and
+    /// Usage as the provider reported it. Counts beyond a million billions are listed as anomalies and
     /// otherwise treated as if they had not been reported.
     pub fn from_totals(mut totals: Totals) -> Self {
         let mut anomalies = totals.take_absurd();

@@ -148,7 +148,7 @@ fn honest(world: &World, scenario: Scenario) -> std::result::Result<(), String> 
                 .buckets
                 .input_tokens()
                 .max(usage.buckets.output_tokens());
-            suspect && usage.source == UsageSource::Provider || tokens > 100_000_000
+            suspect && usage.source == UsageSource::Provider || tokens > 1_000_000_000_000_000
         });
     if believed {
         return Err(format!("usage was believed: {settlement:?}"));
