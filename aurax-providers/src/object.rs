@@ -164,7 +164,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(map.size_hint().unwrap_or(8));
+                let mut fields = Vec::with_capacity(map.size_hint().unwrap_or(12));
                 while let Some((name, value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
                     fields.push((name, Some(value)));
                 }

@@ -15,6 +15,7 @@ mod message;
 mod models;
 mod quirks;
 mod reasoning;
+mod repeat;
 mod request;
 mod stream;
 mod tool;

@@ -11,6 +11,7 @@ use super::calls::Seed;
 use super::choice::{About, Choice, Form, part};
 use super::error;
 use super::quirks::Quirks;
+use super::repeat::Repeat;
 use super::usage;
 use crate::frame::Frame;
 use crate::object::Object;
@@ -37,6 +38,7 @@ pub(super) struct Decoder {
     service_tier: Option<String>,
     sources: Option<Sources>,
     extra: Map<String, Value>,
+    repeat: Repeat,
     is_done: bool,
 }
 
@@ -73,6 +75,7 @@ impl Decoder {
             service_tier: None,
             sources: None,
             extra: Map::new(),
+            repeat: Repeat::default(),
             is_done: false,
         }
     }
@@ -215,7 +218,14 @@ impl Decode for Decoder {
         if frame.event == Some("error") {
             return Err(error::inside(data));
         }
+        if let Some(more) = self.repeat.read(data) {
+            events.push(more);
+            return Ok(());
+        }
+        let before = events.len();
         self.reply(open(data)?, Form::Piece, events);
+        self.repeat
+            .learn(data, events.get(before..).unwrap_or_default());
         Ok(())
     }
 
