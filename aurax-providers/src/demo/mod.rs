@@ -1,14 +1,16 @@
 //! A provider without a model: deterministic, streamed, free, and labelled as what it is.
 
 mod answer;
+mod vector;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aurax_core::{
-    Batch, Call, Capability, Ctx, Delivery, Delta, End, Error, ErrorKind, Event, Finish,
-    FinishReason, Head, Message, Op, Phase, Provider, ProviderInfo, Reply, Request, Result, Start,
-    ToolCallStart, Totals, Usage, UsageSource, async_trait, estimate_request, estimate_text,
+    Batch, Call, Capability, Ctx, Delivery, Delta, EmbedInput, EmbedRequest, End, Error, ErrorKind,
+    Event, Finish, FinishReason, Head, Message, Op, Phase, Provider, ProviderInfo, Reply, Request,
+    Result, Start, ToolCallStart, Totals, Usage, UsageSource, async_trait, estimate_request,
+    estimate_text,
 };
 use futures::StreamExt as _;
 use futures::stream;
@@ -19,7 +21,8 @@ use answer::Answer;
 ///
 /// The same request always gets the same answer. It says that no model was asked, and what it was
 /// given; it asks for the first tool that is offered, reports what the tool said, and fills a
-/// given schema with placeholders. Tokens are counted by estimate and cost nothing.
+/// given schema with placeholders. Its vectors are near where texts have words in common. Tokens
+/// are counted by estimate and cost nothing.
 ///
 /// ```
 /// use aurax_core::{Engine, Error};
@@ -58,6 +61,31 @@ impl Demo {
     }
 }
 
+impl Demo {
+    fn embed(&self, call: &Call, request: &EmbedRequest) -> Result<Reply> {
+        let name = self.info.name.clone();
+        let head = Head::new("demo", name, call.model.clone(), Delivery::Whole);
+        let start = Start::new(None, Some(call.model.as_str().to_owned()));
+        let mut events = vec![Event::Start(start)];
+        events.extend(vector::vectors(request)?.into_iter().map(Event::Embedding));
+        let mut totals = Totals::default();
+        totals.input = Some(request.input.iter().map(count).sum());
+        let mut usage = Usage::from_totals(totals);
+        usage.source = UsageSource::Estimated;
+        events.push(Event::End(Box::new(End::new(Vec::new(), Some(usage)))));
+        let whole = stream::once(async move { Ok(Batch::new(events)) });
+        Ok(Reply::new(head, whole))
+    }
+}
+
+fn count(input: &EmbedInput) -> u64 {
+    match input {
+        EmbedInput::Text(text) => estimate_text(text),
+        EmbedInput::Tokens(tokens) => u64::try_from(tokens.len()).unwrap_or(u64::MAX),
+        _ => 0,
+    }
+}
+
 impl Default for Demo {
     fn default() -> Self {
         Self::new()
@@ -74,6 +102,7 @@ impl Provider for Demo {
         let mut capability = Capability::default();
         capability.chat = true;
         capability.streaming = true;
+        capability.embed = true;
         capability.tools = true;
         capability.json_schema = true;
         capability.vision = true;
@@ -85,7 +114,8 @@ impl Provider for Demo {
     async fn call(&self, _: &Ctx, call: &Call) -> Result<Reply> {
         let request = match &call.op {
             Op::Chat(request) => request.clone(),
-            _ => return Err(refuse("the demo provider only chats")),
+            Op::Embed(request) => return self.embed(call, request),
+            _ => return Err(refuse("the demo provider chats and embeds")),
         };
         if request.n.is_some_and(|n| n != 1) {
             return Err(refuse("the demo provider gives one answer; leave `n` out"));
