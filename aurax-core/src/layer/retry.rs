@@ -10,7 +10,7 @@ use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::ctx::Ctx;
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::provider::Provider;
 use crate::reply::Reply;
 
@@ -142,7 +142,10 @@ impl Retried {
     /// How long to wait before another try; `None` to give up.
     fn next_wait(&self, ctx: &Ctx, retry: u32, error: &Error) -> Option<Duration> {
         let policy = &self.layer.policy;
-        if error.retry() == Retry::Never || retry >= policy.max_retries {
+        // What was refused here, before anything was sent, has waited as long as it may: another
+        // model may do it sooner.
+        let refused_here = error.phase() == Some(Phase::Encode);
+        if error.retry() == Retry::Never || refused_here || retry >= policy.max_retries {
             return None;
         }
         let wait = policy.wait(retry, error.retry_after())?;
