@@ -377,8 +377,8 @@ async fn a_hit_is_a_request_of_its_principal_but_uses_no_tokens() {
         builder.cache(MemoryCache::new(), on()).build().unwrap()
     };
     let call = ask("first/a", Delivery::Whole);
-    // 14 tokens an answer, 8 of them known before.
-    let tokens = engine(QuotaPolicy::none().with_tokens_per_minute(22));
+    // 14 tokens an answer, and 9 to be let in.
+    let tokens = engine(QuotaPolicy::none().with_tokens_per_minute(23));
     for _ in 0..5 {
         chat(&tokens, &Ctx::local(), &call).await.unwrap();
     }
@@ -412,11 +412,11 @@ async fn memory_is_bounded_and_what_was_used_last_stays() {
     store.clear();
     assert_eq!(store.size(), (0, 0));
 
-    let store = MemoryCache::new().with_max_bytes(2_000);
+    let store = MemoryCache::new().with_max_bytes(5_000);
     let (engine, _) = build(&desk, store.clone(), on());
     for words in &words {
         chat(&engine, &Ctx::local(), &ask(words)).await.unwrap();
-        assert!(store.size().1 <= 2_000, "{:?}", store.size());
+        assert!(store.size().1 <= 5_000, "{:?}", store.size());
     }
     assert!(store.size().0 > 1, "{:?}", store.size());
     let before = desk.attempts();

@@ -142,7 +142,7 @@ async fn rate_is_outside_concurrency() {
             "first",
             RatePolicy::default()
                 .with_requests_per_minute(1)
-                .with_max_wait(secs(100)),
+                .with_max_wait(secs(200)),
         )
         .concurrency(
             "first",

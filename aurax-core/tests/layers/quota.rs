@@ -67,16 +67,16 @@ async fn one_principal_does_not_use_up_anothers() {
     chat(&engine, &user("b")).await.unwrap();
 }
 
-/// The scripted answer says 10 tokens of input and 4 of output; the estimate of its input is 8.
+/// The scripted answer says 10 tokens of input and 4 of output; the estimate of its input is 9.
 #[tokio::test(start_paused = true)]
 async fn tokens_are_what_the_answer_used() {
     let desk = Desk::new("first", |_, _| whole_answer());
-    let quota = QuotaPolicy::none().with_tokens_per_minute(36);
+    let quota = QuotaPolicy::none().with_tokens_per_minute(37);
     let engine = build(Engine::builder().provider(desk).quota(quota));
     let ctx = user("a");
     chat(&engine, &ctx).await.unwrap();
     tokio::time::advance(secs(1)).await;
-    // 14 are used and 8 fit; 28 are used and 8 fit; 42 are used.
+    // 14 are used and 9 fit; 28 are used and 9 fit; 42 are used.
     chat(&engine, &ctx).await.unwrap();
     tokio::time::advance(secs(1)).await;
     chat(&engine, &ctx).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_reply_that_is_dropped_uses_what_was_seen() {
         futures::StreamExt::next(&mut reply).await.unwrap().unwrap();
     }
     drop(reply);
-    // 8 of input and more than 30 of output leave no room for 8 more.
+    // 9 of input and at least 30 of output leave no room for 9 more.
     let error = chat(&engine, &user("a")).await.unwrap_err();
     assert_refused(&error, "tokens_per_minute", Some(secs(60)));
 }
@@ -121,7 +121,7 @@ async fn a_reply_that_is_dropped_uses_what_was_seen() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_never_fits_is_not_told_to_wait() {
     let desk = Desk::new("first", |_, _| whole_answer());
-    let quota = QuotaPolicy::none().with_tokens_per_minute(7);
+    let quota = QuotaPolicy::none().with_tokens_per_minute(8);
     let engine = build(Engine::builder().provider(desk).quota(quota));
     let error = chat(&engine, &user("a")).await.unwrap_err();
     assert_refused(&error, "tokens_per_minute", None);

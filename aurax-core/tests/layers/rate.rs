@@ -67,7 +67,7 @@ async fn requests_wait_for_their_turn_in_the_order_they_came() {
     assert_eq!(*order.lock().unwrap(), expected);
 }
 
-/// The scripted answer uses 14 tokens; the estimate of its input is 8.
+/// The scripted answer uses 14 tokens; the estimate of its input is 9.
 #[tokio::test(start_paused = true)]
 async fn tokens_are_those_the_answers_used() {
     let policy = RatePolicy::default()
@@ -108,7 +108,7 @@ async fn a_wait_that_is_too_long_is_an_error_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_never_fits_does_not_wait() {
-    let policy = RatePolicy::default().with_tokens_per_minute(7);
+    let policy = RatePolicy::default().with_tokens_per_minute(8);
     let (engine, _) = engine(&desk(), policy);
     let error = chat(&engine, &Ctx::local()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
