@@ -31,6 +31,9 @@ fn is_left_alone(error: &Error) -> bool {
     error.context("limit") == Some("breaker")
 }
 
+/// What happens, and the script of it.
+type Case = (&'static str, fn() -> Script);
+
 /// Whether calls that end with `script` get a provider left alone.
 async fn opens(ctx: &Ctx, script: fn() -> Script) -> bool {
     let desk = Desk::new("first", move |_, _| script());
@@ -49,8 +52,7 @@ async fn opens(ctx: &Ctx, script: fn() -> Script) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_the_providers_fault_counts_and_nothing_else() {
-    let fails = |table: [(&'static str, fn() -> Script); 4]| table;
-    let counting = fails([
+    let counting: [Case; 4] = [
         ("5xx", || Script::Fail(status(500, ErrorKind::Server))),
         ("no capacity", down),
         ("no connection", || Script::Fail(connect_error())),
@@ -58,11 +60,11 @@ async fn what_is_the_providers_fault_counts_and_nothing_else() {
             let error = Error::new(ErrorKind::Network, "reset").with_phase(Phase::Body);
             Script::Answer(vec![start(), Step::Fail(error)])
         }),
-    ]);
+    ];
     for (name, script) in counting {
         assert!(opens(&Ctx::local(), script).await, "{name}");
     }
-    let never: [(&str, fn() -> Script); 7] = [
+    let never: [Case; 7] = [
         ("a refused key", || {
             Script::Fail(status(401, ErrorKind::Auth))
         }),

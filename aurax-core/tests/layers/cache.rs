@@ -36,6 +36,9 @@ async fn chat(engine: &Engine, ctx: &Ctx, call: &Call) -> Result<Response, Error
     engine.call(ctx, call).await?.collect().await
 }
 
+/// What happens, and the script of it.
+type Case = (&'static str, fn() -> Script);
+
 /// How often the provider is asked when the same call is made twice.
 async fn asked(desk: &Desk, policy: CachePolicy, call: &Call) -> usize {
     let (engine, _) = build(desk, MemoryCache::new(), policy);
@@ -218,7 +221,7 @@ async fn only_answers_that_are_complete_and_the_models_own_are_kept() {
         let asked = asked(&ending(reason), on(), &call).await;
         assert_eq!(asked, expected, "{reason:?}");
     }
-    let scripts: [(&str, fn() -> Script); 5] = [
+    let scripts: [Case; 5] = [
         ("an error", || {
             Script::Fail(status(400, ErrorKind::InvalidRequest))
         }),
