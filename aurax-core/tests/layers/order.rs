@@ -104,6 +104,23 @@ async fn retry_is_outside_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_refused_here_is_not_tried_again() {
+    let (desk, diary) = (Desk::new("first", |_, _| whole_answer()), Diary::default());
+    let one_a_minute = RatePolicy::default().with_requests_per_minute(1);
+    for _ in 0..10 {
+        let engine = builder(&desk, &diary)
+            .rate("first", one_a_minute)
+            .build()
+            .unwrap();
+        chat(&engine, &Ctx::local()).await.unwrap();
+        let start = Instant::now();
+        let error = chat(&engine, &Ctx::local()).await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(secs(60)));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn breaker_is_outside_rate() {
     let refuse = Arc::new(Mutex::new(true));
     let refusing = refuse.clone();
