@@ -15,6 +15,9 @@ use crate::provider::Provider;
 use crate::reply::Reply;
 
 /// How often and how soon to try again.
+///
+/// Tried again is what may pass ([`Retry::Transient`]) and reached the provider, or tried to: what
+/// the engine's own limits refused ([`Phase::Encode`]) is left to a fallback and to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
