@@ -30,15 +30,15 @@ pub(super) enum State {
     Closed,
     /// Nobody may ask until then.
     Open { until: Instant },
-    /// One may ask, to find out.
-    HalfOpen { asked: bool },
+    /// One may ask, to find out; another one from then on.
+    HalfOpen { next: Instant },
 }
 
 #[derive(Debug)]
 pub(super) struct Circuit {
     policy: BreakerPolicy,
     state: State,
-    /// Changes whenever the state does, so that a verdict from before changes nothing after.
+    /// Changes when the circuit opens, half opens or closes, so that a verdict from before changes nothing after.
     epoch: u64,
     healthy: Window,
     failing: Window,
@@ -68,9 +68,18 @@ impl Circuit {
         match self.state {
             State::Closed => Ok(Ticket(self.epoch)),
             State::Open { until } if now < until => Err(until.duration_since(now)),
-            State::HalfOpen { asked: true } => Err(Self::PROBE),
-            State::Open { .. } | State::HalfOpen { asked: false } => {
-                self.enter(State::HalfOpen { asked: true });
+            State::Open { .. } => {
+                let next = self.later(now);
+                self.enter(State::HalfOpen { next });
+                Ok(Ticket(self.epoch))
+            }
+            State::HalfOpen { next } if now < next => {
+                Err(next.duration_since(now).min(Self::PROBE))
+            }
+            State::HalfOpen { .. } => {
+                // Whoever was asked to find out takes long; its verdict still counts.
+                let next = self.later(now);
+                self.state = State::HalfOpen { next };
                 Ok(Ticket(self.epoch))
             }
         }
@@ -100,7 +109,7 @@ impl Circuit {
                 return true;
             }
             (State::HalfOpen { .. }, Verdict::Nothing) => {
-                self.enter(State::HalfOpen { asked: false });
+                self.state = State::HalfOpen { next: now };
             }
             (State::Closed, Verdict::Refusing | Verdict::Nothing) | (State::Open { .. }, _) => {}
         }
@@ -116,8 +125,12 @@ impl Circuit {
     }
 
     fn open(&mut self, now: Instant) {
-        let until = now.checked_add(self.policy.open_for).unwrap_or(now);
+        let until = self.later(now);
         self.enter(State::Open { until });
+    }
+
+    fn later(&self, now: Instant) -> Instant {
+        now.checked_add(self.policy.open_for).unwrap_or(now)
     }
 
     const fn enter(&mut self, state: State) {
@@ -169,7 +182,7 @@ mod tests {
             (Verdict::Healthy, State::Closed),
             (Verdict::Refusing, State::Closed),
             (Verdict::Failing, again),
-            (Verdict::Nothing, State::HalfOpen { asked: false }),
+            (Verdict::Nothing, State::HalfOpen { next: later }),
         ];
         for (verdict, next) in table {
             let mut closed = Circuit::new(policy());
@@ -235,6 +248,21 @@ mod tests {
         circuit.judge(probe, Verdict::Healthy, now + wait);
         assert!(circuit.admit(now + wait).is_ok());
         assert!(circuit.admit(now + wait).is_ok());
+    }
+
+    #[test]
+    fn who_takes_long_to_find_out_does_not_keep_others_from_it() {
+        let now = Instant::now();
+        let wait = Duration::from_secs(10);
+        let (mut circuit, slow) = half_open(now);
+        let short = Duration::from_millis(1);
+        assert_eq!(circuit.admit(now + 2 * wait - short), Err(short));
+        let quick = circuit.admit(now + 2 * wait).unwrap();
+        assert_eq!(circuit.admit(now + 2 * wait), Err(Circuit::PROBE));
+        circuit.judge(slow, Verdict::Healthy, now + 2 * wait);
+        assert_eq!(circuit.state(), State::Closed);
+        circuit.judge(quick, Verdict::Failing, now + 2 * wait);
+        assert_eq!(circuit.state(), State::Closed, "it is of before");
     }
 
     #[test]

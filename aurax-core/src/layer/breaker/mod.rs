@@ -30,7 +30,8 @@ use crate::reply::{Batch, Reply};
 ///
 /// While the provider is left alone, calls fail at once with an error of kind `Overloaded` that
 /// was not sent anywhere ([`Phase::Encode`]), so that a fallback is asked without delay. After
-/// that a single call finds out whether it answers again.
+/// that a single call finds out whether it answers again, and another one each time as long has
+/// passed without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerPolicy {
