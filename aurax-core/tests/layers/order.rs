@@ -34,7 +34,7 @@ fn down() -> Script {
 }
 
 #[tokio::test(start_paused = true)]
-async fn meter_is_outside_quota_cache_and_fallback() {
+async fn meter_is_outside_fallback() {
     let first = Desk::new("first", |_, _| Script::Fail(status(401, ErrorKind::Auth)));
     let second = Desk::new("second", |_, _| whole_answer());
     let diary = Diary::default();
