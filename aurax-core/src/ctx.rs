@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::layer::{CacheMode, QuotaPolicy};
 use crate::ledger::RequestGuard;
 use crate::model::ModelId;
 use crate::secret::Secret;
@@ -164,6 +165,8 @@ pub struct Ctx {
     credentials: Arc<BTreeMap<Arc<str>, Credential>>,
     idempotency_key: Option<Arc<str>>,
     fallback: Arc<[ModelId]>,
+    quota: Option<QuotaPolicy>,
+    cache: Option<CacheMode>,
     raw: bool,
     guard: Option<Arc<RequestGuard>>,
     span: tracing::Span,
@@ -182,6 +185,8 @@ impl Ctx {
             credentials: Arc::default(),
             idempotency_key: None,
             fallback: Arc::new([]),
+            quota: None,
+            cache: None,
             raw: false,
             guard: None,
             span: tracing::Span::none(),
@@ -254,6 +259,20 @@ impl Ctx {
         self
     }
 
+    /// Holds the principal to this quota instead of the engine's.
+    #[must_use]
+    pub const fn with_quota(mut self, quota: QuotaPolicy) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
+    /// Says whether the call may be answered from the cache, where the engine has one.
+    #[must_use]
+    pub const fn with_cache(mut self, mode: CacheMode) -> Self {
+        self.cache = Some(mode);
+        self
+    }
+
     /// Asks for the provider's own bytes beside the events ([`Batch::raw`](crate::Batch::raw)).
     #[must_use]
     pub const fn with_raw(mut self) -> Self {
@@ -318,6 +337,16 @@ impl Ctx {
     /// The models to ask when the first fails.
     pub fn fallback(&self) -> &[ModelId] {
         &self.fallback
+    }
+
+    /// The quota of the call's principal, where the call brings one.
+    pub const fn quota(&self) -> Option<QuotaPolicy> {
+        self.quota
+    }
+
+    /// Whether the call may be answered from the cache, where it says so.
+    pub const fn cache(&self) -> Option<CacheMode> {
+        self.cache
     }
 
     /// Whether the provider's own bytes are wanted.

@@ -41,10 +41,13 @@ pub use embed::{EmbedInput, EmbedRequest, Embedding};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
-pub use layer::{Layer, RetryPolicy};
+pub use layer::{
+    BreakerPolicy, CacheKey, CacheMode, CachePolicy, CacheStore, ConcurrencyPolicy, Layer,
+    MemoryCache, QuotaPolicy, RatePolicy, RetryPolicy,
+};
 pub use ledger::{
-    Ack, Attempt, Failure, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit, Receipt,
-    Settlement,
+    Ack, Attempt, CacheHit, Failure, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit,
+    Receipt, Settlement,
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
@@ -55,7 +58,7 @@ pub use pricing::{
 pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, ProviderInfo};
 pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
-pub use secret::Secret;
+pub use secret::{Fingerprint, Secret};
 pub use session::{Session, SessionSettings, Turn, TurnStatus};
 pub use tokens::{estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;

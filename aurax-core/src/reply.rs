@@ -69,6 +69,8 @@ pub struct Head {
     pub delivery: Delivery,
     /// What was changed or left out when the request was encoded.
     pub warnings: Vec<Warning>,
+    /// Whether the answer comes from the cache; nothing is known of a response then.
+    pub cached: bool,
 }
 
 impl Head {
@@ -88,6 +90,7 @@ impl Head {
             headers: Vec::new(),
             delivery,
             warnings: Vec::new(),
+            cached: false,
         }
     }
 }

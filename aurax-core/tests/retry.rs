@@ -8,8 +8,8 @@ mod support;
 use std::time::Duration;
 
 use aurax_core::{
-    CancellationToken, Ctx, Delivery, Engine, Error, ErrorKind, Phase, Provider as _, Retry,
-    RetryPolicy,
+    BreakerPolicy, CancellationToken, Ctx, Delivery, Engine, Error, ErrorKind, Phase,
+    Provider as _, Retry, RetryPolicy,
 };
 use support::{
     Script, Scripted, Step, ask, connect_error, engine, model, start, status, text, whole_answer,
@@ -173,7 +173,8 @@ async fn an_outage_is_not_made_worse_than_a_fifth() {
     let failures = (0..1_000).map(|_| Script::Fail(status(503, ErrorKind::Overloaded)));
     let provider = Scripted::new("first", failures);
     let calls = provider.calls.clone();
-    let (engine, _) = engine([provider]);
+    let builder = Engine::builder().provider(provider);
+    let engine = builder.breaker(BreakerPolicy::never()).build().unwrap();
     for _ in 0..100 {
         engine.chat("first/a", "Hi").await.unwrap_err();
     }

@@ -11,7 +11,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use aurax_core::{Ctx, Delivery, ErrorKind, Provider as _, Request};
+use aurax_core::{
+    CacheMode, CachePolicy, Ctx, Delivery, Engine, ErrorKind, MemoryCache, Provider as _, Request,
+};
 use support::{Script, Scripted, ask, engine, model, status, whole_answer};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -109,6 +111,25 @@ async fn a_call_is_one_span_with_request_answer_and_usage() {
         !format!("{span:?}").contains("secret"),
         "content is never traced"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_answer_is_marked_and_its_usage_not_counted_twice() {
+    let policy = CachePolicy::default().with_mode(CacheMode::Use);
+    let engine = Engine::builder()
+        .provider(Scripted::new("first", [whole_answer()]))
+        .cache(MemoryCache::new(), policy)
+        .build()
+        .unwrap();
+    engine.chat("first/a", "Hi").await.unwrap();
+    let (spans, _guard) = Spans::capture();
+    engine.chat("first/a", "Hi").await.unwrap();
+    let span = spans.only();
+    assert_eq!(span["aurax.cache"], "hit");
+    assert_eq!(span["aurax.cost"], "0");
+    assert_eq!(span["gen_ai.provider.name"], "first");
+    assert_eq!(span["gen_ai.response.model"], "model-1");
+    assert!(!span.contains_key("gen_ai.usage.input_tokens"), "{span:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,8 @@ use crate::usage::Usage;
 /// Every wire turns streamed and whole replies into the same events: at most one [`Start`], any
 /// number of deltas, and exactly one [`End`] as the last; a stream that stops without it is an
 /// error.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// The answer has begun.
@@ -55,7 +56,7 @@ impl Event {
 }
 
 /// Who answers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Start {
     /// The provider's id of the answer.
@@ -78,7 +79,8 @@ impl Start {
 }
 
 /// What is added to a part.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Delta {
     /// Words of a text part.
@@ -140,7 +142,7 @@ impl Delta {
 }
 
 /// The start of a tool call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolCallStart {
     /// The id its result must name.
@@ -243,7 +245,7 @@ impl Finish {
 }
 
 /// The end of an answer.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct End {
     /// How each choice ended, by its number; empty for embeddings.

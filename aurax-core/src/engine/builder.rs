@@ -1,6 +1,6 @@
 //! Puts an engine together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Engine;
@@ -9,8 +9,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::ctx::Timeouts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{
-    AttemptLayer, FallbackLayer, Layer, MeterLayer, RetryLayer, RetryPolicy, TimeoutLayer,
-    TraceLayer,
+    AttemptLayer, BreakerLayer, BreakerPolicy, CacheLayer, CachePolicy, CacheStore,
+    ConcurrencyLayer, ConcurrencyPolicy, FallbackLayer, Layer, MeterLayer, QuotaLayer, QuotaPolicy,
+    RateLayer, RatePolicy, RetryLayer, RetryPolicy, TimeoutLayer, TraceLayer,
 };
 use crate::ledger::{Ledger, MemoryLedger};
 use crate::model::ModelId;
@@ -30,6 +31,11 @@ pub struct EngineBuilder {
     unknown_model: UnknownModel,
     retry: RetryPolicy,
     timeouts: Timeouts,
+    quota: QuotaPolicy,
+    cache: Option<(Arc<dyn CacheStore>, CachePolicy)>,
+    breaker: BreakerPolicy,
+    rates: HashMap<String, RatePolicy>,
+    concurrency: HashMap<String, ConcurrencyPolicy>,
 }
 
 impl EngineBuilder {
@@ -45,6 +51,11 @@ impl EngineBuilder {
             unknown_model: UnknownModel::default(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
+            quota: QuotaPolicy::none(),
+            cache: None,
+            breaker: BreakerPolicy::default(),
+            rates: HashMap::new(),
+            concurrency: HashMap::new(),
         }
     }
 
@@ -124,10 +135,52 @@ impl EngineBuilder {
         self
     }
 
+    /// Holds each principal to this quota, unless a call brings another ([`Ctx::with_quota`]);
+    /// none unless set.
+    ///
+    /// [`Ctx::with_quota`]: crate::Ctx::with_quota
+    #[must_use]
+    pub const fn quota(mut self, policy: QuotaPolicy) -> Self {
+        self.quota = policy;
+        self
+    }
+
+    /// Caches answers in `store`, for the calls that say so ([`Ctx::with_cache`]) or for all
+    /// ([`CachePolicy::with_mode`]); nothing is cached unless set.
+    ///
+    /// [`Ctx::with_cache`]: crate::Ctx::with_cache
+    #[must_use]
+    pub fn cache(mut self, store: impl CacheStore, policy: CachePolicy) -> Self {
+        self.cache = Some((Arc::new(store), policy));
+        self
+    }
+
+    /// Says when a provider that fails is left alone; on unless it is [`BreakerPolicy::never`].
+    #[must_use]
+    pub const fn breaker(mut self, policy: BreakerPolicy) -> Self {
+        self.breaker = policy;
+        self
+    }
+
+    /// Says how fast to ask `provider` with each key; as fast as it allows unless set.
+    #[must_use]
+    pub fn rate(mut self, provider: impl Into<String>, policy: RatePolicy) -> Self {
+        self.rates.insert(provider.into(), policy);
+        self
+    }
+
+    /// Says how many attempts may be in flight at `provider` with each key; 10,000 unless set.
+    #[must_use]
+    pub fn concurrency(mut self, provider: impl Into<String>, policy: ConcurrencyPolicy) -> Self {
+        self.concurrency.insert(provider.into(), policy);
+        self
+    }
+
     /// The engine.
     ///
     /// # Errors
-    /// `Config` when two providers share a name, or the order names one that does not exist.
+    /// `Config` when two providers share a name, or the order or a policy names one that does not
+    /// exist.
     pub fn build(self) -> Result<Engine> {
         self.check_names()?;
         let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::new()));
@@ -136,15 +189,29 @@ impl EngineBuilder {
         let pricer = Arc::new(pricer);
         let clock = self.clock;
         let timeout = TimeoutLayer::new(self.timeouts, clock.clone());
+        let breaker = BreakerLayer::new(self.breaker, clock.clone());
         let targets = self.providers.into_iter().map(|provider| {
             // A budget of its own: one provider's outage does not spend another's retries.
             let retry = RetryLayer::new(self.retry, clock.clone());
-            let stack = retry.layer(AttemptLayer.layer(timeout.layer(provider.clone())));
+            let rate = RateLayer::new(of(&self.rates, &*provider), clock.clone());
+            let concurrency =
+                ConcurrencyLayer::new(of(&self.concurrency, &*provider), clock.clone());
+            // Innermost first. Whatever waits does so outside the attempt.
+            let mut stack = timeout.layer(provider.clone());
+            stack = AttemptLayer.layer(stack);
+            stack = concurrency.layer(stack);
+            stack = rate.layer(stack);
+            stack = breaker.layer(stack);
+            stack = retry.layer(stack);
             Target { provider, stack }
         });
         let router = Arc::new(Router::new(targets.collect(), self.order, pricer.clone()));
         let mut stack: Arc<dyn Provider> = router.clone();
         stack = FallbackLayer.layer(stack);
+        if let Some((store, policy)) = self.cache {
+            stack = CacheLayer::new(store, policy, router.clone()).layer(stack);
+        }
+        stack = QuotaLayer::new(self.quota, clock.clone()).layer(stack);
         stack = MeterLayer::new(ledger.clone(), clock.clone(), pricer.clone()).layer(stack);
         for layer in self.layers.iter().rev() {
             stack = layer.layer(stack);
@@ -173,16 +240,29 @@ impl EngineBuilder {
                 }
             }
         }
-        match self
-            .order
-            .iter()
-            .find(|name| !names.contains(name.as_str()))
-        {
-            Some(name) => Err(Error::new(
-                ErrorKind::Config,
-                format!("the provider order names `{name}`, which is not configured"),
-            )),
-            None => Ok(()),
+        let named = [
+            ("the provider order", self.order.iter().collect::<Vec<_>>()),
+            ("a rate policy", self.rates.keys().collect()),
+            ("a concurrency policy", self.concurrency.keys().collect()),
+        ];
+        for (what, mentioned) in named {
+            if let Some(name) = mentioned.iter().find(|name| !names.contains(name.as_str())) {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("{what} names `{name}`, which is not configured"),
+                ));
+            }
         }
+        Ok(())
     }
+}
+
+/// A provider's policy, by its name or an alias.
+fn of<P: Copy + Default>(policies: &HashMap<String, P>, provider: &dyn Provider) -> P {
+    let info = provider.info();
+    std::iter::once(&info.name)
+        .chain(&info.aliases)
+        .find_map(|name| policies.get(name.as_ref()))
+        .copied()
+        .unwrap_or_default()
 }

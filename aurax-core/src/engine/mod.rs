@@ -24,8 +24,8 @@ use crate::usage::Usage;
 
 /// One engine over many providers. Cheap to clone; all clones share providers, limits and ledger.
 ///
-/// A call passes trace, meter and fallback, is routed by its model's name, and at its provider
-/// passes retry, attempt and timeout. Every call that reaches a provider is settled exactly once
+/// A call passes trace, meter, quota, cache and fallback, is routed by its model's name, and at
+/// its provider passes retry, breaker, rate, concurrency, attempt and timeout. Every call that reaches a provider is settled exactly once
 /// in the ledger, however it ends.
 ///
 /// ```

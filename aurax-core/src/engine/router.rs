@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::chat::Warning;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::layer::Resolve;
 use crate::model::{Lifecycle, ModelId, ModelInfo};
 use crate::pricing::Pricer;
 use crate::provider::{Capability, Catalog, KeyStatus, Provider, ProviderInfo};
@@ -194,6 +195,13 @@ impl Router {
         }
         sort_by_likeness(&mut names, name);
         format!("configured are {}", names.join(", "))
+    }
+}
+
+impl Resolve for Router {
+    fn resolve(&self, model: &ModelId) -> Result<(&ProviderInfo, ModelId)> {
+        self.target(model)
+            .map(|(target, model)| (target.info(), model))
     }
 }
 

@@ -1,18 +1,39 @@
 //! Policy between a caller and a provider: one layer, one concern, one file.
 
+mod allowance;
 mod attempt;
+mod breaker;
+mod cache;
+mod concurrency;
 mod fallback;
+mod keyed;
+mod lane;
 mod meter;
+mod queue;
+mod quota;
+mod rate;
 mod retry;
 mod timeout;
 mod trace;
+mod watch;
+mod window;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 pub(crate) use attempt::AttemptLayer;
+pub(crate) use breaker::BreakerLayer;
+pub use breaker::BreakerPolicy;
+pub use cache::{CacheKey, CacheMode, CachePolicy, CacheStore, MemoryCache};
+pub(crate) use cache::{CacheLayer, Resolve};
+pub(crate) use concurrency::ConcurrencyLayer;
+pub use concurrency::ConcurrencyPolicy;
 pub(crate) use fallback::FallbackLayer;
 pub(crate) use meter::MeterLayer;
+pub(crate) use quota::QuotaLayer;
+pub use quota::QuotaPolicy;
+pub(crate) use rate::RateLayer;
+pub use rate::RatePolicy;
 pub(crate) use retry::RetryLayer;
 pub use retry::RetryPolicy;
 pub(crate) use timeout::TimeoutLayer;

@@ -10,11 +10,14 @@ use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::ctx::Ctx;
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::provider::Provider;
 use crate::reply::Reply;
 
 /// How often and how soon to try again.
+///
+/// Tried again is what may pass ([`Retry::Transient`]) and reached the provider, or tried to: what
+/// the engine's own limits refused ([`Phase::Encode`]) is left to a fallback and to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -142,7 +145,10 @@ impl Retried {
     /// How long to wait before another try; `None` to give up.
     fn next_wait(&self, ctx: &Ctx, retry: u32, error: &Error) -> Option<Duration> {
         let policy = &self.layer.policy;
-        if error.retry() == Retry::Never || retry >= policy.max_retries {
+        // What was refused here, before anything was sent, has waited as long as it may: another
+        // model may do it sooner.
+        let refused_here = error.phase() == Some(Phase::Encode);
+        if error.retry() == Retry::Never || refused_here || retry >= policy.max_retries {
             return None;
         }
         let wait = policy.wait(retry, error.retry_after())?;

@@ -89,6 +89,7 @@ fn open_span(ctx: &Ctx, call: &Call) -> Span {
         error.type = Empty,
         aurax.request_id = %ctx.request_id(),
         aurax.cost = Empty,
+        aurax.cache = Empty,
         gen_ai.operation.name = operation,
         gen_ai.provider.name = Empty,
         server.address = Empty,
@@ -179,7 +180,9 @@ fn record_end(span: &Span, end: &End) {
         "gen_ai.response.finish_reasons",
         tracing::field::debug(reasons),
     );
-    if let Some(usage) = &end.usage {
+    let cached = end.receipt.as_ref().is_some_and(|receipt| receipt.cached);
+    // What a cached answer once used was counted then.
+    if let Some(usage) = end.usage.as_ref().filter(|_| !cached) {
         let said = &usage.reported;
         let input = said.input.unwrap_or_else(|| usage.buckets.input_tokens());
         let output = said.output.unwrap_or_else(|| usage.buckets.output_tokens());

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::hit::{HitRecorder, PendingHit};
 use super::pending::{Failure, Pending, PendingAttempt, Report};
-use super::record::{Intent, Outcome};
+use super::record::{CacheHit, Intent, Outcome};
 use super::{Ack, Ledger, Permit};
 use crate::call::Call;
-use crate::chat::{Event, Fold};
+use crate::chat::{Event, Fold, Response};
 use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -87,21 +88,8 @@ impl RequestGuard {
                 "an attempt was begun after its request was settled",
             ));
         }
-        let limit = self.clock.monotonic().checked_add(OPEN_LIMIT);
-        let limit = [limit, ctx.deadline()].into_iter().flatten().min();
         let opened = self.announce(ctx, provider, model);
-        let opened = async {
-            match limit {
-                Some(limit) => tokio::time::timeout_at(limit, opened).await,
-                None => Ok(opened.await),
-            }
-        };
-        let id = ctx
-            .cancel()
-            .run_until_cancelled(opened)
-            .await
-            .ok_or_else(gave_up)?
-            .map_err(|_| slow())??;
+        let id = self.in_time(ctx, opened).await?;
         self.attempt(id, PendingAttempt::sent);
         Ok(AttemptRecorder {
             guard: self.clone(),
@@ -115,12 +103,61 @@ impl RequestGuard {
         })
     }
 
-    /// Takes the permit, the first time, and commits the attempt's intent.
-    async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
+    /// Waits for the ledger, within bounds.
+    async fn in_time<T>(&self, ctx: &Ctx, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.clock.monotonic().checked_add(OPEN_LIMIT);
+        let limit = [limit, ctx.deadline()].into_iter().flatten().min();
+        let work = async {
+            match limit {
+                Some(limit) => tokio::time::timeout_at(limit, work).await,
+                None => Ok(work.await),
+            }
+        };
+        ctx.cancel()
+            .run_until_cancelled(work)
+            .await
+            .ok_or_else(gave_up)?
+            .map_err(|_| slow())?
+    }
+
+    async fn take_permit(&self) -> Result<()> {
         if self.state().permit.is_none() {
             let permit = self.ledger.permit().await?;
             self.state().permit = Some(permit);
         }
+        Ok(())
+    }
+
+    /// Says that the request is answered from the cache, by what `head` names.
+    pub(crate) async fn hit(self: &Arc<Self>, ctx: &Ctx, head: &Head) -> Result<HitRecorder> {
+        self.in_time(ctx, self.take_permit()).await?;
+        let mut state = self.state();
+        let hit = CacheHit {
+            provider: head.provider.clone(),
+            model: head.model.as_str().to_owned(),
+            price_version: state.pending.price_version(),
+            found_at: self.clock.now(),
+        };
+        state.pending.hit = Some(PendingHit {
+            hit,
+            outcome: Outcome::Partial,
+            response: None,
+        });
+        drop(state);
+        Ok(HitRecorder::new(self.clone(), head))
+    }
+
+    /// How a cached answer ended, and what was delivered of it.
+    pub(super) fn hit_ended(&self, outcome: Outcome, delivered: Response) {
+        if let Some(hit) = &mut self.state().pending.hit {
+            hit.outcome = outcome;
+            hit.response = Some(delivered);
+        }
+    }
+
+    /// Takes the permit, the first time, and commits the attempt's intent.
+    async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
+        self.take_permit().await?;
         let id = Uuid::now_v7();
         let started_at = self.clock.now();
         // Known to the guard before the ledger hears of it: a future dropped while the intent

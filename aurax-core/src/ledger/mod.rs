@@ -1,6 +1,7 @@
 //! The promise that nothing paid goes unrecorded: intents before an attempt, one settlement after.
 
 mod guard;
+mod hit;
 mod memory;
 mod pending;
 mod record;
@@ -14,9 +15,11 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 pub(crate) use guard::{AttemptRecorder, GuardOwner, RequestGuard};
+pub(crate) use hit::HitRecorder;
 pub use memory::MemoryLedger;
 pub use pending::Pending;
-pub use record::{Attempt, Failure, Intent, Outcome, Receipt, Settlement};
+pub(crate) use pending::estimate_input;
+pub use record::{Attempt, CacheHit, Failure, Intent, Outcome, Receipt, Settlement};
 
 use crate::error::{Error, ErrorKind, Result};
 

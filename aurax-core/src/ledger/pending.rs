@@ -7,6 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::hit::PendingHit;
 pub(super) use super::record::Failure;
 use super::record::{Attempt, Outcome, Settlement};
 use crate::bucket::{Bucket, Buckets};
@@ -33,6 +34,7 @@ pub struct Pending {
     requested_model: ModelId,
     op: Op,
     pub(super) attempts: Vec<PendingAttempt>,
+    pub(super) hit: Option<PendingHit>,
 }
 
 impl Pending {
@@ -45,6 +47,7 @@ impl Pending {
             requested_model: call.model.clone(),
             op: call.op.clone(),
             attempts: Vec::new(),
+            hit: None,
         }
     }
 
@@ -58,12 +61,17 @@ impl Pending {
             requested_model: self.requested_model.clone(),
             op: self.op.clone(),
             attempts: std::mem::take(&mut self.attempts),
+            hit: self.hit.take(),
         }
     }
 
     /// The request.
     pub const fn request_id(&self) -> RequestId {
         self.request_id
+    }
+
+    pub(super) fn price_version(&self) -> Arc<str> {
+        self.pricer.version().clone()
     }
 
     /// Counts what nobody reported, prices every attempt and adds up the charge.
@@ -84,6 +92,10 @@ impl Pending {
                 attempt
             })
             .collect();
+        let mut cached = None;
+        if let Some(hit) = self.hit {
+            (cached, outcome, response) = (Some(hit.hit), hit.outcome, hit.response);
+        }
         Settlement {
             request_id: self.request_id,
             principal: self.principal,
@@ -93,6 +105,7 @@ impl Pending {
             outcome,
             charge: sum(attempts.iter().map(|attempt| attempt.cost)),
             attempts,
+            cached,
             response,
         }
     }
@@ -264,7 +277,8 @@ fn is_whole(usage: &Usage, op: &Op) -> bool {
     both || other || said.total.is_some() && (said.input.is_some() || output)
 }
 
-fn estimate_input(op: &Op) -> u64 {
+/// Estimates the input tokens of a call.
+pub(crate) fn estimate_input(op: &Op) -> u64 {
     match op {
         Op::Chat(request) => estimate_request(request),
         Op::Embed(request) => request

@@ -131,8 +131,11 @@ pub struct Settlement {
     pub requested_model: String,
     /// How the request ended.
     pub outcome: Outcome,
-    /// Its attempts, in order.
+    /// Its attempts, in order; none when it was answered from the cache.
     pub attempts: Vec<Attempt>,
+    /// The cached answer that stood in for an attempt.
+    #[serde(default)]
+    pub cached: Option<CacheHit>,
     /// What the request cost: the sum over its attempts.
     pub charge: Cost,
     /// What was delivered, whole or not.
@@ -146,6 +149,21 @@ impl Settlement {
     }
 }
 
+/// An answer from the cache, as settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CacheHit {
+    /// The configured provider that had given the answer.
+    pub provider: Arc<str>,
+    /// The model that was asked, as the provider takes it.
+    pub model: String,
+    /// Which price book was in force; the answer cost nothing.
+    pub price_version: Arc<str>,
+    /// When it was found.
+    #[serde(with = "time::serde::rfc3339")]
+    pub found_at: OffsetDateTime,
+}
+
 /// What a caller is told of the settlement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -154,10 +172,14 @@ pub struct Receipt {
     pub request_id: RequestId,
     /// What it cost, all attempts together.
     pub cost: Cost,
-    /// What the answer used, as settled: reported by the provider, or estimated here.
+    /// What the answer used, as settled: reported by the provider, or estimated here; `None` for
+    /// a cached one, which used nothing.
     pub usage: Option<Usage>,
-    /// How many attempts it took.
+    /// How many attempts it took; none for a cached answer.
     pub attempts: usize,
+    /// Whether the answer came from the cache.
+    #[serde(default)]
+    pub cached: bool,
     /// The provider that answered.
     pub provider: Arc<str>,
     /// The model that answered, as the provider names it.
@@ -167,14 +189,28 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The receipt for a settlement; `None` for one without attempts.
+    /// The receipt for a settlement; `None` for one with neither attempts nor a cached answer.
     pub fn of(settlement: &Settlement) -> Option<Self> {
+        if let Some(hit) = &settlement.cached {
+            let named = settlement.response.as_ref();
+            return Some(Self {
+                request_id: settlement.request_id,
+                cost: settlement.charge,
+                usage: None,
+                attempts: settlement.attempts.len(),
+                cached: true,
+                provider: hit.provider.clone(),
+                model: named.map_or_else(|| hit.model.clone(), |response| response.model.clone()),
+                price_version: hit.price_version.clone(),
+            });
+        }
         let attempt = settlement.decisive()?;
         Some(Self {
             request_id: settlement.request_id,
             cost: settlement.charge,
             usage: attempt.usage.clone(),
             attempts: settlement.attempts.len(),
+            cached: false,
             provider: attempt.provider.clone(),
             model: attempt
                 .answered_by

@@ -124,41 +124,42 @@ impl Provider for Scripted {
     async fn call(&self, _: &Ctx, call: &Call) -> Result<Reply> {
         self.calls.lock().unwrap().push(call.model.clone());
         let script = self.scripts.lock().unwrap().pop_front();
-        let steps = match script.expect("the script has an attempt left") {
-            Script::Fail(error) => return Err(error),
-            Script::Silence => std::future::pending().await,
-            Script::Answer(steps) => steps,
-        };
-        let delivery = if call.op.is_stream() {
-            Delivery::Streamed
-        } else {
-            Delivery::Whole
-        };
-        let head = Head::new(
-            "script",
-            self.info.name.clone(),
-            call.model.clone(),
-            delivery,
-        );
-        // A whole answer arrives in one batch, as far as it arrives.
-        let steps = if delivery == Delivery::Whole {
-            merge(steps)
-        } else {
-            steps
-        };
-        let batches = stream::iter(steps).filter_map(|step| async {
-            match step {
-                Step::Events(events) => Some(Ok(Batch::new(events))),
-                Step::Fail(error) => Some(Err(error)),
-                Step::Wait(time) => {
-                    tokio::time::sleep(time).await;
-                    None
-                }
-                Step::Hang => std::future::pending().await,
-            }
-        });
-        Ok(Reply::new(head, batches))
+        let script = script.expect("the script has an attempt left");
+        play(&self.info, call, script).await
     }
+}
+
+/// Does what the script says.
+pub async fn play(info: &ProviderInfo, call: &Call, script: Script) -> Result<Reply> {
+    let steps = match script {
+        Script::Fail(error) => return Err(error),
+        Script::Silence => std::future::pending().await,
+        Script::Answer(steps) => steps,
+    };
+    let delivery = if call.op.is_stream() {
+        Delivery::Streamed
+    } else {
+        Delivery::Whole
+    };
+    let head = Head::new("script", info.name.clone(), call.model.clone(), delivery);
+    // A whole answer arrives in one batch, as far as it arrives.
+    let steps = if delivery == Delivery::Whole {
+        merge(steps)
+    } else {
+        steps
+    };
+    let batches = stream::iter(steps).filter_map(|step| async {
+        match step {
+            Step::Events(events) => Some(Ok(Batch::new(events))),
+            Step::Fail(error) => Some(Err(error)),
+            Step::Wait(time) => {
+                tokio::time::sleep(time).await;
+                None
+            }
+            Step::Hang => std::future::pending().await,
+        }
+    });
+    Ok(Reply::new(head, batches))
 }
 
 /// Joins neighbouring events.

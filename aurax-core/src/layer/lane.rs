@@ -1,0 +1,105 @@
+//! Whose way to a provider a call takes.
+
+use std::sync::Arc;
+
+use crate::ctx::Ctx;
+use crate::provider::ProviderInfo;
+use crate::secret::Fingerprint;
+
+/// One key at one origin of one provider: what fails, or is used up, together.
+///
+/// Calls with the configured key share a lane. A caller's own key has a lane of its own at each
+/// origin it is used at, so that nobody's key or address does harm to anyone else's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    pub(super) provider: Arc<str>,
+    /// Where the key is used; `None` for the configured address.
+    pub(super) origin: Option<Arc<str>>,
+    /// `None` for the configured key.
+    pub(super) key: Option<Fingerprint>,
+}
+
+impl Lane {
+    /// The lane of a call to `provider`; a key is found by the provider's name, else its aliases.
+    pub(super) fn of(provider: &ProviderInfo, ctx: &Ctx) -> Self {
+        let own = std::iter::once(&provider.name)
+            .chain(&provider.aliases)
+            .find_map(|name| ctx.credential(name));
+        Self {
+            provider: provider.name.clone(),
+            origin: own
+                .and_then(|own| own.base_url.as_deref())
+                .map(|url| origin(url).into()),
+            key: own.map(|own| own.key.fingerprint()),
+        }
+    }
+}
+
+/// The scheme, host and port of a URL in one spelling; the whole text of anything else.
+///
+/// Two spellings that were taken for two origins would only split a lane.
+fn origin(url: &str) -> String {
+    let url = url.trim();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = authority.to_ascii_lowercase();
+    let implied = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let host = authority.strip_suffix(implied).unwrap_or(&authority);
+    format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctx::Credential;
+
+    #[test]
+    fn an_origin_has_one_spelling() {
+        let same = [
+            "https://api.acme.test",
+            " https://API.acme.test/v1/ ",
+            "HTTPS://api.acme.test:443/v2?x=1",
+        ];
+        for url in same {
+            assert_eq!(origin(url), "https://api.acme.test", "{url}");
+        }
+        for url in [
+            "http://api.acme.test",
+            "https://api.acme.test:8443",
+            "https://acme.test",
+            "api.acme.test",
+        ] {
+            assert_ne!(origin(url), "https://api.acme.test", "{url}");
+        }
+    }
+
+    #[test]
+    fn lanes_differ_by_provider_origin_and_key() {
+        let mut info = ProviderInfo::new("first", "script");
+        info.aliases.push("one".into());
+        let configured = Lane::of(&info, &Ctx::local());
+        let with = |name: &str, credential| {
+            Lane::of(&info, &Ctx::local().with_credential(name, credential))
+        };
+        let own = with("first", Credential::new("key-a"));
+        assert_ne!(own, configured);
+        assert_eq!(own, with("one", Credential::new("key-a")), "an alias");
+        assert_ne!(own, with("first", Credential::new("key-b")));
+        assert_eq!(configured, with("second", Credential::new("key-a")));
+        let elsewhere = |url: &str| Credential::new("key-a").with_base_url(url);
+        assert_ne!(own, with("first", elsewhere("https://a.test")));
+        assert_ne!(
+            with("first", elsewhere("https://a.test")),
+            with("first", elsewhere("https://b.test"))
+        );
+        let second = ProviderInfo::new("second", "script");
+        assert_ne!(configured, Lane::of(&second, &Ctx::local()));
+    }
+}
