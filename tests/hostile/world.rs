@@ -6,7 +6,7 @@ use std::time::Duration;
 use aurax::providers::hostile::{Dialect, HostileUpstream, Scenario};
 use aurax::providers::transport::{ReqwestTransport, Transport};
 use aurax::providers::{Options, presets, provider};
-use aurax::{Engine, MemoryLedger, RetryPolicy, Timeouts};
+use aurax::{BreakerPolicy, Engine, MemoryLedger, RetryPolicy, Timeouts};
 
 pub(crate) struct World {
     pub(crate) upstream: HostileUpstream,
@@ -63,7 +63,8 @@ pub(crate) fn engine(base_url: impl Fn(Dialect) -> String) -> (Engine, MemoryLed
     let ledger = MemoryLedger::new();
     let mut builder = Engine::builder()
         .ledger(ledger.clone())
-        .retry(RetryPolicy::never());
+        .retry(RetryPolicy::never())
+        .breaker(BreakerPolicy::never());
     for dialect in Dialect::ALL {
         let Some(preset) = presets::find(name(dialect)) else {
             continue;
