@@ -1,5 +1,8 @@
-//! How many tokens a text is, where nobody says.
+//! How many tokens a text is.
 
+#[cfg(feature = "tiktoken")]
+mod bpe;
+mod encodings;
 mod estimate;
 
 pub(crate) use estimate::estimate_parts;
