@@ -57,6 +57,6 @@ pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::Secret;
 pub use session::{Session, SessionSettings, Turn, TurnStatus};
-pub use tokens::{estimate_request, estimate_text};
+pub use tokens::{Count, CountSource, TokenCounter, estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;
 pub use usage::{Anomaly, Iteration, Totals, Usage, UsageSource};

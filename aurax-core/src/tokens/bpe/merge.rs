@@ -11,7 +11,11 @@ use super::vocabulary::{NONE, Vocabulary};
 /// Up to so many bytes looking over all pairs is faster than keeping them in order.
 const FEW: usize = 96;
 /// Bytes of a long text that are merged at once: what that takes stays in the nearest cache.
-const WINDOW: usize = 1024;
+const WINDOW: usize = 1536;
+/// As many pairs are remembered as two to this power.
+const KNOWN_BITS: u32 = 12;
+/// Tokens at the end of a window that are not used.
+const UNSURE: usize = 2;
 
 /// Room for merging, used again for every piece.
 #[derive(Default)]
@@ -22,9 +26,21 @@ pub(super) struct Merger {
     ranks: Vec<u32>,
     /// Of each byte, while it begins a part: the part.
     parts: Vec<Part>,
-    /// Pairs that may be merged: rank and where the first begins. Pairs that are no more are
-    /// skipped when they come up.
-    queue: BinaryHeap<Reverse<(u32, u32)>>,
+    /// Pairs that may be merged: the rank times 2³², plus where the first begins. Pairs that are
+    /// no more are skipped when they come up.
+    queue: BinaryHeap<Reverse<u64>>,
+    /// Pairs of tokens that were looked up lately, each where its hash says; empty until a piece
+    /// is long.
+    known: Vec<Known>,
+}
+
+/// What a pair of tokens merges to.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The tokens.
+    pair: (u32, u32),
+    /// The rank of the token they are together.
+    rank: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -33,6 +49,8 @@ struct Part {
     previous: u32,
     /// Where the next part begins.
     next: u32,
+    /// The token it is.
+    token: u32,
     /// The rank of the token it would be with the next one.
     rank: u32,
 }
@@ -68,13 +86,10 @@ impl Merger {
         while at < text.len() {
             let end = text.len().min(at + window);
             self.merge(vocabulary, text, at, end);
-            let safe = if end == text.len() {
-                end
-            } else {
-                end.saturating_sub(vocabulary.longest())
-            };
-            let bounds = self.bounds.iter().map(|bound| at + *bound as usize);
-            let tokens: Vec<usize> = bounds.take_while(|bound| *bound <= safe).collect();
+            let unsure = if end == text.len() { 0 } else { UNSURE };
+            let sure = self.bounds.len().saturating_sub(unsure);
+            let bounds = self.bounds.iter().take(sure);
+            let tokens: Vec<usize> = bounds.map(|bound| at + *bound as usize).collect();
             let (Some(first_end), Some((next, taken))) = (tokens.get(1), tokens.split_last())
             else {
                 window *= 2;
@@ -175,13 +190,20 @@ impl Merger {
             bounds,
             parts,
             queue,
+            known,
             ..
         } = self;
+        let nothing = Known {
+            pair: (NONE, NONE),
+            rank: NONE,
+        };
+        known.resize(1 << KNOWN_BITS, nothing);
         let len = text.len() as u32;
         parts.clear();
-        parts.extend((0..len).map(|at| Part {
+        parts.extend(text.iter().zip(0_u32..).map(|(byte, at)| Part {
             previous: at.wrapping_sub(1),
             next: at + 1,
+            token: vocabulary.byte_rank(*byte),
             rank: vocabulary.pair_rank(text, at as usize),
         }));
         queue.clear();
@@ -190,9 +212,36 @@ impl Merger {
                 .iter()
                 .zip(0..)
                 .filter(|(part, _)| part.rank != NONE)
-                .map(|(part, at)| Reverse((part.rank, at))),
+                .map(|(part, at)| Reverse(queued(part.rank, at))),
         );
-        while let Some(Reverse((rank, at))) = queue.pop() {
+        // Says what the parts at `at` and `next` would be together.
+        let mut pair = |parts: &mut [Part], queue: &mut BinaryHeap<_>, at: u32, next: u32| {
+            let Some(second) = parts.get(next as usize).copied() else {
+                if let Some(first) = parts.get_mut(at as usize) {
+                    first.rank = NONE;
+                }
+                return;
+            };
+            let Some(first) = parts.get_mut(at as usize) else {
+                return;
+            };
+            let tokens = (first.token, second.token);
+            first.rank = match known.get_mut(place(tokens)) {
+                Some(known) if known.pair == tokens => known.rank,
+                slot => {
+                    let rank = vocabulary.rank(text, at as usize, second.next as usize);
+                    if let Some(known) = slot {
+                        *known = Known { pair: tokens, rank };
+                    }
+                    rank
+                }
+            };
+            if first.rank != NONE {
+                queue.push(Reverse(queued(first.rank, at)));
+            }
+        };
+        while let Some(Reverse(best)) = queue.pop() {
+            let (rank, at) = ((best >> 32) as u32, best as u32);
             let Some(part) = parts.get(at as usize).copied() else {
                 continue;
             };
@@ -205,24 +254,15 @@ impl Merger {
             };
             eaten.rank = NONE;
             let next = eaten.next;
-            let mut pair = |parts: &mut Vec<Part>, at: u32, next: u32| {
-                let end = parts.get(next as usize).map(|part| part.next);
-                let rank = end.map_or(NONE, |end| {
-                    vocabulary.rank(text, at as usize, end as usize)
-                });
-                if let Some(part) = parts.get_mut(at as usize) {
-                    part.next = next;
-                    part.rank = rank;
-                }
-                if rank != NONE {
-                    queue.push(Reverse((rank, at)));
-                }
-            };
-            pair(parts, at, next);
-            pair(parts, part.previous, at);
+            if let Some(part) = parts.get_mut(at as usize) {
+                part.token = rank;
+                part.next = next;
+            }
             if let Some(behind) = parts.get_mut(next as usize) {
                 behind.previous = at;
             }
+            pair(parts, queue, at, next);
+            pair(parts, queue, part.previous, at);
         }
         let mut at = 0;
         while at < len {
@@ -231,4 +271,14 @@ impl Merger {
         }
         bounds.push(len);
     }
+}
+
+/// Where a pair of tokens is kept among those that are known.
+fn place((first, second): (u32, u32)) -> usize {
+    let hash = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(hash >> (64 - KNOWN_BITS)).unwrap_or_default()
+}
+
+fn queued(rank: u32, at: u32) -> u64 {
+    u64::from(rank) << 32 | u64::from(at)
 }

@@ -15,6 +15,8 @@ pub(super) struct Vocabulary {
     slots: Vec<Slot>,
     /// The bytes of tokens longer than a slot holds, one after the other.
     long: Vec<u8>,
+    /// The rank of every token of one byte, by the byte.
+    bytes: Vec<u32>,
     /// The rank of every token of two bytes, by the bytes.
     pairs: Vec<u32>,
     /// Bytes of the longest token.
@@ -41,6 +43,7 @@ impl Vocabulary {
         let mut vocabulary = Self {
             slots: Vec::new(),
             long: Vec::new(),
+            bytes: vec![NONE; 1 << 8],
             pairs: vec![NONE; 1 << 16],
             longest: 0,
         };
@@ -63,15 +66,17 @@ impl Vocabulary {
         for (rank, bytes) in &tokens {
             vocabulary.insert(*rank, bytes)?;
         }
-        let every_byte = (0..=u8::MAX).all(|byte| vocabulary.rank(&[byte], 0, 1) != NONE);
-        every_byte.then_some(vocabulary)
+        let has_every_byte = !vocabulary.bytes.contains(&NONE);
+        has_every_byte.then_some(vocabulary)
     }
 
     fn insert(&mut self, rank: u32, bytes: &[u8]) -> Option<()> {
         let len = u8::try_from(bytes.len()).ok()?;
         self.longest = self.longest.max(bytes.len());
-        if let [first, second] = bytes {
-            *self.pairs.get_mut(pair(*first, *second))? = rank;
+        match bytes {
+            [byte] => *self.bytes.get_mut(usize::from(*byte))? = rank,
+            [first, second] => *self.pairs.get_mut(pair(*first, *second))? = rank,
+            _ => {}
         }
         let at = if bytes.len() > SHORT {
             self.long.extend_from_slice(bytes);
@@ -91,14 +96,15 @@ impl Vocabulary {
         }
     }
 
-    /// Bytes of the longest token.
-    pub(super) const fn longest(&self) -> usize {
-        self.longest
-    }
-
     /// The rank of the token `text[start..end]`; [`NONE`] where that is no token.
     pub(super) fn rank(&self, text: &[u8], start: usize, end: usize) -> u32 {
         self.find(text, start, end).unwrap_or(NONE)
+    }
+
+    /// The rank of a byte by itself.
+    pub(super) fn byte_rank(&self, byte: u8) -> u32 {
+        let rank = self.bytes.get(usize::from(byte));
+        rank.copied().unwrap_or(NONE)
     }
 
     /// As [`Vocabulary::rank`], for the two bytes at `start`.
