@@ -38,7 +38,7 @@ pub use chat::{
 pub use clock::{Clock, SystemClock};
 pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
-pub use engine::{Engine, EngineBuilder};
+pub use engine::{Engine, EngineBuilder, Fits, Quote};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
 pub use layer::{Layer, RetryPolicy};

@@ -16,6 +16,7 @@ use crate::ledger::{Ledger, MemoryLedger};
 use crate::model::ModelId;
 use crate::pricing::{PriceBook, Pricer, UnknownModel};
 use crate::provider::Provider;
+use crate::tokens::TokenCounter;
 
 /// Puts an [`Engine`] together; everything has a default but the providers.
 #[derive(Debug)]
@@ -157,6 +158,7 @@ impl EngineBuilder {
             pricer,
             ledger,
             clock,
+            tokens: Arc::new(TokenCounter::new()),
         })
     }
 

@@ -14,11 +14,7 @@ use crate::bucket::Bucket;
 use crate::money::Money;
 
 /// How long a call may take to begin and to end, for prices that change meanwhile.
-const SPAN: [Duration; 3] = [
-    Duration::ZERO,
-    Duration::minutes(5),
-    Duration::minutes(15),
-];
+const SPAN: [Duration; 3] = [Duration::ZERO, Duration::minutes(5), Duration::minutes(15)];
 
 /// Facts that a request settles by itself. What else changes a price, such as the region that
 /// serves the call, is the provider's to choose.
@@ -89,7 +85,10 @@ impl PriceBook {
             Bucket::Pages,
             Bucket::AnnotatedPages,
         ];
-        if not_bounded.iter().any(|unit| rates.dearest(*unit).is_some()) {
+        if not_bounded
+            .iter()
+            .any(|unit| rates.dearest(*unit).is_some())
+        {
             return None;
         }
         let side = |of: fn(Bucket) -> bool, tokens: u64| {
@@ -170,13 +169,13 @@ impl Rates<'_> {
         let mut largest: BTreeMap<Vec<&String>, Decimal> = BTreeMap::new();
         for factor in &self.list.factors {
             if factor.by > Decimal::ONE && may_hold(&factor.when, self.bounds.context) {
-                let by = largest.entry(factor.when.keys().collect()).or_insert(factor.by);
+                let by = largest
+                    .entry(factor.when.keys().collect())
+                    .or_insert(factor.by);
                 *by = factor.by.max(*by);
             }
         }
-        largest
-            .into_values()
-            .try_fold(Decimal::ONE, exact::product)
+        largest.into_values().try_fold(Decimal::ONE, exact::product)
     }
 }
 

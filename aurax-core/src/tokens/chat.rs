@@ -41,7 +41,11 @@ impl<'a> Chat<'a> {
     pub(super) fn new(request: &'a Request, format: ChatFormat) -> Self {
         let mut calls = HashMap::new();
         for message in &request.messages {
-            let made: Vec<_> = message.parts.iter().filter_map(Part::as_tool_call).collect();
+            let made: Vec<_> = message
+                .parts
+                .iter()
+                .filter_map(Part::as_tool_call)
+                .collect();
             let is_alone = made.len() == 1;
             calls.extend(
                 made.into_iter()
@@ -169,13 +173,13 @@ impl<'a> Chat<'a> {
         })
     }
 
-    /// What a message's count depends on; `None` for one that is counted anew each time, because
-    /// it has more than words.
+    /// All that a message's count depends on; `None` for one that is counted anew each time,
+    /// because it has more than words. The format has no part in counting words.
     pub(super) fn key(&self, message: &Message, encoding: &str) -> Option<Key> {
         let mut key = KeyMaker::new();
         key.add(encoding);
         key.add(message.role.as_str());
-        key.add(message.name.as_deref().unwrap_or("\0"));
+        key.add_option(message.name.as_deref());
         for part in &message.parts {
             key.add(part.kind());
             match part {
@@ -187,11 +191,11 @@ impl<'a> Chat<'a> {
                     key.add(&call.arguments);
                 }
                 Part::ToolResult(result) => {
-                    key.add(self.name(result).unwrap_or("\0"));
+                    key.add_option(self.name(result));
                     for part in &result.content {
-                        key.add(part.as_text()?);
+                        key.add_option(Some(part.as_text()?));
                     }
-                    key.add("\0");
+                    key.add_option(None);
                 }
                 _ => return None,
             }

@@ -108,9 +108,8 @@ impl TokenCounter {
             let counter = self.clone();
             let copy = request.clone();
             let (provider, model) = (provider.map(str::to_owned), model.to_owned());
-            let count = runtime.spawn_blocking(move || {
-                counter.count_request(provider.as_deref(), &model, &copy)
-            });
+            let count = runtime
+                .spawn_blocking(move || counter.count_request(provider.as_deref(), &model, &copy));
             // It fails only when the runtime shuts down.
             if let Ok(count) = count.await {
                 return count;

@@ -121,20 +121,50 @@ mod tests {
     #[test]
     fn models_are_known_where_they_are_at_home() {
         let openai = Some("openai");
-        for model in ["gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-5.2", "gpt-5-nano", "o3-mini", "o1",
-            "chatgpt-4o-latest", "ft:gpt-4o-mini-2024-07-18:acme::id"]
-        {
-            assert_eq!(encoding(openai, model), Some(Encoding::O200kBase), "{model}");
+        for model in [
+            "gpt-4o",
+            "gpt-4o-mini-2024-07-18",
+            "gpt-5.2",
+            "gpt-5-nano",
+            "o3-mini",
+            "o1",
+            "chatgpt-4o-latest",
+            "ft:gpt-4o-mini-2024-07-18:acme::id",
+        ] {
+            assert_eq!(
+                encoding(openai, model),
+                Some(Encoding::O200kBase),
+                "{model}"
+            );
         }
-        for model in ["gpt-4", "gpt-4-turbo-2024-04-09", "gpt-3.5-turbo", "text-embedding-3-small"] {
-            assert_eq!(encoding(openai, model), Some(Encoding::Cl100kBase), "{model}");
+        for model in [
+            "gpt-4",
+            "gpt-4-turbo-2024-04-09",
+            "gpt-3.5-turbo",
+            "text-embedding-3-small",
+        ] {
+            assert_eq!(
+                encoding(openai, model),
+                Some(Encoding::Cl100kBase),
+                "{model}"
+            );
         }
-        assert_eq!(encoding(Some("azure"), "gpt-35-turbo"), Some(Encoding::Cl100kBase));
-        assert_eq!(encoding(Some("openrouter"), "openai/gpt-4o"), Some(Encoding::O200kBase));
+        assert_eq!(
+            encoding(Some("azure"), "gpt-35-turbo"),
+            Some(Encoding::Cl100kBase)
+        );
+        assert_eq!(
+            encoding(Some("openrouter"), "openai/gpt-4o"),
+            Some(Encoding::O200kBase)
+        );
         assert_eq!(encoding(openai, "gpt-6-unheard-of"), None);
         assert_eq!(encoding(Some("openrouter"), "someone/gpt-4o"), None);
         assert_eq!(encoding(Some("anthropic"), "gpt-4o"), None);
-        assert_eq!(encoding(None, "gpt-4o"), None, "anything may be served under that name");
+        assert_eq!(
+            encoding(None, "gpt-4o"),
+            None,
+            "anything may be served under that name"
+        );
     }
 
     #[test]
@@ -151,7 +181,10 @@ mod tests {
         let tiles = |base, each| Some(ImageRule::Tiles { base, each });
         assert_eq!(image("gpt-4o"), tiles(85, 170));
         assert_eq!(image("gpt-4o-mini"), tiles(2833, 5667));
-        assert_eq!(image("gpt-4.1-mini"), Some(ImageRule::Patches { percent: 162 }));
+        assert_eq!(
+            image("gpt-4.1-mini"),
+            Some(ImageRule::Patches { percent: 162 })
+        );
         assert_eq!(image("gpt-5"), tiles(70, 140));
     }
 }

@@ -26,7 +26,9 @@ pub(super) fn tokens(rule: ImageRule, image: &Image) -> u64 {
     match rule {
         ImageRule::Tiles { base, .. } if image.detail.as_deref() == Some("low") => base,
         ImageRule::Tiles { base, each } => {
-            let tiles = size(&image.source).map_or(MOST_TILES, tiles).min(MOST_TILES);
+            let tiles = size(&image.source)
+                .map_or(MOST_TILES, tiles)
+                .min(MOST_TILES);
             base.saturating_add(each.saturating_mul(tiles))
         }
         ImageRule::Patches { percent } => {
@@ -42,12 +44,8 @@ pub(super) fn tokens(rule: ImageRule, image: &Image) -> u64 {
 /// The tokens of the largest picture.
 pub(super) fn most_tokens(rule: ImageRule) -> u64 {
     match rule {
-        ImageRule::Tiles { base, each } => {
-            base.saturating_add(each.saturating_mul(MOST_TILES))
-        }
-        ImageRule::Patches { percent } => {
-            MOST_PATCHES.saturating_mul(percent).div_ceil(100)
-        }
+        ImageRule::Tiles { base, each } => base.saturating_add(each.saturating_mul(MOST_TILES)),
+        ImageRule::Patches { percent } => MOST_PATCHES.saturating_mul(percent).div_ceil(100),
     }
 }
 
@@ -85,7 +83,12 @@ fn size(source: &Source) -> Option<(u64, u64)> {
 fn png(bytes: &[u8]) -> Option<(u32, u32)> {
     let rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
     let header = rest.get(4..)?.strip_prefix(b"IHDR")?;
-    let side = |at| header.get(at..)?.first_chunk().map(|side| u32::from_be_bytes(*side));
+    let side = |at| {
+        header
+            .get(at..)?
+            .first_chunk()
+            .map(|side| u32::from_be_bytes(*side))
+    };
     Some((side(0)?, side(4)?))
 }
 
@@ -156,7 +159,10 @@ fn little(bytes: &[u8], at: usize) -> Option<u16> {
 mod tests {
     use super::*;
 
-    const TILES: ImageRule = ImageRule::Tiles { base: 85, each: 170 };
+    const TILES: ImageRule = ImageRule::Tiles {
+        base: 85,
+        each: 170,
+    };
     const PATCHES: ImageRule = ImageRule::Patches { percent: 100 };
 
     fn png_of(width: u32, height: u32) -> Image {
@@ -187,16 +193,25 @@ mod tests {
         let lossless = [b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f", &bits[..]].concat();
         for bytes in [&jpeg[..], gif, lossy, extended, &lossless] {
             let padded = [bytes, &[0; 3]].concat();
-            assert_eq!(size(&Source::bytes("image/x", &padded)), Some((400, 300)), "{bytes:?}");
+            assert_eq!(
+                size(&Source::bytes("image/x", &padded)),
+                Some((400, 300)),
+                "{bytes:?}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_read_counts_as_the_largest() {
         let broken = Image::new(Source::bytes("image/png", b"\xff\xd8\xff\xe0\xff"));
-        for image in [broken, Image::from_url("https://example.com/a.png"),
-            Image::new(Source::Inline { media_type: String::new(), data: "not base64!".into() })]
-        {
+        for image in [
+            broken,
+            Image::from_url("https://example.com/a.png"),
+            Image::new(Source::Inline {
+                media_type: String::new(),
+                data: "not base64!".into(),
+            }),
+        ] {
             assert_eq!(tokens(TILES, &image), most_tokens(TILES));
             assert_eq!(tokens(PATCHES, &image), most_tokens(PATCHES));
         }

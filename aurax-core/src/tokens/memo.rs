@@ -26,6 +26,12 @@ impl KeyMaker {
         self.0.update(text);
     }
 
+    /// Adds a text that may be missing, which is not an empty one.
+    pub(super) fn add_option(&mut self, text: Option<&str>) {
+        self.0.update([u8::from(text.is_some())]);
+        self.add(text.unwrap_or_default());
+    }
+
     pub(super) fn finish(self) -> Key {
         let digest: [u8; 32] = self.0.finalize().into();
         let (half, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));

@@ -6,8 +6,8 @@ use crate::chat::{Message, OutputFormat, Part, Request, Source, Tool};
 
 /// Tokens that the frame of a message, a part, a tool or a schema cannot exceed.
 const FRAME: u64 = 64;
-/// Tokens that providers put before a list of tools or a schema, at most: the largest documented
-/// one is 804 (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview#pricing>).
+/// Tokens that providers put before a list of tools or a schema, at most; what is documented and
+/// recorded of it stays below a few hundred.
 const PREAMBLE: u64 = 1024;
 
 /// The bytes of all texts of a request.
@@ -38,7 +38,10 @@ pub(crate) fn input_bound(provider: Option<&str>, model: &str, request: &Request
     for message in &request.messages {
         let parts = parts_bound(&message.parts, image)?;
         let name = message.name.as_deref().map_or(0, len);
-        bound = bound.saturating_add(FRAME).saturating_add(name).saturating_add(parts);
+        bound = bound
+            .saturating_add(FRAME)
+            .saturating_add(name)
+            .saturating_add(parts);
     }
     for tool in &request.tools {
         let Tool::Function(_) = tool else {
@@ -47,7 +50,9 @@ pub(crate) fn input_bound(provider: Option<&str>, model: &str, request: &Request
         bound = bound.saturating_add(FRAME).saturating_add(tool_bytes(tool));
     }
     if let OutputFormat::JsonSchema { name, schema, .. } = &request.output {
-        bound = bound.saturating_add(len(name)).saturating_add(len(schema.as_str()));
+        bound = bound
+            .saturating_add(len(name))
+            .saturating_add(len(schema.as_str()));
     }
     if !request.tools.is_empty() || request.output != OutputFormat::Text {
         bound = bound.saturating_add(PREAMBLE);
@@ -71,7 +76,9 @@ fn parts_bound(parts: &[Part], image: Option<ImageRule>) -> Option<u64> {
             Part::ToolResult(result) => {
                 let name = result.name.as_deref().map_or(0, len);
                 let inner = parts_bound(&result.content, image)?;
-                inner.saturating_add(name).saturating_add(len(&result.call_id))
+                inner
+                    .saturating_add(name)
+                    .saturating_add(len(&result.call_id))
             }
             Part::Image(_) => image::most_tokens(image?),
             Part::Document(document) => match &document.source {
@@ -117,7 +124,10 @@ fn part_bytes(part: &Part) -> u64 {
 fn tool_bytes(tool: &Tool) -> u64 {
     match tool {
         Tool::Function(function) => {
-            let schema = function.parameters.as_ref().map_or(0, |schema| len(schema.as_str()));
+            let schema = function
+                .parameters
+                .as_ref()
+                .map_or(0, |schema| len(schema.as_str()));
             let description = function.description.as_deref().map_or(0, len);
             len(&function.name)
                 .saturating_add(description)

@@ -62,7 +62,7 @@ impl Merger {
             return 1;
         }
         if piece.len() > 2 * WINDOW {
-            return self.count_long(vocabulary, piece);
+            return self.count_long(vocabulary, piece, WINDOW);
         }
         self.merge(vocabulary, piece, 0, piece.len());
         (self.bounds.len() as u64).saturating_sub(1)
@@ -79,12 +79,18 @@ impl Merger {
     ///
     /// Where windows do not meet, some of what is there is undone and the next window is larger,
     /// twice as much each time, so that in the end the whole text is one window.
-    fn count_long(&mut self, vocabulary: &Vocabulary, text: &[u8]) -> u64 {
+    ///
+    /// `least` is the size of the smallest window.
+    fn count_long(&mut self, vocabulary: &Vocabulary, text: &[u8], least: usize) -> u64 {
         let mut begins: Vec<usize> = Vec::new();
         let mut at = 0;
-        let (mut window, mut undo) = (WINDOW, 1);
+        let (mut window, mut undo) = (least, 1);
         while at < text.len() {
-            let end = text.len().min(at + window);
+            let end = text.len().min(at.saturating_add(window));
+            if u32::try_from(end - at).is_err() {
+                // Four gigabytes that do not come apart: no token is less than a byte.
+                return (begins.len() + text.len() - at) as u64;
+            }
             self.merge(vocabulary, text, at, end);
             let unsure = if end == text.len() { 0 } else { UNSURE };
             let sure = self.bounds.len().saturating_sub(unsure);
@@ -92,7 +98,7 @@ impl Merger {
             let tokens: Vec<usize> = bounds.map(|bound| at + *bound as usize).collect();
             let (Some(first_end), Some((next, taken))) = (tokens.get(1), tokens.split_last())
             else {
-                window *= 2;
+                window = window.saturating_mul(2);
                 continue;
             };
             let meets = begins
@@ -101,14 +107,14 @@ impl Merger {
             if meets {
                 begins.extend_from_slice(taken);
                 at = *next;
-                window = WINDOW.max(window / 2);
+                window = least.max(window / 2);
                 undo = 1;
             } else {
                 let left = begins.len().saturating_sub(undo);
                 at = begins.get(left).copied().unwrap_or_default();
                 begins.truncate(left);
-                window *= 2;
-                undo *= 2;
+                window = window.saturating_mul(2);
+                undo = undo.saturating_mul(2);
             }
         }
         begins.len() as u64
@@ -281,4 +287,36 @@ fn place((first, second): (u32, u32)) -> usize {
 
 fn queued(rank: u32, at: u32) -> u64 {
     u64::from(rank) << 32 | u64::from(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Encoding, tokenizer};
+    use super::*;
+
+    #[test]
+    fn windows_of_any_size_meet() {
+        let vocabulary = &tokenizer(Encoding::Cl100kBase).unwrap().vocabulary;
+        let mut rng = fastrand::Rng::with_seed(11);
+        let mut merger = Merger::default();
+        for letters in ["ab", " \t", "etaoinshrdlu", "=-*#", "éü字"] {
+            let letters: Vec<char> = letters.chars().collect();
+            for _ in 0..40 {
+                let length = rng.usize(1..600);
+                let text: String = (0..length)
+                    .map(|_| letters[rng.usize(0..letters.len())])
+                    .collect();
+                let text = text.as_bytes();
+                merger.merge(vocabulary, text, 0, text.len());
+                let whole = merger.bounds.len() as u64 - 1;
+                for window in [1, 2, 5, 16, 60, 128] {
+                    assert_eq!(
+                        merger.count_long(vocabulary, text, window),
+                        whole,
+                        "{window}"
+                    );
+                }
+            }
+        }
+    }
 }

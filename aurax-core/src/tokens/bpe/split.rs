@@ -134,9 +134,7 @@ impl Pieces<'_> {
                 .lower_word(next)
                 .or_else(|| self.lower_word(start))
                 .unwrap_or(next),
-            Class::Sign => self
-                .word(next)
-                .unwrap_or_else(|| self.signs(next, slashes)),
+            Class::Sign => self.word(next).unwrap_or_else(|| self.signs(next, slashes)),
             Class::Space => self.word(next).unwrap_or_else(|| {
                 let second = self.class(next).map(|(class, _)| class);
                 match (self.byte(start), second) {
@@ -292,27 +290,51 @@ mod tests {
 
     #[test]
     fn words_keep_the_blank_before_them_and_the_contraction_behind() {
-        assert_eq!(pieces(Pattern::O200k, "I don't  know"), ["I", " don't", " ", " know"]);
-        assert_eq!(pieces(Pattern::Cl100k, "I don't  know"), ["I", " don", "'t", " ", " know"]);
-        assert_eq!(pieces(Pattern::Words, "it'S 1234"), ["it", "'", "S", " 1234"]);
+        assert_eq!(
+            pieces(Pattern::O200k, "I don't  know"),
+            ["I", " don't", " ", " know"]
+        );
+        assert_eq!(
+            pieces(Pattern::Cl100k, "I don't  know"),
+            ["I", " don", "'t", " ", " know"]
+        );
+        assert_eq!(
+            pieces(Pattern::Words, "it'S 1234"),
+            ["it", "'", "S", " 1234"]
+        );
     }
 
     #[test]
     fn case_ends_words_in_the_newer_pattern_only() {
-        assert_eq!(pieces(Pattern::O200k, "fooBar HTTPServer"), ["foo", "Bar", " HTTPServer"]);
+        assert_eq!(
+            pieces(Pattern::O200k, "fooBar HTTPServer"),
+            ["foo", "Bar", " HTTPServer"]
+        );
         assert_eq!(pieces(Pattern::O200k, "日本ABC"), ["日本", "ABC"]);
         assert_eq!(pieces(Pattern::Cl100k, "fooBar"), ["fooBar"]);
     }
 
     #[test]
     fn line_ends_close_white_space() {
-        assert_eq!(pieces(Pattern::O200k, "a \n\n  b\n  "), ["a", " \n\n", " ", " b", "\n", "  "]);
-        assert_eq!(pieces(Pattern::Cl100k, "a \n\n  b\n  "), ["a", " \n\n", " ", " b", "\n  "]);
+        assert_eq!(
+            pieces(Pattern::O200k, "a \n\n  b\n  "),
+            ["a", " \n\n", " ", " b", "\n", "  "]
+        );
+        assert_eq!(
+            pieces(Pattern::Cl100k, "a \n\n  b\n  "),
+            ["a", " \n\n", " ", " b", "\n  "]
+        );
     }
 
     #[test]
     fn numbers_are_cut_in_threes_and_slashes_stay_with_line_ends() {
-        assert_eq!(pieces(Pattern::O200k, "12345!\n/x"), ["123", "45", "!\n/", "x"]);
-        assert_eq!(pieces(Pattern::Cl100k, "12345!\n/x"), ["123", "45", "!\n", "/x"]);
+        assert_eq!(
+            pieces(Pattern::O200k, "12345!\n/x"),
+            ["123", "45", "!\n/", "x"]
+        );
+        assert_eq!(
+            pieces(Pattern::Cl100k, "12345!\n/x"),
+            ["123", "45", "!\n", "/x"]
+        );
     }
 }

@@ -66,12 +66,70 @@ static SCRIPTS: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
 });
 
 const PIECES: [&str; 64] = [
-    " ", "  ", "\n", "\r\n", "\t", "\u{a0}", "\u{3000}", "\u{2028}", "\u{200b}", "\u{feff}", "'s",
-    "'S", "'\u{17f}", "'ll", "'LL", "'lL", "'ve", "'Re", "'d", "'m", "'T", "''", "\u{2019}s", "/",
-    "//", "\n/", "</", "/>", "--", "->", "::", "{", "}", "();", "0", "00", "12", "345", "6789",
-    "the", " the", "The", "HTTP", "camelCase", "SNAKE_case", "fn main()", "日本", "語", "한국어",
-    "Straße", "ÉCOLE", "ǅ", "ʰ", "e\u{301}", "\u{301}", "\u{200d}", "👩\u{200d}👩\u{200d}👧", "🏳\u{fe0f}",
-    "<|endoftext|>", "<|im_start|>", "import ", "return;", "\\u0041", "a",
+    " ",
+    "  ",
+    "\n",
+    "\r\n",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{2028}",
+    "\u{200b}",
+    "\u{feff}",
+    "'s",
+    "'S",
+    "'\u{17f}",
+    "'ll",
+    "'LL",
+    "'lL",
+    "'ve",
+    "'Re",
+    "'d",
+    "'m",
+    "'T",
+    "''",
+    "\u{2019}s",
+    "/",
+    "//",
+    "\n/",
+    "</",
+    "/>",
+    "--",
+    "->",
+    "::",
+    "{",
+    "}",
+    "();",
+    "0",
+    "00",
+    "12",
+    "345",
+    "6789",
+    "the",
+    " the",
+    "The",
+    "HTTP",
+    "camelCase",
+    "SNAKE_case",
+    "fn main()",
+    "日本",
+    "語",
+    "한국어",
+    "Straße",
+    "ÉCOLE",
+    "ǅ",
+    "ʰ",
+    "e\u{301}",
+    "\u{301}",
+    "\u{200d}",
+    "👩\u{200d}👩\u{200d}👧",
+    "🏳\u{fe0f}",
+    "<|endoftext|>",
+    "<|im_start|>",
+    "import ",
+    "return;",
+    "\\u0041",
+    "a",
 ];
 
 impl Texts {
@@ -107,7 +165,10 @@ impl Texts {
 }
 
 /// How many texts the differential test reads: `AURAX_TOKEN_FUZZ`, else few.
-#[expect(clippy::disallowed_methods, reason = "a test is told its size from outside")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told its size from outside"
+)]
 fn fuzz_count() -> usize {
     std::env::var("AURAX_TOKEN_FUZZ").map_or(3_000, |count| count.parse().unwrap())
 }
@@ -119,7 +180,9 @@ fn fuzzed_texts_count_as_the_reference_counts_them() {
         let text = texts.next();
         assert_same(Encoding::O200kBase, &text);
         if i % 4 == 0 {
-            ENCODINGS[1..].iter().for_each(|encoding| assert_same(*encoding, &text));
+            ENCODINGS[1..]
+                .iter()
+                .for_each(|encoding| assert_same(*encoding, &text));
         }
     }
 }
@@ -157,7 +220,9 @@ fn long_pieces_count_as_the_reference_counts_them() {
         "supercalifragilisticexpialidocious".repeat(600),
         "donaudampfschifffahrtselektrizitäten".repeat(300),
     ] {
-        ENCODINGS.iter().for_each(|encoding| assert_same(*encoding, &text));
+        ENCODINGS
+            .iter()
+            .for_each(|encoding| assert_same(*encoding, &text));
     }
 }
 
@@ -178,15 +243,18 @@ fn a_run_that_stops_the_reference_is_counted() {
 fn figures() {
     use std::time::Instant;
     let mut rng = fastrand::Rng::with_seed(3);
-    let english = "The quick brown fox jumps over the lazy dog, and it doesn't look back. Meanwhile, \
+    let english =
+        "The quick brown fox jumps over the lazy dog, and it doesn't look back. Meanwhile, \
         several thousand onlookers (most of them foxes themselves) were counting: 1, 2, 3, 12345. "
-        .repeat(4_000);
+            .repeat(4_000);
     let code = "fn main() -> Result<(), Error> {\n    let mut total_count = 0;\n    for item in \
         items.iter().filter(|item| item.is_ready()) {\n        total_count += item.size; // bytes\n    }\n}\n"
         .repeat(4_000);
     let chinese = "机器学习是人工智能的一个分支，它使计算机能够从数据中学习，而无需明确编程。近年来，深度学习取得了巨大的进展。"
         .repeat(4_000);
-    let random: String = (0..1_000_000).map(|_| char::from(rng.u8(b'a'..=b'z'))).collect();
+    let random: String = (0..1_000_000)
+        .map(|_| char::from(rng.u8(b'a'..=b'z')))
+        .collect();
     let texts = [
         ("en", english),
         ("code", code),
@@ -212,8 +280,8 @@ fn figures() {
                 best.min().unwrap()
             };
             let here = time(&|| ours.count(text));
-            let there = (!name.contains("spaces"))
-                .then(|| time(&|| theirs.count_ordinary(text) as u64));
+            let there =
+                (!name.contains("spaces")).then(|| time(&|| theirs.count_ordinary(text) as u64));
             #[expect(clippy::cast_precision_loss, reason = "a figure to be read")]
             let speed = |time: std::time::Duration| text.len() as f64 / 1e6 / time.as_secs_f64();
             println!(
