@@ -78,13 +78,16 @@ impl Merger {
     /// they know nothing of the text behind them.
     ///
     /// Where windows do not meet, some of what is there is undone and the next window is larger,
-    /// twice as much each time, so that in the end the whole text is one window.
+    /// twice as much each time until that place is behind, so that in the end the whole text is
+    /// one window.
     ///
     /// `least` is the size of the smallest window.
     fn count_long(&mut self, vocabulary: &Vocabulary, text: &[u8], least: usize) -> u64 {
         let mut begins: Vec<usize> = Vec::new();
         let mut at = 0;
         let (mut window, mut undo) = (least, 1);
+        // Up to here windows and steps back grow, so that it is passed sooner or later.
+        let mut hurdle = 0;
         while at < text.len() {
             let end = text.len().min(at.saturating_add(window));
             if u32::try_from(end - at).is_err() {
@@ -107,9 +110,11 @@ impl Merger {
             if meets {
                 begins.extend_from_slice(taken);
                 at = *next;
-                window = least.max(window / 2);
-                undo = 1;
+                if at > hurdle {
+                    (window, undo) = (least, 1);
+                }
             } else {
+                hurdle = hurdle.max(at);
                 let left = begins.len().saturating_sub(undo);
                 at = begins.get(left).copied().unwrap_or_default();
                 begins.truncate(left);
