@@ -138,8 +138,8 @@ fn what_has_no_bound_has_no_worst_case() {
 fn a_retired_model_is_quoted_with_a_warning() {
     let book = PriceBook::builtin();
     let retired = book.models("openai").into_iter();
-    let retired = retired.filter(|model| model.lifecycle == Lifecycle::Retired);
-    let model = retired.last().unwrap().id;
+    let mut retired = retired.filter(|model| model.lifecycle == Lifecycle::Retired);
+    let model = retired.next_back().unwrap().id;
     let quote = quote(&format!("openai/{model}"), &Request::from("Hi"));
     let warns = |warning: &Warning| warning.subject == "model" && warning.message.contains(&model);
     assert!(quote.warnings.iter().any(warns), "{:?}", quote.warnings);
@@ -222,7 +222,7 @@ proptest! {
         input in proptest::array::uniform6(0..100_u16),
         output in proptest::array::uniform6(0..100_u16),
     ) {
-        let model = model.get(&*MODELS);
+        let model = model.get(&MODELS);
         let mut request = Request::from(Message::user("w ".repeat(words)))
             .with_tools([Function::new("ping")])
             .with_max_output_tokens(limit)

@@ -1,7 +1,6 @@
 //! What a chat costs besides its words.
 //!
-//! The frame around a message of text is documented
-//! (<https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb>)
+//! The frame around a message of text is documented (the sources are in `tokens/encodings.json`)
 //! and exact. What tools, their calls and results, schemas and pictures cost is not, or not to the
 //! token; it was found by comparing with recorded usage, and a count with any of it is an estimate.
 

@@ -40,7 +40,7 @@ const ASSUMED: ChatFormat = ChatFormat {
 /// use aurax_core::TokenCounter;
 ///
 /// let counter = TokenCounter::new();
-/// let count = counter.count_text(Some("openai"), "gpt-4o", "Hello, world!");
+/// let count = counter.count_text(None, "gpt-oss:20b", "Hello, world!");
 /// assert!(count.tokens >= 4);
 /// ```
 #[derive(Debug)]

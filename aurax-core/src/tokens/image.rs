@@ -100,7 +100,7 @@ fn gif(bytes: &[u8]) -> Option<(u32, u32)> {
     Some((u32::from(little(screen, 0)?), u32::from(little(screen, 2)?)))
 }
 
-/// <https://developers.google.com/speed/webp/docs/riff_container>
+/// <https://www.rfc-editor.org/rfc/rfc9649>
 fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
     let rest = bytes.strip_prefix(b"RIFF")?.get(4..)?;
     let chunk = rest.strip_prefix(b"WEBP")?;

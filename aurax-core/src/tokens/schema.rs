@@ -1,8 +1,8 @@
 //! Tools as their provider shows them to the model: TypeScript.
 //!
-//! The form is not documented. It was found by others from billed tokens
-//! (<https://github.com/hmarr/openai-chat-tokens>) and agrees with recorded usage for most tools;
-//! what is counted of it is an estimate.
+//! The form is not documented. It was found by others from billed tokens (the source is in
+//! `tokens/encodings.json`) and agrees with recorded usage for most tools; what is counted of it is
+//! an estimate.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,9 +1,9 @@
 //! Splits a text into the pieces that tokens do not cross, as the patterns of the encodings do.
 //!
-//! The patterns are regular expressions with lookahead and backtracking
-//! (<https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py>), whose engine
-//! stops with an error on very long runs. Here each is written out as one pass without
-//! backtracking; that the pieces are the same is a differential test.
+//! The patterns are regular expressions with lookahead and backtracking, whose engine stops with an
+//! error on very long runs. Here each is written out as one pass without backtracking; that the
+//! pieces are the same is a differential test. Above each stands the pattern; where it is from,
+//! `tokens/encodings.json` says.
 
 use super::class::{CLASSES, Class, Classes};
 
