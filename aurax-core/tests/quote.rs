@@ -196,6 +196,38 @@ fn most_models_of_the_book_have_a_bound() {
     assert!(MODELS.len() > 500, "{}", MODELS.len());
 }
 
+/// Those of them that are dearer by the token for long prompts.
+static TIERED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let cost = |name: &str, tokens: u64| {
+        let buckets = Buckets::new().with(Bucket::Input, tokens);
+        let usage = Usage::measured(buckets, UsageSource::Provider);
+        let cost = ENGINE.with(|engine| engine.cost(name, &usage)).unwrap();
+        cost.amount().unwrap().usd()
+    };
+    let is_tiered = |name: &&String| {
+        let short = cost(name, 1_000).checked_mul(290.into()).unwrap();
+        cost(name, 290_000) > short
+    };
+    MODELS.iter().filter(is_tiered).cloned().collect()
+});
+
+fn any_model() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<Index>().prop_map(|i| i.get(&MODELS).clone()),
+        any::<Index>().prop_map(|i| i.get(&TIERED).clone()),
+    ]
+}
+
+/// How a whole is split: into one part, or into several.
+fn any_weights() -> impl Strategy<Value = [u16; 6]> {
+    let one = (0..6_usize).prop_map(|at| std::array::from_fn(|i| u16::from(i == at)));
+    prop_oneof![one, proptest::array::uniform6(0..100_u16)]
+}
+
+fn any_share() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(1_000), 0..=1_000_u64]
+}
+
 /// Splits a whole into parts.
 fn split(whole: u64, weights: &[u16]) -> Vec<u64> {
     let sum: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
@@ -212,17 +244,17 @@ proptest! {
     /// dearer to write than input, thinking, every tier.
     #[test]
     fn no_usage_within_the_bounds_costs_more_than_the_worst_case(
-        model in any::<Index>(),
-        words in prop_oneof![1..50_usize, 1_000..160_000_usize],
+        model in any_model(),
+        words in select(&[1_usize, 40, 5_000, 150_000][..]),
         limit in 1..200_000_u32,
         choices in 1..4_u32,
         hour in any::<bool>(),
         tier in select(&[None, Some("priority"), Some("flex"), Some("fast"), Some("auto")][..]),
-        used in (0..=1_000_u64, 0..=1_000_u64),
-        input in proptest::array::uniform6(0..100_u16),
-        output in proptest::array::uniform6(0..100_u16),
+        used in (any_share(), any_share()),
+        input in any_weights(),
+        output in any_weights(),
     ) {
-        let model = model.get(&MODELS);
+        let model = model.as_str();
         let mut request = Request::from(Message::user("w ".repeat(words)))
             .with_tools([Function::new("ping")])
             .with_max_output_tokens(limit)
