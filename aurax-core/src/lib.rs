@@ -38,7 +38,7 @@ pub use chat::{
 pub use clock::{Clock, SystemClock};
 pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
-pub use engine::{Engine, EngineBuilder};
+pub use engine::{Engine, EngineBuilder, Fits, Quote};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use json::Json;
 pub use layer::{
@@ -60,6 +60,6 @@ pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::{Fingerprint, Secret};
 pub use session::{Session, SessionSettings, Turn, TurnStatus};
-pub use tokens::{estimate_request, estimate_text};
+pub use tokens::{Count, CountSource, TokenCounter, estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;
 pub use usage::{Anomaly, Iteration, Totals, Usage, UsageSource};

@@ -59,6 +59,22 @@ impl Part {
         }
     }
 
+    /// The mark that ends a cacheable prefix at this part.
+    pub(crate) const fn cache_hint(&self) -> Option<CacheHint> {
+        match self {
+            Self::Text(text) => text.cache,
+            Self::Image(image) => image.cache,
+            Self::Document(document) => document.cache,
+            Self::ToolCall(call) => call.cache,
+            Self::ToolResult(result) => result.cache,
+            Self::Audio(_)
+            | Self::Thinking(_)
+            | Self::RedactedThinking(_)
+            | Self::Refusal(_)
+            | Self::Native(_) => None,
+        }
+    }
+
     /// The call of a tool call part.
     pub const fn as_tool_call(&self) -> Option<&ToolCall> {
         match self {

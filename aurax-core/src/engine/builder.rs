@@ -17,6 +17,7 @@ use crate::ledger::{Ledger, MemoryLedger};
 use crate::model::ModelId;
 use crate::pricing::{PriceBook, Pricer, UnknownModel};
 use crate::provider::Provider;
+use crate::tokens::TokenCounter;
 
 /// Puts an [`Engine`] together; everything has a default but the providers.
 #[derive(Debug)]
@@ -224,6 +225,7 @@ impl EngineBuilder {
             pricer,
             ledger,
             clock,
+            tokens: Arc::new(TokenCounter::new()),
         })
     }
 

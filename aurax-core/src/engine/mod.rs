@@ -1,6 +1,7 @@
 //! Providers, policy and prices put together: what programs and servers talk to.
 
 mod builder;
+mod quote;
 mod router;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use builder::EngineBuilder;
+pub use quote::{Fits, Quote};
 use router::Router;
 
 use crate::call::Call;
@@ -20,6 +22,7 @@ use crate::model::{ModelId, ModelInfo};
 use crate::pricing::{Cost, PriceBook, Pricer, Sale};
 use crate::provider::{Capability, Catalog, Provider, ProviderExt, ProviderInfo};
 use crate::reply::Reply;
+use crate::tokens::TokenCounter;
 use crate::usage::Usage;
 
 /// One engine over many providers. Cheap to clone; all clones share providers, limits and ledger.
@@ -42,6 +45,7 @@ pub struct Engine {
     pricer: Arc<Pricer>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
+    tokens: Arc<TokenCounter>,
 }
 
 impl Engine {

@@ -136,7 +136,7 @@ impl Router {
 
     /// A warning for a model that is out of service; it is asked all the same, because the
     /// provider knows better.
-    fn retired(&self, prices: &str, model: &ModelId) -> Option<Warning> {
+    pub(super) fn retired(&self, prices: &str, model: &ModelId) -> Option<Warning> {
         let book = self.pricer.book();
         let info = book.model_info(prices, model.as_str())?;
         if info.lifecycle != Lifecycle::Retired {

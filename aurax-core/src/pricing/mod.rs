@@ -18,13 +18,16 @@ mod rate;
 mod schedule;
 mod shelf;
 mod unit;
+mod worst;
 
 pub use bill::{Bill, Flag, Line};
 pub use book::{PriceBook, Resolved};
 pub use cost::Cost;
 pub use error::PriceError;
 pub use listing::Matched;
+pub(crate) use pattern::{NamePattern, Routes};
 pub use pricer::{Priced, Pricer, Sale, UnknownModel};
+pub(crate) use worst::Bounds;
 
 #[cfg(test)]
 mod tests;

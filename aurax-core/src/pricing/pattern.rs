@@ -14,13 +14,13 @@ use serde::Deserialize;
 /// neither decorations nor routes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) enum NamePattern {
+pub(crate) enum NamePattern {
     Literal(String),
     Pattern(Pattern),
 }
 
 impl NamePattern {
-    pub(super) fn matches(&self, name: &str, routes: &Routes) -> bool {
+    pub(crate) fn matches(&self, name: &str, routes: &Routes) -> bool {
         match self {
             Self::Literal(literal) => literal == name,
             Self::Pattern(pattern) => pattern.matches(name, routes),
@@ -45,7 +45,7 @@ impl TryFrom<String> for NamePattern {
 
 /// A name with at least one sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     before: Before,
     body: String,
     after: After,
@@ -259,7 +259,7 @@ fn segments(text: &str, after_separator: bool) -> Option<Vec<Segment<'_>>> {
 /// prefix `*` is a run of letters, digits, `-` and `_`, which may be empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Routes(Vec<Vec<String>>);
+pub(crate) struct Routes(Vec<Vec<String>>);
 
 impl Routes {
     /// Whether `text` is a route from its beginning to its end.

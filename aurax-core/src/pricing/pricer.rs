@@ -7,7 +7,9 @@ use time::OffsetDateTime;
 use super::bill::Bill;
 use super::book::PriceBook;
 use super::cost::Cost;
+use super::worst::Bounds;
 use crate::error::{Error, ErrorKind, Result};
+use crate::money::Money;
 use crate::usage::{Usage, UsageSource};
 
 /// One attempt to be priced.
@@ -125,6 +127,26 @@ impl Pricer {
             cost: reported.map_or(computed, |cost| Cost::Reported(cost.rounded())),
             computed,
         }
+    }
+
+    /// The most that a call within `bounds` may cost; `None` where that is not known.
+    ///
+    /// The model that answers is taken to be the one that is asked.
+    pub(crate) fn worst_case(
+        &self,
+        provider: Option<&str>,
+        model: &str,
+        bounds: &Bounds<'_>,
+        at: OffsetDateTime,
+    ) -> Option<Money> {
+        let provider = provider?;
+        let (provider, model) = match &self.unknown_model {
+            _ if self.book.knows(provider, model) => (provider, model),
+            UnknownModel::Assume { provider, model } => (&**provider, &**model),
+            _ => return None,
+        };
+        // A price that is not known or out of range is no bound.
+        self.book.worst_case(provider, model, bounds, at).ok()?
     }
 
     fn compute(&self, sale: &Sale<'_>) -> Cost {

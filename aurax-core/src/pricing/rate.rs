@@ -51,10 +51,10 @@ impl Price {
 #[derive(Debug)]
 pub(super) struct PriceList {
     /// The first one in force applies.
-    standard: Vec<Entry>,
+    pub(super) standard: Vec<Entry>,
     /// For each rate, the first one in force that names it replaces it.
-    variants: Vec<Variant>,
-    factors: Vec<Factor>,
+    pub(super) variants: Vec<Variant>,
+    pub(super) factors: Vec<Factor>,
     /// The least audio that is billed of a call with any.
     pub(super) minimum_millis: u64,
 }
@@ -148,8 +148,8 @@ fn all_hold(when: &Context, context: &Context) -> bool {
 
 /// Rates with a schedule.
 #[derive(Debug)]
-struct Entry {
-    schedule: Schedule,
+pub(super) struct Entry {
+    pub(super) schedule: Schedule,
     rates: BTreeMap<Bucket, Decimal>,
     /// By ascending prompt length.
     tiers: Vec<Tier>,
@@ -230,6 +230,17 @@ impl Entry {
             .next_back();
         Some(*tier.unwrap_or(base))
     }
+
+    /// The dearest rate of `unit` for any prompt of at most that many tokens.
+    pub(super) fn dearest(&self, unit: Bucket, most_prompt_tokens: u64) -> Option<Decimal> {
+        let base = self.rates.get(&unit)?;
+        let tiers = self
+            .tiers
+            .iter()
+            .filter(|tier| most_prompt_tokens > tier.above)
+            .filter_map(|tier| tier.rates.get(&unit));
+        tiers.chain([base]).max().copied()
+    }
 }
 
 fn decimals(rates: BTreeMap<Unit, Rate>) -> BTreeMap<Bucket, Decimal> {
@@ -248,16 +259,16 @@ struct Tier {
 
 /// Rates for calls of a kind.
 #[derive(Debug)]
-struct Variant {
-    when: Context,
-    entry: Entry,
+pub(super) struct Variant {
+    pub(super) when: Context,
+    pub(super) entry: Entry,
 }
 
 /// A factor on the rates of tokens, for calls of a kind.
 #[derive(Debug)]
-struct Factor {
-    when: Context,
-    by: Decimal,
+pub(super) struct Factor {
+    pub(super) when: Context,
+    pub(super) by: Decimal,
 }
 
 impl From<MultiplyRow> for Factor {
