@@ -174,6 +174,10 @@ fn wire(protocol: &Protocol) -> Box<dyn Wire> {
         Protocol::OpenAi(ref quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
         #[cfg(feature = "anthropic")]
         Protocol::Anthropic => Box::new(crate::anthropic::Anthropic::new()),
+        #[cfg(feature = "gemini")]
+        Protocol::Gemini => Box::new(crate::gemini::Gemini::new()),
+        #[cfg(feature = "ollama")]
+        Protocol::Ollama => Box::new(crate::ollama::Ollama::new()),
     }
 }
 

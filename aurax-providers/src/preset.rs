@@ -64,4 +64,10 @@ pub enum Protocol {
     /// Anthropic messages.
     #[cfg(feature = "anthropic")]
     Anthropic,
+    /// Gemini.
+    #[cfg(feature = "gemini")]
+    Gemini,
+    /// Ollama's own.
+    #[cfg(feature = "ollama")]
+    Ollama,
 }

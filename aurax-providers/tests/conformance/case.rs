@@ -49,8 +49,9 @@ impl Case {
             .any(|start| body.starts_with(start))
     }
 
-    pub(crate) fn is_anthropic(&self) -> bool {
-        self.api.starts_with("anthropic.")
+    /// Whose wire format it is: the first word of the api.
+    pub(crate) fn family(&self) -> &str {
+        self.api.split('.').next().unwrap_or_default()
     }
 }
 

@@ -94,6 +94,25 @@ pub(crate) fn open_ai_terminal(frames: &[Sent<'_>]) -> Terminal {
     }
 }
 
+/// The frame a Gemini stream ends with: the last one that gives a finish reason, since a stream that
+/// runs code gives one before it goes on.
+pub(crate) fn gemini_terminal(frames: &[Sent<'_>]) -> Terminal {
+    let has_reason = |data: &Value| {
+        let candidates = data.get("candidates").and_then(Value::as_array);
+        let mut candidates = candidates.into_iter().flatten();
+        candidates.any(|candidate| candidate.get("finishReason").is_some())
+    };
+    let failed = first(frames, |data| {
+        data.get("error").map(|_| Terminal::Failed as fn(usize) -> Terminal)
+    });
+    let last = values(frames).filter(|(_, data)| has_reason(data)).last();
+    match (last, failed) {
+        (_, Terminal::Failed(_)) => failed,
+        (Some((at, _)), _) => Terminal::Complete(at),
+        (None, _) => Terminal::None,
+    }
+}
+
 fn first(
     frames: &[Sent<'_>],
     terminal: impl Fn(&Value) -> Option<fn(usize) -> Terminal>,

@@ -7,6 +7,7 @@ use aurax_core::{
 };
 use aurax_providers::HttpProvider;
 use aurax_providers::anthropic::Anthropic;
+use aurax_providers::gemini::Gemini;
 use aurax_providers::transport::{ByteStream, Transport};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -71,10 +72,10 @@ async fn list(case: &Case) -> Result<Vec<ModelInfo>> {
 fn provider(case: &Case) -> Result<HttpProvider> {
     let name = case.provider.as_str();
     let transport = Arc::new(Recording::new(case));
-    if case.is_anthropic() {
-        HttpProvider::new(name, Anthropic::new(), BASE_URL, transport)
-    } else {
-        HttpProvider::new(name, open_ai(name), BASE_URL, transport)
+    match case.family() {
+        "anthropic" => HttpProvider::new(name, Anthropic::new(), BASE_URL, transport),
+        "gemini" => HttpProvider::new(name, Gemini::new(), BASE_URL, transport),
+        _ => HttpProvider::new(name, open_ai(name), BASE_URL, transport),
     }
 }
 

@@ -4,7 +4,9 @@ use aurax_core::{Error, ErrorKind, Response, Result};
 
 use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
-use super::frames::{Sent, Terminal, anthropic_terminal, frames, open_ai_terminal};
+use super::frames::{
+    Sent, Terminal, anthropic_terminal, frames, gemini_terminal, open_ai_terminal,
+};
 use super::tally::{Finding, Findings};
 
 /// Sizes of the pieces a stream is delivered in.
@@ -22,10 +24,10 @@ impl<'a> Recorded<'a> {
     pub(crate) fn new(case: &'a Case, exchange: &'a Exchange<'a>) -> Self {
         let body = &case.response.body;
         let frames = frames(body);
-        let terminal = if case.is_anthropic() {
-            anthropic_terminal(&frames)
-        } else {
-            open_ai_terminal(&frames)
+        let terminal = match case.family() {
+            "anthropic" => anthropic_terminal(&frames),
+            "gemini" => gemini_terminal(&frames),
+            _ => open_ai_terminal(&frames),
         };
         Self {
             exchange,
