@@ -40,6 +40,17 @@ pub(crate) fn is_made_up(id: &str) -> bool {
         .is_some_and(|(first, second)| proof(first) == second)
 }
 
+/// The calls of tools there are in the conversation so far; ids of one turn differ by it from those
+/// of another.
+#[cfg(any(feature = "gemini", feature = "ollama"))]
+pub(crate) fn calls_before(call: &aurax_core::Call) -> usize {
+    let aurax_core::Op::Chat(request) = &call.op else {
+        return 0;
+    };
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.filter(|part| part.as_tool_call().is_some()).count()
+}
+
 #[cfg(any(feature = "gemini", feature = "ollama"))]
 fn proof(first: &str) -> String {
     base62(hash(&["made up", first]))

@@ -1,5 +1,7 @@
 //! A vendor as data.
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 /// A vendor: where it is, how it wants its key, which wire it speaks and where it deviates.
@@ -70,4 +72,16 @@ pub enum Protocol {
     /// Ollama's own.
     #[cfg(feature = "ollama")]
     Ollama,
+}
+
+impl Protocol {
+    /// An address a user gave, as a URL: some clients of a protocol take less than that.
+    pub(crate) fn base_url<'a>(&self, given: &'a str) -> Cow<'a, str> {
+        match self {
+            #[cfg(feature = "ollama")]
+            Self::Ollama => Cow::Owned(crate::ollama::base_url(given)),
+            #[allow(unreachable_patterns, reason = "there may be no other protocol")]
+            _ => Cow::Borrowed(given),
+        }
+    }
 }

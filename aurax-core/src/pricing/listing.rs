@@ -19,6 +19,8 @@ pub enum Matched {
     Exact,
     /// The name is a known model's with a version, date or route around it.
     Pattern,
+    /// The book takes whatever name at this provider, so it says nothing of the model.
+    Any,
 }
 
 /// A provider in the book.
@@ -84,7 +86,12 @@ impl Provider {
                     .iter()
                     .any(|except| except.matches(name, routes))
             };
-            (pattern.matches(name, routes) && !excluded()).then_some((listing, Matched::Pattern))
+            let matched = if pattern.is_anything() {
+                Matched::Any
+            } else {
+                Matched::Pattern
+            };
+            (pattern.matches(name, routes) && !excluded()).then_some((listing, matched))
         })
     }
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use aurax_core::{
-    Call, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Op, Origin, Part, Phase,
-    Result, Start,
+    Call, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Origin, Phase, Result, Start,
 };
 
 use super::candidate::{Candidate, Seed, reason};
 use super::error;
 use super::usage;
+use crate::digest::calls_before;
 use crate::frame::Frame;
 use crate::raw::RawObject;
 use crate::wire::{Decode, Target};
@@ -53,7 +53,7 @@ impl Decoder {
         Self {
             origin: target.origin(),
             bills_each_search: target.rules.bills_each_search,
-            calls_before: calls(call),
+            calls_before: calls_before(call),
             id: None,
             candidates: BTreeMap::new(),
             usage: None,
@@ -166,19 +166,6 @@ fn blocked(word: &str) -> FinishReason {
     match reason(word) {
         FinishReason::Stop | FinishReason::Other => FinishReason::ContentFilter,
         reason => reason,
-    }
-}
-
-/// The calls of tools there are in the conversation so far.
-fn calls(call: &Call) -> usize {
-    match &call.op {
-        Op::Chat(request) => request
-            .messages
-            .iter()
-            .flat_map(|message| &message.parts)
-            .filter(|part| matches!(part, Part::ToolCall(_)))
-            .count(),
-        _ => 0,
     }
 }
 
