@@ -67,6 +67,8 @@ mod redact;
 mod rules;
 pub mod transport;
 mod unavailable;
+#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
+mod vectors;
 pub mod wire;
 
 pub use client::HttpProvider;

@@ -316,6 +316,7 @@ fn openai_chat() -> [Preset; 15] {
                         required: "any",
                         seed: Seed::RandomSeed,
                         user: User::None,
+                        dimensions: "output_dimension",
                         ..Names::COMPATIBLE
                     },
                     takes: Takes {

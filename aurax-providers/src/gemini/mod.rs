@@ -5,6 +5,7 @@
 mod candidate;
 mod config;
 mod contents;
+mod embed;
 mod error;
 mod grounding;
 mod media;
@@ -16,7 +17,7 @@ mod stream;
 mod tools;
 mod usage;
 
-use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Phase, Result};
+use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Op, Phase, Result};
 use http::{HeaderMap, HeaderName};
 
 use crate::frame::Framing;
@@ -68,6 +69,7 @@ impl Wire for Gemini {
         let mut capability = Capability::default();
         capability.chat = true;
         capability.streaming = true;
+        capability.embed = true;
         capability.tools = true;
         capability.json_schema = true;
         capability.vision = true;
@@ -86,11 +88,17 @@ impl Wire for Gemini {
     }
 
     fn encode(&self, call: &Call, target: &Target) -> Result<Encoded> {
-        request::encode(call, target)
+        match &call.op {
+            Op::Embed(request) => embed::encode(request, target),
+            _ => request::encode(call, target),
+        }
     }
 
     fn decoder(&self, call: &Call, target: &Target) -> Box<dyn Decode> {
-        Box::new(stream::Decoder::new(call, target))
+        match &call.op {
+            Op::Embed(request) => Box::new(embed::decoder(request)),
+            _ => Box::new(stream::Decoder::new(call, target)),
+        }
     }
 
     fn error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {

@@ -84,7 +84,7 @@ fn chat(call: &Call) -> Result<&Request> {
         Op::Chat(request) => Ok(request),
         op => Err(unsupported(
             op.as_str(),
-            format!("{NAME} carries chats, not {}", op.as_str()),
+            format!("this is for chats, not for {}", op.as_str()),
         )),
     }
 }
@@ -140,6 +140,6 @@ pub(super) fn bytes(body: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(body).map_err(|e| no_json().with_source(e))
 }
 
-fn no_json() -> Error {
+pub(super) fn no_json() -> Error {
     Error::new(ErrorKind::InvalidRequest, "the request has no JSON form").with_phase(Phase::Encode)
 }

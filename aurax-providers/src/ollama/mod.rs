@@ -2,6 +2,7 @@
 //!
 //! Facts: <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 
+mod embed;
 mod error;
 mod host;
 mod messages;
@@ -11,7 +12,7 @@ mod stream;
 mod tools;
 mod usage;
 
-use aurax_core::{Call, Capability, Error, Head, ModelInfo, Result};
+use aurax_core::{Call, Capability, Error, Head, ModelInfo, Op, Result};
 use http::HeaderMap;
 
 pub(crate) use host::base_url;
@@ -57,6 +58,7 @@ impl Wire for Ollama {
         let mut capability = Capability::default();
         capability.chat = true;
         capability.streaming = true;
+        capability.embed = true;
         capability.tools = true;
         capability.json_schema = true;
         capability.vision = true;
@@ -71,11 +73,17 @@ impl Wire for Ollama {
     }
 
     fn encode(&self, call: &Call, target: &Target) -> Result<Encoded> {
-        request::encode(call, target)
+        match &call.op {
+            Op::Embed(request) => embed::encode(request, target),
+            _ => request::encode(call, target),
+        }
     }
 
     fn decoder(&self, call: &Call, target: &Target) -> Box<dyn Decode> {
-        Box::new(stream::Decoder::new(call, target))
+        match &call.op {
+            Op::Embed(request) => Box::new(embed::decoder(request)),
+            _ => Box::new(stream::Decoder::new(call, target)),
+        }
     }
 
     fn error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {

@@ -94,7 +94,7 @@ impl Options<'_> {
 /// As for [`Wire::encode`](crate::wire::Wire::encode).
 pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
     let Op::Chat(request) = &call.op else {
-        let message = format!("{NAME} carries chats, not {}", call.op.as_str());
+        let message = format!("this is for chats, not for {}", call.op.as_str());
         return Err(unsupported(call.op.as_str(), message));
     };
     check::features(request, target)?;
@@ -240,6 +240,6 @@ pub(super) fn bytes(body: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(body).map_err(|e| no_json().with_source(e))
 }
 
-fn no_json() -> Error {
+pub(super) fn no_json() -> Error {
     Error::new(ErrorKind::InvalidRequest, "the request has no JSON form").with_phase(Phase::Encode)
 }

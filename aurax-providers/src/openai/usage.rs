@@ -29,6 +29,21 @@ pub(super) fn read(usage: &RawValue, quirks: &Quirks) -> Option<Usage> {
     Some(read)
 }
 
+/// Reads the usage of a reply with vectors: only what went in is counted, whatever else stands
+/// there.
+pub(super) fn of_vectors(usage: &RawValue) -> Option<Usage> {
+    let mut fields = Object::of(usage)?;
+    let mut totals = Totals::default();
+    totals.input = fields.read("prompt_tokens");
+    totals.total = fields.read("total_tokens");
+    totals.input = totals.input.or(totals.total);
+    totals.input?;
+    let mut read = Usage::from_totals(totals);
+    read.reported_cost = cost(&mut fields);
+    read.raw = Some(Json::from(usage));
+    Some(read)
+}
+
 /// Notes a fact that selects a price.
 pub(super) fn select_price(context: &mut BTreeMap<String, String>, name: &str, value: &str) {
     let value = value.to_ascii_lowercase();

@@ -74,6 +74,7 @@ impl Answer<'_> {
             | "reasoning_signatures"
             | "redacted_thinking_blocks"
             | "blocks"
+            | "done"
             | "thought_signatures" => match self.got.choices.first() {
                 Some(choice) => return self.of_choice(choice, field, value, findings),
                 None => Value::Null,
@@ -133,6 +134,7 @@ impl Answer<'_> {
             "finish_reason" => json!(finish.and_then(|finish| finish.raw.as_ref())),
             "stop_sequence" => json!(finish.and_then(|finish| finish.stop_sequence.as_ref())),
             "native_finish_reason" => json!(finish.and_then(|finish| finish.extra.get(field))),
+            "done" => json!(finish.is_some()),
             "refusal" => json!(message.refusal()),
             "reasoning_text" => json!(message.thinking()),
             "reasoning_signatures" => json!(signatures(&message.parts)),
@@ -160,10 +162,11 @@ impl Answer<'_> {
         blocks
     }
 
-    /// OpenAI's SDK tells no text from empty text; Anthropic's has a list of blocks instead.
+    /// OpenAI's SDK tells no text from empty text; Anthropic's has a list of blocks instead, and
+    /// Ollama always sends a text.
     fn text(&self, choice: &Choice) -> Option<String> {
         let is_text = |part: &Part| part.as_text().is_some();
-        let has_text = self.case.family() == "anthropic" || choice.message.parts.iter().any(is_text);
+        let has_text = matches!(self.case.family(), "anthropic" | "ollama") || choice.message.parts.iter().any(is_text);
         has_text.then(|| choice.message.text())
     }
 }

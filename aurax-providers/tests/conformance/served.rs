@@ -8,6 +8,7 @@ use aurax_core::{
 use aurax_providers::HttpProvider;
 use aurax_providers::anthropic::Anthropic;
 use aurax_providers::gemini::Gemini;
+use aurax_providers::ollama::Ollama;
 use aurax_providers::transport::{ByteStream, Transport};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -75,6 +76,7 @@ fn provider(case: &Case) -> Result<HttpProvider> {
     match case.family() {
         "anthropic" => HttpProvider::new(name, Anthropic::new(), BASE_URL, transport),
         "gemini" => HttpProvider::new(name, Gemini::new(), BASE_URL, transport),
+        "ollama" => HttpProvider::new(name, Ollama::new(), BASE_URL, transport),
         _ => HttpProvider::new(name, open_ai(name), BASE_URL, transport),
     }
 }

@@ -5,7 +5,8 @@ use aurax_core::{Error, ErrorKind, Response, Result};
 use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
 use super::frames::{
-    Sent, Terminal, anthropic_terminal, frames, gemini_terminal, open_ai_terminal,
+    Sent, Terminal, anthropic_terminal, frames, gemini_terminal, lines, ollama_terminal,
+    open_ai_terminal,
 };
 use super::tally::{Finding, Findings};
 
@@ -23,10 +24,14 @@ pub(crate) struct Recorded<'a> {
 impl<'a> Recorded<'a> {
     pub(crate) fn new(case: &'a Case, exchange: &'a Exchange<'a>) -> Self {
         let body = &case.response.body;
-        let frames = frames(body);
+        let frames = match case.family() {
+            "ollama" => lines(body),
+            _ => frames(body),
+        };
         let terminal = match case.family() {
             "anthropic" => anthropic_terminal(&frames),
             "gemini" => gemini_terminal(&frames),
+            "ollama" => ollama_terminal(&frames),
             _ => open_ai_terminal(&frames),
         };
         Self {

@@ -3,7 +3,7 @@
 use aurax_core::{Call, Message, ModelId, Request, Result};
 use aurax_providers::wire::{Target, Wire};
 use aurax_providers::{ModelRules, Protocol, presets};
-use aurax_providers::{anthropic::Anthropic, gemini::Gemini, openai::OpenAi};
+use aurax_providers::{anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai::OpenAi};
 use serde_json::Value;
 
 /// The wire for an api of `provider`, in the way its preset says; `None` while there is none.
@@ -12,6 +12,7 @@ pub(crate) fn wire_for(api: &str, provider: &str) -> Option<Box<dyn Wire>> {
         "openai.chat" | "openai.models" => Some(Box::new(open_ai(provider))),
         "anthropic.messages" | "anthropic.models" => Some(Box::new(Anthropic::new())),
         "gemini.generate" | "gemini.models" => Some(Box::new(Gemini::new())),
+        "ollama.chat" | "ollama.tags" => Some(Box::new(Ollama::new())),
         _ => None,
     }
 }
