@@ -170,7 +170,7 @@ fn runs(expected: &[Run], got: &Usage, findings: &mut Findings) {
 }
 
 fn decode(case: &Case, api: &str, wire: &dyn Wire) -> Result<Response> {
-    let (call, target) = wires::call_for(&case.provider, &json!({"model": case.model}), false)?;
+    let (call, target) = wires::call_of(api, &case.provider, &json!({"model": case.model}), false)?;
     let mut reply = case.body.clone();
     reply.extend(rest_of_reply(api));
     let mut events = Vec::new();
@@ -190,6 +190,9 @@ fn rest_of_reply(api: &str) -> Map<String, Value> {
                 "index": 0, "finish_reason": "stop",
                 "message": {"role": "assistant", "content": "."},
             }],
+        }),
+        "openai.embeddings" => json!({
+            "object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
         }),
         "gemini.generate" => json!({
             "responseId": "1",

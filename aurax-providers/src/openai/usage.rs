@@ -33,12 +33,13 @@ pub(super) fn read(usage: &RawValue, quirks: &Quirks) -> Option<Usage> {
 /// there.
 pub(super) fn of_vectors(usage: &RawValue) -> Option<Usage> {
     let mut fields = Object::of(usage)?;
+    let total = fields.read("total_tokens");
     let mut totals = Totals::default();
-    totals.input = fields.read("prompt_tokens");
-    totals.total = fields.read("total_tokens");
-    totals.input = totals.input.or(totals.total);
+    totals.input = fields.read("prompt_tokens").or(total);
     totals.input?;
     let mut read = Usage::from_totals(totals);
+    // What the total has besides is no output: there is none.
+    read.reported.total = total;
     read.reported_cost = cost(&mut fields);
     read.raw = Some(Json::from(usage));
     Some(read)

@@ -1,6 +1,6 @@
 //! Compares a folded response with what the SDK read.
 
-use aurax_core::{Choice, Part, Response};
+use aurax_core::{Choice, Embedding, Part, Response};
 use serde_json::{Map, Value, json};
 
 use super::case::Case;
@@ -57,6 +57,7 @@ impl Answer<'_> {
         let got = match field {
             "choices" => return self.choices(value, findings),
             "usage" => return usage::compare(self.case, self.expected, self.got, findings),
+            "embeddings" => return vectors(value, &self.got.embeddings, findings),
             "cost" => return self.prices.compare(value, self.got, findings),
             known if NOT_COMPARED.contains(&known) => return,
             "n_choices" => json!(self.got.choices.len()),
@@ -169,6 +170,27 @@ impl Answer<'_> {
         let has_text = matches!(self.case.family(), "anthropic" | "ollama") || choice.message.parts.iter().any(is_text);
         has_text.then(|| choice.message.text())
     }
+}
+
+/// Vectors, by their number, length and first numbers.
+fn vectors(expected: &Value, got: &[Embedding], findings: &mut Findings) {
+    let field = |name| expected.get(name).cloned().unwrap_or_default();
+    let indices: Vec<u32> = got.iter().map(|vector| vector.index).collect();
+    let mut lengths: Vec<usize> = got.iter().map(|vector| vector.vector.len()).collect();
+    lengths.dedup();
+    findings.equal("embeddings.count", &field("count"), &json!(got.len()));
+    // Where the SDK shows no numbers, the vectors come in the order of their texts.
+    let in_order: Vec<usize> = (0..got.len()).collect();
+    let numbers = expected.get("indices").cloned();
+    let numbers = numbers.unwrap_or_else(|| json!(in_order));
+    findings.equal("embeddings.indices", &numbers, &json!(indices));
+    findings.equal("embeddings.dims", &field("dims"), &json!(lengths));
+    let expected: Vec<Vec<f32>> = serde_json::from_value(field("first4")).unwrap_or_default();
+    let first: Vec<Vec<f32>> = got
+        .iter()
+        .map(|vector| vector.vector.iter().take(4).copied().collect())
+        .collect();
+    findings.equal("embeddings.first4", &expected, &first);
 }
 
 /// Signatures on parts of any kind.

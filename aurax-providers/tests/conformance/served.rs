@@ -16,7 +16,7 @@ use http::{Request, Response};
 
 use super::case::Case;
 use super::tally::Findings;
-use super::wires::{call_for, open_ai};
+use super::wires::{call_of, open_ai};
 
 /// An address nobody is asked at.
 const BASE_URL: &str = "https://recorded.invalid/v1";
@@ -58,7 +58,12 @@ async fn ask(case: &Case) -> Result<Answer> {
     if case.request.body.is_null() {
         return list(case).await.and(Err(unexpected("a list of models")));
     }
-    let (call, _) = call_for(&case.provider, &case.request.body, case.is_stream())?;
+    let (call, _) = call_of(
+        &case.api,
+        &case.provider,
+        &case.request.body,
+        case.is_stream(),
+    )?;
     provider(case)?
         .call(&Ctx::local(), &call)
         .await?
