@@ -155,8 +155,5 @@ async fn a_provider_that_takes_whatever_name_gets_no_bare_one() {
     assert_eq!(&*engine.resolve(&model).unwrap().0.name, "named");
     let error = engine.resolve("whatever").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelNotFound);
-    assert_eq!(
-        &*engine.resolve("local/whatever").unwrap().0.name,
-        "local"
-    );
+    assert_eq!(&*engine.resolve("local/whatever").unwrap().0.name, "local");
 }

@@ -3,10 +3,10 @@
 #[cfg(feature = "openai")]
 use aurax_core::{Error, ErrorKind, Phase};
 use aurax_core::{Extra, Result};
-#[cfg(any(feature = "gemini", feature = "ollama"))]
-use serde_json::{Map, Value};
 #[cfg(feature = "openai")]
 use serde_json::value::RawValue;
+#[cfg(any(feature = "gemini", feature = "ollama"))]
+use serde_json::{Map, Value};
 
 #[cfg(feature = "openai")]
 use crate::object::Pairs;

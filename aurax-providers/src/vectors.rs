@@ -3,8 +3,7 @@
 use std::fmt;
 
 use aurax_core::{
-    EmbedInput, EmbedRequest, Embedding, End, Error, ErrorKind, Event, Phase, Result,
-    Start, Usage,
+    EmbedInput, EmbedRequest, Embedding, End, Error, ErrorKind, Event, Phase, Result, Start, Usage,
 };
 
 use crate::frame::Frame;
@@ -90,9 +89,8 @@ impl<F: Fn(&str) -> Result<Vectors> + Send> Decoder<F> {
             )));
         }
         let vectors = reply.vectors.into_iter();
-        events.extend(vectors.map(|(index, vector)| {
-            Event::Embedding(Embedding::new(index, vector))
-        }));
+        events
+            .extend(vectors.map(|(index, vector)| Event::Embedding(Embedding::new(index, vector))));
         let mut end = End::new(Vec::new(), reply.usage);
         end.extra = reply.extra;
         events.push(Event::End(Box::new(end)));

@@ -75,12 +75,12 @@ fn read(body: &str) -> Option<Said> {
 impl Said {
     fn detail(&mut self, detail: &RawObject) {
         self.reasons.extend(detail.text("reason"));
-        self.wait = self
-            .wait
-            .or_else(|| seconds(&detail.text("retryDelay")?));
+        self.wait = self.wait.or_else(|| seconds(&detail.text("retryDelay")?));
         let entries = |name| {
             let list = detail.list(name).unwrap_or_default();
-            let entries = list.iter().filter_map(|item| RawObject::parse(item.as_str()));
+            let entries = list
+                .iter()
+                .filter_map(|item| RawObject::parse(item.as_str()));
             entries.collect::<Vec<_>>()
         };
         self.is_spent |= entries("violations").iter().any(|violation| {

@@ -32,7 +32,10 @@ pub(super) fn image<'a>(
 ) -> Result<Part<'a>> {
     if image.detail.as_deref().is_some_and(|word| word != "auto") {
         let subject = format!("{subject}.detail");
-        omissions.note(&subject, "left out: the API has no such choice for an image")?;
+        omissions.note(
+            &subject,
+            "left out: the API has no such choice for an image",
+        )?;
     }
     source(subject, &image.source)
 }

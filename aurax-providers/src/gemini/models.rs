@@ -13,7 +13,10 @@ const VERBS: [&str; 2] = ["generateContent", "embedContent"];
 /// The path of a page of the list; `after` is the token the page before named.
 pub(super) fn path(size: u16, after: Option<&str>) -> String {
     match after {
-        Some(after) => format!("/v1beta/models?pageSize={size}&pageToken={}", encoded(after)),
+        Some(after) => format!(
+            "/v1beta/models?pageSize={size}&pageToken={}",
+            encoded(after)
+        ),
         None => format!("/v1beta/models?pageSize={size}"),
     }
 }

@@ -73,11 +73,7 @@ pub(super) fn thinking(
     Ok((config != ThinkingConfig::default()).then_some(config))
 }
 
-fn off(
-    config: &mut ThinkingConfig,
-    rules: &ModelRules,
-    omissions: &mut Omissions,
-) -> Result<()> {
+fn off(config: &mut ThinkingConfig, rules: &ModelRules, omissions: &mut Omissions) -> Result<()> {
     if !rules.refuses(Setting::ThinkingOff, true) {
         config.thinking_budget = Some(0);
         return Ok(());

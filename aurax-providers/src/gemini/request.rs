@@ -69,7 +69,10 @@ pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
 /// As for [`Wire::encode`](crate::wire::Wire::encode).
 pub(super) fn count(call: &Call, target: &Target) -> Result<Encoded> {
     let (mut body, omissions) = body(chat(call)?, target)?;
-    body.set("model", serde_json::Value::from(resource(&target.model)).into());
+    body.set(
+        "model",
+        serde_json::Value::from(resource(&target.model)).into(),
+    );
     let body = Count {
         generate_content_request: body,
     };

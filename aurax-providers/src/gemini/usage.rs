@@ -70,10 +70,11 @@ fn price_context(object: &RawObject) -> BTreeMap<String, String> {
     let word = |name| Some(object.text(name)?.trim().to_ascii_lowercase());
     let tier = word("serviceTier").or_else(|| {
         let traffic = word("trafficType")?;
-        Some(traffic.strip_prefix("on_demand_").map_or_else(
-            || traffic.clone(),
-            str::to_owned,
-        ))
+        Some(
+            traffic
+                .strip_prefix("on_demand_")
+                .map_or_else(|| traffic.clone(), str::to_owned),
+        )
     });
     let tier = tier.filter(|tier| {
         !["", "standard", "on_demand", "service_tier_unspecified"].contains(&tier.as_str())

@@ -142,7 +142,10 @@ impl<'a> Reader<'a, '_> {
                     return Err(unsupported(&subject, "the API takes no audio"));
                 }
                 (_, Part::Document(_)) => {
-                    return Err(unsupported(&subject, "the API takes documents of the user's only"));
+                    return Err(unsupported(
+                        &subject,
+                        "the API takes documents of the user's only",
+                    ));
                 }
                 (role, part) => {
                     let message = format!("{} out of place: not in a {role} message", part.kind());
@@ -274,12 +277,10 @@ fn text_of<'a>(subject: &str, document: &'a Document) -> Result<Cow<'a, str>> {
         Source::Inline { media_type, data } if media_type.starts_with("text/") => {
             let bytes = base64::engine::general_purpose::STANDARD
                 .decode(data)
-                .map_err(|e| {
-                    invalid(subject, "a document's data is not base64").with_source(e)
-                })?;
+                .map_err(|e| invalid(subject, "a document's data is not base64").with_source(e))?;
             let text = String::from_utf8(bytes);
-            let text = text
-                .map_err(|e| invalid(subject, "a text document is not UTF-8").with_source(e))?;
+            let text =
+                text.map_err(|e| invalid(subject, "a text document is not UTF-8").with_source(e))?;
             Ok(Cow::Owned(text))
         }
         _ => Err(unsupported(

@@ -154,7 +154,9 @@ fn vector(value: &RawValue) -> Option<Vec<f32>> {
         return Some(numbers);
     }
     let text: String = serde_json::from_str(value.get()).ok()?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .ok()?;
     let (numbers, rest) = bytes.as_chunks::<4>();
     let numbers = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
     rest.is_empty().then(|| numbers.collect())

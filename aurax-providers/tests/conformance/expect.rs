@@ -167,7 +167,8 @@ impl Answer<'_> {
     /// Ollama always sends a text.
     fn text(&self, choice: &Choice) -> Option<String> {
         let is_text = |part: &Part| part.as_text().is_some();
-        let has_text = matches!(self.case.family(), "anthropic" | "ollama") || choice.message.parts.iter().any(is_text);
+        let has_text = matches!(self.case.family(), "anthropic" | "ollama")
+            || choice.message.parts.iter().any(is_text);
         has_text.then(|| choice.message.text())
     }
 }

@@ -28,10 +28,12 @@ pub(crate) fn frames(body: &str) -> Vec<Sent<'_>> {
 /// Cuts a stream of lines of JSON after every line.
 pub(crate) fn lines(body: &str) -> Vec<Sent<'_>> {
     let lines = body.split_inclusive('\n');
-    let sent = lines.filter(|line| !line.trim().is_empty()).map(|line| Sent {
-        bytes: line.as_bytes(),
-        data: serde_json::from_str(line).ok(),
-    });
+    let sent = lines
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| Sent {
+            bytes: line.as_bytes(),
+            data: serde_json::from_str(line).ok(),
+        });
     sent.collect()
 }
 
@@ -124,7 +126,8 @@ pub(crate) fn gemini_terminal(frames: &[Sent<'_>]) -> Terminal {
         candidates.any(|candidate| candidate.get("finishReason").is_some())
     };
     let failed = first(frames, |data| {
-        data.get("error").map(|_| Terminal::Failed as fn(usize) -> Terminal)
+        data.get("error")
+            .map(|_| Terminal::Failed as fn(usize) -> Terminal)
     });
     let last = values(frames).filter(|(_, data)| has_reason(data)).last();
     match (last, failed) {

@@ -33,11 +33,26 @@ fn every_word_has_its_kind() {
             "The input token count (9) exceeds the maximum number of tokens allowed (8).",
             ContextLength,
         ),
-        (400, "FAILED_PRECONDITION", "User location is not supported", Permission),
+        (
+            400,
+            "FAILED_PRECONDITION",
+            "User location is not supported",
+            Permission,
+        ),
         (400, "FAILED_PRECONDITION", "enable billing", Quota),
         (401, "UNAUTHENTICATED", "no key", Auth),
-        (403, "PERMISSION_DENIED", "CachedContent not found", Permission),
-        (404, "NOT_FOUND", "models/x is not found for API version v1beta", ModelNotFound),
+        (
+            403,
+            "PERMISSION_DENIED",
+            "CachedContent not found",
+            Permission,
+        ),
+        (
+            404,
+            "NOT_FOUND",
+            "models/x is not found for API version v1beta",
+            ModelNotFound,
+        ),
         (404, "NOT_FOUND", "no such file", NotFound),
         (409, "ABORTED", "again", Conflict),
         (429, "RESOURCE_EXHAUSTED", "slow down", RateLimited),
@@ -57,10 +72,13 @@ fn every_word_has_its_kind() {
 
 #[test]
 fn details_say_what_the_status_does_not() {
-    let info = |reason: &str| {
-        json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}])
-    };
-    let bad_key = of(400, "INVALID_ARGUMENT", "API key not valid.", info("API_KEY_INVALID"));
+    let info = |reason: &str| json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]);
+    let bad_key = of(
+        400,
+        "INVALID_ARGUMENT",
+        "API key not valid.",
+        info("API_KEY_INVALID"),
+    );
     assert_eq!(bad_key.kind(), ErrorKind::Auth);
 
     let violation = |id: &str, value: &str| {
@@ -93,12 +111,29 @@ fn details_say_what_the_status_does_not() {
 
 #[test]
 fn other_shapes_are_read_too() {
-    let list = error(503, &json!([{"error": {"code": 503, "message": "M", "status": "UNAVAILABLE"}}]));
+    let list = error(
+        503,
+        &json!([{"error": {"code": 503, "message": "M", "status": "UNAVAILABLE"}}]),
+    );
     assert_eq!(list.kind(), ErrorKind::Overloaded);
-    assert_eq!(error(401, &json!({"error": "M"})).upstream().unwrap().message, "M");
+    assert_eq!(
+        error(401, &json!({"error": "M"}))
+            .upstream()
+            .unwrap()
+            .message,
+        "M"
+    );
     let page = |body: &str| Gemini::new().error(502, &HeaderMap::new(), body.as_bytes());
-    assert_eq!(page("bad gateway").upstream().unwrap().message, "bad gateway");
+    assert_eq!(
+        page("bad gateway").upstream().unwrap().message,
+        "bad gateway"
+    );
     assert_eq!(page("<html>").upstream().unwrap().message, "");
-    let odd = of(429, "RESOURCE_EXHAUSTED", "M", json!([1, {"retryDelay": "soon"}, {"retryDelay": "1e999s"}]));
+    let odd = of(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "M",
+        json!([1, {"retryDelay": "soon"}, {"retryDelay": "1e999s"}]),
+    );
     assert_eq!(odd.retry_after(), None);
 }

@@ -2,7 +2,8 @@
 
 use aurax_core::{
     Audio, Document, Effort, ErrorKind, Function, Image, Message, Native, Origin, Part, Reasoning,
-    Request, Role, ShowThinking, Signature, Source, Text, Thinking, ToolCall, ToolChoice, ToolResult,
+    Request, Role, ShowThinking, Signature, Source, Text, Thinking, ToolCall, ToolChoice,
+    ToolResult,
 };
 use serde_json::json;
 
@@ -22,8 +23,10 @@ fn a_second_turn_is_sent_as_the_documentation_has_it() {
     asked.signature = signed(FLASH_3, "Co");
     let weather = Function::new("get_weather")
         .with_description("w")
-        .with_parameters(json!({"type": "object", "properties": {"city": {"type": "string"}},
-            "required": ["city"]}));
+        .with_parameters(
+            json!({"type": "object", "properties": {"city": {"type": "string"}},
+            "required": ["city"]}),
+        );
     let request = Request::new([
         Message::system("S"),
         Message::user("Weather in Paris?"),
@@ -131,11 +134,7 @@ fn proofs_go_back_on_the_parts_they_came_on() {
         Part::from("Hello"),
         end.into(),
     ];
-    let request = Request::new([
-        Message::user("Hi"),
-        model(parts),
-        Message::user("Go on"),
-    ]);
+    let request = Request::new([Message::user("Hi"), model(parts), Message::user("Go on")]);
     check("signed_words", FLASH_3, request.clone());
     // Another model is not shown them.
     let encoded = encode(FLASH_2_5, request).unwrap();
@@ -146,18 +145,20 @@ fn proofs_go_back_on_the_parts_they_came_on() {
 
 #[test]
 fn parts_of_the_providers_own_go_back_as_they_came() {
-    let code = json!({"executableCode": {"code": "1", "language": "PYTHON"}, "thoughtSignature": "A"});
-    let foreign = Native::new(
-        Some(Origin::new("anthropic", "m")),
-        "server_tool_use",
-        "{}",
-    );
+    let code =
+        json!({"executableCode": {"code": "1", "language": "PYTHON"}, "thoughtSignature": "A"});
+    let foreign = Native::new(Some(Origin::new("anthropic", "m")), "server_tool_use", "{}");
     let request = Request::new([
         Message::user("Run"),
         model(vec![
             native(FLASH_3, "executableCode", &code).into(),
             Image::new(Source::bytes("image/png", b"hi")).into(),
-            native(FLASH_3, "thoughtSignature", &json!({"thoughtSignature": "P"})).into(),
+            native(
+                FLASH_3,
+                "thoughtSignature",
+                &json!({"thoughtSignature": "P"}),
+            )
+            .into(),
             foreign.into(),
             Part::from("Done"),
         ]),

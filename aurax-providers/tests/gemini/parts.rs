@@ -21,7 +21,10 @@ fn words_grow_and_words_with_a_proof_are_a_part_of_their_own() {
             reply(&json!([{"text": " see", "thought": true}]), None),
             reply(&json!([{"text": "Hel"}]), None),
             reply(&json!([{"text": "lo"}]), None),
-            reply(&json!([{"text": "", "thoughtSignature": "S"}]), Some("STOP")),
+            reply(
+                &json!([{"text": "", "thoughtSignature": "S"}]),
+                Some("STOP"),
+            ),
         ],
     )
     .unwrap();
@@ -45,11 +48,15 @@ fn calls_come_whole_with_their_arguments_as_written() {
         {"functionCall": {"name": "f"}},
         {"functionCall": {"id": "own", "name": "g", "args": null}},
     ]);
-    let text = reply(&parts, Some("STOP")).to_string().replace("1.5", "1.50");
+    let text = reply(&parts, Some("STOP"))
+        .to_string()
+        .replace("1.5", "1.50");
     let read = || {
-        super::fold(super::events_of(FLASH_2_5, "Hi".into(), |decoder, events| {
-            decoder.whole(text.as_bytes(), events)
-        }))
+        super::fold(super::events_of(
+            FLASH_2_5,
+            "Hi".into(),
+            |decoder, events| decoder.whole(text.as_bytes(), events),
+        ))
         .unwrap()
     };
     let response = read();
@@ -57,8 +64,14 @@ fn calls_come_whole_with_their_arguments_as_written() {
     let calls: Vec<_> = response.tool_calls().cloned().collect();
     assert_eq!(calls[0].arguments, r#"{"x":1.50}"#);
     assert_eq!(calls[0].signature.as_ref().unwrap().data, "S");
-    assert_eq!((calls[1].arguments.as_str(), &calls[1].signature), ("{}", &None));
-    assert_eq!((calls[2].id.as_str(), calls[2].arguments.as_str()), ("own", "{}"));
+    assert_eq!(
+        (calls[1].arguments.as_str(), &calls[1].signature),
+        ("{}", &None)
+    );
+    assert_eq!(
+        (calls[2].id.as_str(), calls[2].arguments.as_str()),
+        ("own", "{}")
+    );
     assert_ne!(calls[0].id, calls[1].id);
     // The same reply gives the same ids, another reply others.
     let again: Vec<_> = read().tool_calls().map(|call| call.id.clone()).collect();
@@ -85,7 +98,9 @@ fn pictures_and_sound_are_media_and_the_rest_is_kept() {
     let response = whole(FLASH_3, &reply(&parts, Some("STOP"))).unwrap();
     assert_eq!(
         kinds(&response),
-        ["image", "native", "audio", "native", "native", "native", "native", "native"]
+        [
+            "image", "native", "audio", "native", "native", "native", "native", "native"
+        ]
     );
     let parts = &response.message().unwrap().parts;
     let Part::Image(image) = &parts[0] else {
@@ -95,9 +110,10 @@ fn pictures_and_sound_are_media_and_the_rest_is_kept() {
     let natives: Vec<(&str, Value)> = parts
         .iter()
         .filter_map(|part| match part {
-            Part::Native(native) => {
-                Some((native.kind.as_str(), serde_json::from_str(&native.json).unwrap()))
-            }
+            Part::Native(native) => Some((
+                native.kind.as_str(),
+                serde_json::from_str(&native.json).unwrap(),
+            )),
             _ => None,
         })
         .collect();
@@ -137,7 +153,13 @@ fn sources_are_named_for_the_words_and_searches_are_counted() {
         let named: Vec<_> = text
             .citations
             .iter()
-            .map(|c| (c.url.as_deref().unwrap(), c.title.as_deref(), c.quote.as_deref()))
+            .map(|c| {
+                (
+                    c.url.as_deref().unwrap(),
+                    c.title.as_deref(),
+                    c.quote.as_deref(),
+                )
+            })
             .collect();
         assert_eq!(
             named,
@@ -167,7 +189,10 @@ fn log_probabilities_are_read() {
     });
     let response = whole(FLASH_2_5, &reply).unwrap();
     let token = &response.choices[0].logprobs[0];
-    assert_eq!((token.token.token.as_str(), token.token.logprob), ("Hi", -0.5));
+    assert_eq!(
+        (token.token.token.as_str(), token.token.logprob),
+        ("Hi", -0.5)
+    );
     assert_eq!(token.top[1].token, "Ho");
 }
 
@@ -185,7 +210,9 @@ fn piece() -> impl Strategy<Value = Value> {
 
 /// A piece in the chunks it is streamed in: only words without a proof come in several.
 fn chunks(piece: &Value, size: usize) -> Vec<Value> {
-    let Some(text) = piece["text"].as_str().filter(|_| piece.get("thoughtSignature").is_none())
+    let Some(text) = piece["text"]
+        .as_str()
+        .filter(|_| piece.get("thoughtSignature").is_none())
     else {
         return vec![piece.clone()];
     };

@@ -21,7 +21,10 @@ fn gemini(replay: &Replay) -> HttpProvider {
 async fn a_chat_goes_to_its_address_with_the_key_in_its_header() {
     let answer = reply(&json!([{"text": "Hello"}]), Some("STOP"));
     let replay = Replay::new([Answer::json(answer.to_string())]);
-    let response = gemini(&replay).chat("gemini-2.5-flash", "Hi").await.unwrap();
+    let response = gemini(&replay)
+        .chat("gemini-2.5-flash", "Hi")
+        .await
+        .unwrap();
     assert_eq!(response.text(), "Hello");
     assert_eq!(response.model, "m-1");
     assert_eq!(response.id.as_deref(), Some("r1"));
@@ -41,16 +44,25 @@ async fn a_stream_is_read_however_it_is_cut() {
         reply(&json!([{"text": "Hel"}]), None),
         reply(&json!([{"text": "lo"}]), Some("STOP")),
     ];
-    let body: String = chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect();
+    let body: String = chunks
+        .iter()
+        .map(|chunk| format!("data: {chunk}\r\n\r\n"))
+        .collect();
     for size in [1, 7, 4096] {
         let replay = Replay::new([Answer::sse([body.clone()]).in_pieces_of(size)]);
-        let reply = gemini(&replay).stream("gemini-3-flash-preview", "Hi").await.unwrap();
+        let reply = gemini(&replay)
+            .stream("gemini-3-flash-preview", "Hi")
+            .await
+            .unwrap();
         assert_eq!(reply.collect().await.unwrap().text(), "Hello");
         let sent = &replay.requests()[0];
         assert_eq!(sent.uri.query(), Some("alt=sse"));
     }
     let replay = Replay::new([Answer::sse([format!("data: {}\n\n", chunks[0])])]);
-    let reply = gemini(&replay).stream("gemini-3-flash-preview", "Hi").await.unwrap();
+    let reply = gemini(&replay)
+        .stream("gemini-3-flash-preview", "Hi")
+        .await
+        .unwrap();
     let error = reply.collect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Truncated);
     assert_eq!(error.partial().unwrap().text(), "Hel");
@@ -61,7 +73,10 @@ async fn a_stream_is_read_however_it_is_cut() {
 async fn an_error_in_place_of_a_stream_is_read() {
     let body = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#;
     let replay = Replay::new([Answer::sse([body])]);
-    let reply = gemini(&replay).stream("gemini-3-flash-preview", "Hi").await.unwrap();
+    let reply = gemini(&replay)
+        .stream("gemini-3-flash-preview", "Hi")
+        .await
+        .unwrap();
     let error = reply.collect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overloaded);
     assert!(error.message().contains("overloaded"), "{error}");
@@ -99,7 +114,13 @@ async fn models_are_listed_page_by_page_and_keys_checked() {
         .collect();
     assert_eq!(
         queries,
-        ["pageSize=1000", "pageSize=1000&pageToken=t", "pageSize=1", "pageSize=1", ""]
+        [
+            "pageSize=1000",
+            "pageSize=1000&pageToken=t",
+            "pageSize=1",
+            "pageSize=1",
+            ""
+        ]
     );
 }
 

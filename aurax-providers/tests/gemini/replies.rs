@@ -26,7 +26,10 @@ fn every_reason_has_its_meaning() {
         ("TOMORROW", Other),
     ] {
         let reply = reply(&json!([{"text": "Hi"}]), Some(word));
-        for response in [whole(FLASH_2_5, &reply), stream(FLASH_2_5, &[reply.clone()])] {
+        for response in [
+            whole(FLASH_2_5, &reply),
+            stream(FLASH_2_5, &[reply.clone()]),
+        ] {
             let response = response.unwrap();
             assert_eq!(response.finish_reason(), Some(reason), "{word}");
             let finish = response.choices[0].finish.as_ref().unwrap();
@@ -42,10 +45,19 @@ fn every_reason_has_its_meaning() {
 
 #[test]
 fn a_blocked_prompt_is_filtered() {
-    for word in ["SAFETY", "OTHER", "JAILBREAK", "PROHIBITED_CONTENT", "IMAGE_SAFETY"] {
+    for word in [
+        "SAFETY",
+        "OTHER",
+        "JAILBREAK",
+        "PROHIBITED_CONTENT",
+        "IMAGE_SAFETY",
+    ] {
         let blocked = json!({"promptFeedback": {"blockReason": word},
             "usageMetadata": {"promptTokenCount": 4}, "modelVersion": "m-1"});
-        for response in [whole(FLASH_2_5, &blocked), stream(FLASH_2_5, &[blocked.clone()])] {
+        for response in [
+            whole(FLASH_2_5, &blocked),
+            stream(FLASH_2_5, &[blocked.clone()]),
+        ] {
             let response = response.unwrap();
             assert_eq!(response.finish_reason(), Some(FinishReason::ContentFilter));
             let finish = response.choices[0].finish.as_ref().unwrap();
@@ -103,7 +115,10 @@ fn several_candidates_are_several_choices() {
     let texts: Vec<String> = response.choices.iter().map(|c| c.message.text()).collect();
     assert_eq!(texts, ["A", "Bb"]);
     let reason = |at: usize| response.choices[at].finish.as_ref().unwrap().reason;
-    assert_eq!((reason(0), reason(1)), (FinishReason::Stop, FinishReason::Length));
+    assert_eq!(
+        (reason(0), reason(1)),
+        (FinishReason::Stop, FinishReason::Length)
+    );
     // A number no model gives is passed over.
     let odd = chunk(4_000_000_000, "X", Some("STOP"));
     let response = stream(FLASH_2_5, &[odd, chunk(0, "A", Some("STOP"))]).unwrap();
@@ -142,9 +157,18 @@ fn the_way_a_call_was_served_selects_its_price() {
     for (usage, expected) in [
         (json!({"serviceTier": "standard"}), None),
         (json!({"trafficType": "ON_DEMAND"}), None),
-        (json!({"serviceTier": "FLEX"}), Some(("service_tier", "flex"))),
-        (json!({"trafficType": "ON_DEMAND_PRIORITY"}), Some(("service_tier", "priority"))),
-        (json!({"serviceTier": "batch"}), Some(("processing", "batch"))),
+        (
+            json!({"serviceTier": "FLEX"}),
+            Some(("service_tier", "flex")),
+        ),
+        (
+            json!({"trafficType": "ON_DEMAND_PRIORITY"}),
+            Some(("service_tier", "priority")),
+        ),
+        (
+            json!({"serviceTier": "batch"}),
+            Some(("processing", "batch")),
+        ),
         (
             json!({"trafficType": "PROVISIONED_THROUGHPUT"}),
             Some(("service_tier", "provisioned_throughput")),
@@ -191,17 +215,32 @@ fn errors_inside_a_stream_are_errors_with_what_came_before() {
         assert!(events.iter().any(Event::is_content));
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Overloaded);
-        assert_eq!(whole(FLASH_3, &frame).unwrap_err().kind(), ErrorKind::Overloaded);
+        assert_eq!(
+            whole(FLASH_3, &frame).unwrap_err().kind(),
+            ErrorKind::Overloaded
+        );
     }
 }
 
 #[test]
 fn what_is_no_reply_is_an_error() {
-    for body in ["", "{}", "[]", "null", "<html>", r#"{"candidates":[]}"#, r#"{"a":1}"#] {
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "<html>",
+        r#"{"candidates":[]}"#,
+        r#"{"a":1}"#,
+    ] {
         let read = events_of(FLASH_3, "Hi".into(), |decoder, events| {
             decoder.whole(body.as_bytes(), events)
         });
-        assert_eq!(fold(read).unwrap_err().kind(), ErrorKind::Decode, "{body:?}");
+        assert_eq!(
+            fold(read).unwrap_err().kind(),
+            ErrorKind::Decode,
+            "{body:?}"
+        );
     }
     // Nothing but a count: what was used is known, and so that there is no answer.
     let response = whole(FLASH_3, &json!({"usageMetadata": {"promptTokenCount": 3}})).unwrap();

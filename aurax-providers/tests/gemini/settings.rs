@@ -76,7 +76,11 @@ fn tools() -> Request {
     let schema = json!({"type": "object", "properties": {"x": {"$ref": "#/$defs/X"}},
         "$defs": {"X": {"const": 1}}});
     let of = |provider| {
-        Native::new(Some(Origin::new(provider, "m")), "search", r#"{"googleSearch":{}}"#)
+        Native::new(
+            Some(Origin::new(provider, "m")),
+            "search",
+            r#"{"googleSearch":{}}"#,
+        )
     };
     Request::from("Hi").with_tools([
         Tool::from(Function::new("a.b:c").with_parameters(nothing)),
@@ -138,22 +142,97 @@ fn names_the_api_refuses_are_named() {
 fn each_family_thinks_as_it_is_told_in_its_own_way() {
     let level = |level| Reasoning::new(level);
     let table = [
-        (FLASH_3, level(Effort::Minimal), json!({"thinkingLevel": "MINIMAL"}), 0),
-        (FLASH_3, level(Effort::Max), json!({"thinkingLevel": "HIGH"}), 0),
-        (FLASH_3, level(Effort::Off), json!({"thinkingLevel": "MINIMAL"}), 1),
+        (
+            FLASH_3,
+            level(Effort::Minimal),
+            json!({"thinkingLevel": "MINIMAL"}),
+            0,
+        ),
+        (
+            FLASH_3,
+            level(Effort::Max),
+            json!({"thinkingLevel": "HIGH"}),
+            0,
+        ),
+        (
+            FLASH_3,
+            level(Effort::Off),
+            json!({"thinkingLevel": "MINIMAL"}),
+            1,
+        ),
         (FLASH_3, level(Effort::Auto), Value::Null, 0),
-        (FLASH_3, Reasoning::budget(2000), json!({"thinkingLevel": "MEDIUM"}), 1),
-        ("gemini-3-pro-preview", level(Effort::Medium), json!({"thinkingLevel": "LOW"}), 0),
-        ("gemini-3.8-flash", level(Effort::Minimal), json!({"thinkingLevel": "LOW"}), 0),
-        ("gemini-4-argon", level(Effort::XHigh), json!({"thinkingLevel": "XHIGH"}), 0),
-        (FLASH_2_5, level(Effort::Off), json!({"thinkingBudget": 0}), 0),
-        (FLASH_2_5, level(Effort::Auto), json!({"thinkingBudget": -1}), 0),
-        (FLASH_2_5, level(Effort::Low), json!({"thinkingBudget": 1024}), 0),
-        (FLASH_2_5, level(Effort::Medium), json!({"thinkingBudget": 8192}), 0),
-        (FLASH_2_5, level(Effort::High), json!({"thinkingBudget": 24576}), 0),
-        (FLASH_2_5, Reasoning::budget(700), json!({"thinkingBudget": 700}), 0),
-        ("gemini-2.5-pro", level(Effort::Off), json!({"thinkingBudget": 128}), 1),
-        ("models/gemini-2.5-pro", Reasoning::budget(0), json!({"thinkingBudget": 128}), 1),
+        (
+            FLASH_3,
+            Reasoning::budget(2000),
+            json!({"thinkingLevel": "MEDIUM"}),
+            1,
+        ),
+        (
+            "gemini-3-pro-preview",
+            level(Effort::Medium),
+            json!({"thinkingLevel": "LOW"}),
+            0,
+        ),
+        (
+            "gemini-3.8-flash",
+            level(Effort::Minimal),
+            json!({"thinkingLevel": "LOW"}),
+            0,
+        ),
+        (
+            "gemini-4-argon",
+            level(Effort::XHigh),
+            json!({"thinkingLevel": "XHIGH"}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            level(Effort::Off),
+            json!({"thinkingBudget": 0}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            level(Effort::Auto),
+            json!({"thinkingBudget": -1}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            level(Effort::Low),
+            json!({"thinkingBudget": 1024}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            level(Effort::Medium),
+            json!({"thinkingBudget": 8192}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            level(Effort::High),
+            json!({"thinkingBudget": 24576}),
+            0,
+        ),
+        (
+            FLASH_2_5,
+            Reasoning::budget(700),
+            json!({"thinkingBudget": 700}),
+            0,
+        ),
+        (
+            "gemini-2.5-pro",
+            level(Effort::Off),
+            json!({"thinkingBudget": 128}),
+            1,
+        ),
+        (
+            "models/gemini-2.5-pro",
+            Reasoning::budget(0),
+            json!({"thinkingBudget": 128}),
+            1,
+        ),
         ("gemini-2.0-flash", level(Effort::High), Value::Null, 1),
         ("gemini-2.0-flash", level(Effort::Off), Value::Null, 0),
         (
@@ -195,7 +274,10 @@ fn a_models_name_cannot_leave_its_place_in_the_address() {
     for (model, path) in [
         ("models/gemini-2.5-flash", "/v1beta/models/gemini-2.5-flash"),
         ("tunedModels/mine", "/v1beta/tunedModels/mine"),
-        ("../files?key=1#a", "/v1beta/models/..%2Ffiles%3Fkey%3D1%23a"),
+        (
+            "../files?key=1#a",
+            "/v1beta/models/..%2Ffiles%3Fkey%3D1%23a",
+        ),
         ("a:countTokens", "/v1beta/models/a%3AcountTokens"),
     ] {
         let encoded = encode(model, "Hi").unwrap();
@@ -225,14 +307,19 @@ fn what_the_list_says_of_a_model_wins() {
         {"name": "models/imagen", "supportedGenerationMethods": ["predict"]},
         {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]},
     ], "nextPageToken": "a/b"});
-    let (models, next) = Gemini::new().read_models(list.to_string().as_bytes()).unwrap();
+    let (models, next) = Gemini::new()
+        .read_models(list.to_string().as_bytes())
+        .unwrap();
     let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
     assert_eq!(ids, ["gemini-2.5-flash", "gemini-embedding-001"]);
     assert_eq!(models[0].context_window, Some(100));
     assert_eq!(models[0].max_output_tokens, Some(20));
     let page = Gemini::new().list_models(next.as_deref()).unwrap().path;
     assert_eq!(page, "/v1beta/models?pageSize=1000&pageToken=a%2Fb");
-    assert_eq!(models[0].settings, BTreeMap::from([("thinking".to_owned(), false)]));
+    assert_eq!(
+        models[0].settings,
+        BTreeMap::from([("thinking".to_owned(), false)])
+    );
     target.info = Some(models[0].clone());
     let call = Call::chat(
         target.model.clone(),
