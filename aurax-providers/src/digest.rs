@@ -24,7 +24,7 @@ pub(crate) fn base62(mut number: u64) -> String {
 }
 
 /// An id for a tool call the provider gave none: `call_` and eighteen letters and digits, of which
-/// the second half follows from the first. [`is_made_up`] knows it again, whoever kept it.
+/// the second half follows from the first, so that it is known again, whoever kept it.
 #[cfg(any(feature = "gemini", feature = "ollama"))]
 pub(crate) fn call_id(seed: &[&str]) -> String {
     let first = base62(hash(seed));
@@ -33,7 +33,7 @@ pub(crate) fn call_id(seed: &[&str]) -> String {
 }
 
 /// Whether an id was made by [`call_id`].
-#[cfg(any(feature = "gemini", feature = "ollama"))]
+#[cfg(any(feature = "gemini", test))]
 pub(crate) fn is_made_up(id: &str) -> bool {
     id.strip_prefix("call_")
         .and_then(|rest| rest.split_at_checked(9))

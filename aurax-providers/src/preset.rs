@@ -77,11 +77,10 @@ pub enum Protocol {
 impl Protocol {
     /// An address a user gave, as a URL: some clients of a protocol take less than that.
     pub(crate) fn base_url<'a>(&self, given: &'a str) -> Cow<'a, str> {
-        match self {
-            #[cfg(feature = "ollama")]
-            Self::Ollama => Cow::Owned(crate::ollama::base_url(given)),
-            #[allow(unreachable_patterns, reason = "there may be no other protocol")]
-            _ => Cow::Borrowed(given),
+        #[cfg(feature = "ollama")]
+        if matches!(self, Self::Ollama) {
+            return Cow::Owned(crate::ollama::base_url(given));
         }
+        Cow::Borrowed(given)
     }
 }

@@ -61,6 +61,7 @@ impl RawObject {
     }
 
     /// Takes a field out.
+    #[cfg(feature = "anthropic")]
     pub(crate) fn remove(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().rposition(|(key, _)| key == name)?;
         Some(self.0.remove(at).1)
@@ -82,6 +83,7 @@ impl RawObject {
     }
 
     /// Takes over every field of `other` that is not null.
+    #[cfg(any(feature = "anthropic", feature = "gemini", test))]
     pub(crate) fn overlay(&mut self, other: &Self) {
         for (name, value) in other.fields() {
             self.set(name, value.clone());

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+#[cfg(any(feature = "gemini", feature = "ollama"))]
+use aurax_core::EmbedInput;
 use aurax_core::{
-    EmbedInput, EmbedRequest, Embedding, End, Error, ErrorKind, Event, Phase, Result, Start, Usage,
+    EmbedRequest, Embedding, End, Error, ErrorKind, Event, Phase, Result, Start, Usage,
 };
 
 use crate::frame::Frame;
+#[cfg(any(feature = "gemini", feature = "ollama"))]
 use crate::omissions::unsupported;
 use crate::wire::Decode;
 

@@ -1,10 +1,6 @@
 //! Embeddings over every wire that has them.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed test is a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
 
 use std::sync::Arc;
 

@@ -306,15 +306,18 @@ impl<'a> Reader<'a, '_> {
         }
         let called = self.calls.get(result.call_id.as_str()).copied();
         let name = called.map(|called| called.name).or(result.name.as_deref());
-        let mut part = Part::default();
-        part.function_response = Some(FunctionResponse {
-            id: called.and_then(|called| called.id),
-            name: name.ok_or_else(|| invalid(subject, "a tool's result needs the tool's name"))?,
-            response: match result.is_error {
-                Some(true) => Answer::Error(words),
-                _ => Answer::Output(words),
-            },
-        });
+        let part = Part {
+            function_response: Some(FunctionResponse {
+                id: called.and_then(|called| called.id),
+                name: name
+                    .ok_or_else(|| invalid(subject, "a tool's result needs the tool's name"))?,
+                response: match result.is_error {
+                    Some(true) => Answer::Error(words),
+                    _ => Answer::Output(words),
+                },
+            }),
+            ..Part::default()
+        };
         let order = called.map_or(usize::MAX, |called| called.order);
         self.foreign.media += u32::from(!media.is_empty());
         self.add(Role::User, |turn| {

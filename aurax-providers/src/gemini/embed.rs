@@ -2,7 +2,7 @@
 //!
 //! Facts: <https://ai.google.dev/api/embeddings>.
 
-use aurax_core::{Delivery, EmbedRequest, OnUnsupported, Result, Start};
+use aurax_core::{Delivery, EmbedRequest, OnUnsupported, Result};
 use serde::Serialize;
 
 use super::NAME;
@@ -79,7 +79,6 @@ fn read(body: &str) -> Result<Vectors> {
         return Err(error::inside(body).unwrap_or_else(unreadable));
     }
     let mut read = Vectors::default();
-    read.start = Start::new(None, None);
     for (number, item) in (0_u32..).zip(reply.list("embeddings").ok_or_else(unreadable)?) {
         let item = RawObject::parse(item.as_str()).ok_or_else(unreadable)?;
         let values = item.get("values").ok_or_else(unreadable)?;

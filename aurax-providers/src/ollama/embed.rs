@@ -72,10 +72,12 @@ fn read(body: &str) -> Result<Vectors> {
     }
     let vectors = reply.get("embeddings").ok_or_else(unreadable)?;
     let vectors: Vec<Vec<f32>> = vectors.to().map_err(|e| unreadable().with_source(e))?;
-    let mut read = Vectors::default();
-    read.start = Start::new(None, reply.text("model"));
-    read.vectors = (0..).zip(vectors).collect();
-    read.usage = usage::read(&reply);
+    let mut read = Vectors {
+        start: Start::new(None, reply.text("model")),
+        vectors: (0..).zip(vectors).collect(),
+        usage: usage::read(&reply),
+        ..Vectors::default()
+    };
     for (name, value) in reply.values() {
         if !PLACED.contains(&name.as_str()) {
             read.extra.insert(name, value);

@@ -138,11 +138,13 @@ fn read(body: &str) -> Result<Vectors> {
     if vectors.is_empty() {
         return Err(unreadable());
     }
-    let mut read = Vectors::default();
-    read.start = Start::new(reply.text("id"), reply.text("model"));
+    let mut read = Vectors {
+        start: Start::new(reply.text("id"), reply.text("model")),
+        vectors,
+        usage: reply.take("usage").and_then(usage::of_vectors),
+        ..Vectors::default()
+    };
     read.start.created = reply.read("created");
-    read.vectors = vectors;
-    read.usage = reply.take("usage").and_then(usage::of_vectors);
     reply.take("object");
     reply.rest_into(&mut read.extra);
     Ok(read)

@@ -12,7 +12,7 @@ fn error(status: u16, body: &Value) -> Error {
     Gemini::new().error(status, &HeaderMap::new(), body.to_string().as_bytes())
 }
 
-fn of(status: u16, word: &str, message: &str, details: Value) -> Error {
+fn of(status: u16, word: &str, message: &str, details: &Value) -> Error {
     error(
         status,
         &json!({"error": {"code": status, "message": message, "status": word, "details": details}}),
@@ -63,7 +63,7 @@ fn every_word_has_its_kind() {
         (404, "", "", NotFound),
         (502, "", "", Server),
     ] {
-        let error = of(status, word, message, json!([]));
+        let error = of(status, word, message, &json!([]));
         assert_eq!(error.kind(), kind, "{status} {word} {message}");
         assert_eq!(error.retry(), kind.usual_retry());
         assert_eq!(error.upstream().unwrap().message, message);
@@ -77,7 +77,7 @@ fn details_say_what_the_status_does_not() {
         400,
         "INVALID_ARGUMENT",
         "API key not valid.",
-        info("API_KEY_INVALID"),
+        &info("API_KEY_INVALID"),
     );
     assert_eq!(bad_key.kind(), ErrorKind::Auth);
 
@@ -89,21 +89,21 @@ fn details_say_what_the_status_does_not() {
         ])
     };
     let minute = violation("GenerateRequestsPerMinutePerProject", "15");
-    let minute = of(429, "RESOURCE_EXHAUSTED", "slow", minute);
+    let minute = of(429, "RESOURCE_EXHAUSTED", "slow", &minute);
     assert_eq!(minute.kind(), ErrorKind::RateLimited);
     assert_eq!(minute.retry_after(), Some(Duration::from_millis(10_600)));
     for spent in [
         violation("GenerateRequestsPerDayPerProject", "1500"),
         violation("GenerateRequestsPerMinute", "0"),
     ] {
-        let spent = of(429, "RESOURCE_EXHAUSTED", "slow", spent);
+        let spent = of(429, "RESOURCE_EXHAUSTED", "slow", &spent);
         assert_eq!(spent.kind(), ErrorKind::Quota);
         assert_eq!((spent.retry(), spent.retry_after()), (Retry::Never, None));
     }
 
     let field = json!([{"@type": "type.googleapis.com/google.rpc.BadRequest",
         "fieldViolations": [{"field": "contents[0]", "description": "d"}]}]);
-    let field = of(400, "INVALID_ARGUMENT", "bad", field);
+    let field = of(400, "INVALID_ARGUMENT", "bad", &field);
     let upstream = field.upstream().unwrap();
     assert_eq!(upstream.param.as_deref(), Some("contents[0]"));
     assert_eq!(upstream.error_type.as_deref(), Some("INVALID_ARGUMENT"));
@@ -133,7 +133,7 @@ fn other_shapes_are_read_too() {
         429,
         "RESOURCE_EXHAUSTED",
         "M",
-        json!([1, {"retryDelay": "soon"}, {"retryDelay": "1e999s"}]),
+        &json!([1, {"retryDelay": "soon"}, {"retryDelay": "1e999s"}]),
     );
     assert_eq!(odd.retry_after(), None);
 }

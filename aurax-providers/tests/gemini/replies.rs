@@ -28,7 +28,7 @@ fn every_reason_has_its_meaning() {
         let reply = reply(&json!([{"text": "Hi"}]), Some(word));
         for response in [
             whole(FLASH_2_5, &reply),
-            stream(FLASH_2_5, &[reply.clone()]),
+            stream(FLASH_2_5, std::slice::from_ref(&reply)),
         ] {
             let response = response.unwrap();
             assert_eq!(response.finish_reason(), Some(reason), "{word}");
@@ -56,7 +56,7 @@ fn a_blocked_prompt_is_filtered() {
             "usageMetadata": {"promptTokenCount": 4}, "modelVersion": "m-1"});
         for response in [
             whole(FLASH_2_5, &blocked),
-            stream(FLASH_2_5, &[blocked.clone()]),
+            stream(FLASH_2_5, std::slice::from_ref(&blocked)),
         ] {
             let response = response.unwrap();
             assert_eq!(response.finish_reason(), Some(FinishReason::ContentFilter));
