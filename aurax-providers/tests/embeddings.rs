@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use aurax_core::{
-    Call, Ctx, EmbedInput, EmbedRequest, Engine, Error, ErrorKind, Event, Extra, ModelId, Phase,
-    Provider, ProviderExt, Response, UsageSource,
+    Call, Cost, Ctx, EmbedInput, EmbedRequest, Engine, Error, ErrorKind, Event, Extra, ModelId,
+    Phase, Provider, ProviderExt, Response, UsageSource,
 };
 use aurax_providers::transport::{Answer, Replay, Sent};
 use aurax_providers::{HttpProvider, Options, presets, provider};
@@ -281,6 +281,22 @@ async fn an_engine_embeds_and_prices() {
     assert_eq!(vectors(&response), [(0, vec![1.0])]);
     let receipt = response.receipt.unwrap();
     assert_eq!(receipt.cost.amount().unwrap().to_string(), "0.02");
+}
+
+/// What nobody counted is estimated, and the receipt says so.
+#[tokio::test]
+async fn an_engine_estimates_what_the_provider_does_not_count() {
+    let replay = Replay::new([Answer::json(r#"{"embeddings":[{"values":[1]}]}"#)]);
+    let engine = Engine::builder()
+        .provider(of("gemini", &replay))
+        .build()
+        .unwrap();
+    let response = engine
+        .embed("gemini/gemini-embedding-001", "some words")
+        .await
+        .unwrap();
+    let receipt = response.receipt.unwrap();
+    assert!(matches!(receipt.cost, Cost::Estimated(_)), "{receipt:?}");
 }
 
 #[test]

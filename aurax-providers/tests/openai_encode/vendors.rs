@@ -1,8 +1,8 @@
 //! What vendors want otherwise.
 
 use aurax_core::{
-    Audio, Document, ErrorKind, Function, Message, Request, Role,
-    Sampling, Source, ToolCall, ToolChoice, ToolResult,
+    Audio, Document, Function, Message, Request, Role, Sampling, Source, ToolCall, ToolChoice,
+    ToolResult,
 };
 use aurax_providers::wire::Wire;
 use serde_json::json;
