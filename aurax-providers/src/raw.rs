@@ -27,6 +27,14 @@ impl RawObject {
             .filter(|value| value.as_str() != "null")
     }
 
+    /// How many bytes names and values have.
+    #[cfg(feature = "gemini")]
+    pub(crate) fn size(&self) -> usize {
+        let sizes = self.0.iter();
+        let sizes = sizes.map(|(name, value)| name.len().saturating_add(value.as_str().len()));
+        sizes.fold(0, usize::saturating_add)
+    }
+
     /// A field's text, where it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.to().ok()

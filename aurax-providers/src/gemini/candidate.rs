@@ -92,11 +92,7 @@ impl Candidate {
                 events.push(Event::Logprobs { choice, tokens });
             }
         }
-        for (name, value) in candidate.fields() {
-            if !PLACED.contains(&name) {
-                self.rest.set(name, value.clone());
-            }
-        }
+        keep(&mut self.rest, candidate, &PLACED);
     }
 
     /// Whether nothing more can come.
@@ -253,6 +249,19 @@ impl Candidate {
         let number = self.begin();
         let native = Native::new(Some(origin.clone()), kind, json);
         self.say(number, Delta::Native(native), events);
+    }
+}
+
+/// The most fields without a place that are kept of a reply.
+const MAX_KEPT: usize = 64;
+
+/// Keeps the fields that have no place of their own; the last value of each stands.
+pub(super) fn keep(kept: &mut RawObject, object: &RawObject, placed: &[&str]) {
+    for (name, value) in object.fields() {
+        let is_known = kept.get(name).is_some();
+        if !placed.contains(&name) && (is_known || kept.fields().count() < MAX_KEPT) {
+            kept.set(name, value.clone());
+        }
     }
 }
 

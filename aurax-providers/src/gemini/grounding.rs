@@ -10,6 +10,9 @@ use crate::raw::RawObject;
 /// The most sources that are listed of one answer.
 const MOST: usize = 1024;
 
+/// Bytes from which words are not repeated for every source.
+const LONG: usize = 4096;
+
 /// The sources a candidate names, and the searches it made.
 ///
 /// A piece of the answer that rests on several sources is named once for each. Places are given in
@@ -25,10 +28,18 @@ pub(super) fn citations(candidate: &RawObject, origin: &Origin) -> Vec<Citation>
             .and_then(|segment| segment.text("text"));
         let places = support.get("groundingChunkIndices");
         let places: Vec<usize> = places.and_then(|list| list.to().ok()).unwrap_or_default();
-        for (chunk, _) in places.iter().filter_map(|place| chunks.get(*place)) {
+        let places = places.iter().filter_map(|place| chunks.get(*place));
+        let left = MOST.saturating_sub(found.len());
+        for (number, (chunk, _)) in places.take(left).enumerate() {
             let mut citation = of_chunk(chunk);
-            citation.quote.clone_from(&quote);
-            citation.native = Some(native(origin, "groundingSupport", json));
+            // However many sources there are, what is long stands once.
+            let is_short = quote.as_ref().is_none_or(|quote| quote.len() <= LONG);
+            if number == 0 || is_short {
+                citation.quote.clone_from(&quote);
+            }
+            if number == 0 || json.as_str().len() <= LONG {
+                citation.native = Some(native(origin, "groundingSupport", json));
+            }
             found.push(citation);
         }
     }

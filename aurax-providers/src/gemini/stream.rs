@@ -8,7 +8,7 @@ use aurax_core::{
     Call, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Origin, Phase, Result, Start,
 };
 
-use super::candidate::{Candidate, Seed, reason};
+use super::candidate::{Candidate, Seed, keep, reason};
 use super::error;
 use super::usage;
 use crate::digest::calls_before;
@@ -27,6 +27,9 @@ const PLACED: [&str; 5] = [
 
 /// Answers above this number are passed over: no model gives as many.
 const MAX_CANDIDATES: u32 = 128;
+
+/// Counts are read again with every frame, so no more than this is taken in of them.
+const MAX_USAGE_BYTES: usize = 16 << 10;
 
 /// Reads one reply.
 ///
@@ -107,15 +110,14 @@ impl Decoder {
             self.feedback = Some(feedback.clone());
         }
         if let Some(newer) = reply.object("usageMetadata") {
-            let usage = self.usage.get_or_insert_default();
-            usage.overlay(&newer);
-            events.push(Event::Usage(Box::new(usage::read(usage, None))));
-        }
-        for (name, value) in reply.fields() {
-            if !PLACED.contains(&name) {
-                self.rest.set(name, value.clone());
+            let mut usage = self.usage.take().unwrap_or_default();
+            if usage.size().saturating_add(newer.size()) <= MAX_USAGE_BYTES {
+                usage.overlay(&newer);
             }
+            events.push(Event::Usage(Box::new(usage::read(&usage, None))));
+            self.usage = Some(usage);
         }
+        keep(&mut self.rest, &reply, &PLACED);
         Ok(())
     }
 

@@ -246,3 +246,40 @@ fn what_is_no_reply_is_an_error() {
     let response = whole(FLASH_3, &json!({"usageMetadata": {"promptTokenCount": 3}})).unwrap();
     assert_eq!(response.finish_reason(), Some(FinishReason::Other));
 }
+
+/// What an odd server sends does not grow with how often it says it.
+#[test]
+fn what_is_kept_of_a_reply_is_bounded() {
+    let mut chunks: Vec<Value> = (0..500)
+        .map(|n| {
+            let mut chunk = reply(&json!([{"text": "a"}]), None);
+            chunk[format!("top{n}")] = json!(n);
+            chunk["candidates"][0][format!("inner{n}")] = json!(n);
+            chunk["usageMetadata"][format!("usage{n}")] = json!("x".repeat(100));
+            chunk
+        })
+        .collect();
+    chunks.push(reply(&json!([]), Some("STOP")));
+    let response = stream(FLASH_2_5, &chunks).unwrap();
+    assert_eq!(response.text().len(), 500);
+    assert_eq!(response.extra.len(), 64);
+    let finish = response.choices[0].finish.as_ref().unwrap();
+    assert_eq!(finish.extra.len(), 64);
+    let usage = response.usage.unwrap();
+    assert_eq!(usage.reported.total, Some(5));
+    assert!(usage.raw.unwrap().as_str().len() < 32 << 10);
+
+    let mut grounded = reply(&json!([{"text": "a"}]), Some("STOP"));
+    let long = "x".repeat(100_000);
+    grounded["candidates"][0]["groundingMetadata"] = json!({
+        "groundingChunks": [{"web": {"uri": "https://a"}}],
+        "groundingSupports": [{"segment": {"text": long}, "groundingChunkIndices": vec![0; 5000]}],
+    });
+    let response = whole(FLASH_2_5, &grounded).unwrap();
+    let Some(aurax_core::Part::Text(text)) = response.message().unwrap().parts.first() else {
+        panic!("{response:?}");
+    };
+    assert_eq!(text.citations.len(), 1024);
+    let quoted = text.citations.iter().filter(|c| c.quote.is_some());
+    assert_eq!(quoted.count(), 1);
+}
