@@ -39,6 +39,8 @@ async fn a_missing_key_names_its_variable() {
         ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
         ("claude/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
         ("groq/openai/gpt-oss-120b", "GROQ_API_KEY"),
+        ("gemini/gemini-2.5-flash", "GEMINI_API_KEY"),
+        ("google/gemini-2.5-flash", "GEMINI_API_KEY"),
     ] {
         let error = fails(&engine, model, "Hi").await;
         assert_eq!(error.kind(), ErrorKind::Config, "{model}");
@@ -66,6 +68,28 @@ async fn an_unknown_provider_or_model_lists_the_near_ones() {
     assert!(
         error.to_string().contains("`openai/gpt-4o-mini`"),
         "{error}"
+    );
+}
+
+/// A server of one's own needs no key and has whatever was pulled, so it is asked by its name.
+#[tokio::test]
+async fn a_local_server_is_asked_by_its_name_alone() {
+    let (engine, replay) = engine(
+        &[("OLLAMA_HOST", "gpu:80")],
+        vec![Answer::json(
+            r#"{"message":{"content":"Hello"},"done":true,"done_reason":"stop","eval_count":1}"#,
+        )],
+    );
+    for model in ["qwen3:4b", "gpt-4o-mini", "whatever"] {
+        let error = fails(&engine, model, "Hi").await;
+        assert_eq!(error.kind(), ErrorKind::ModelNotFound, "{model}");
+    }
+    let response = engine.chat("ollama/qwen3:4b", "Hi").await.unwrap();
+    assert_eq!(response.text(), "Hello");
+    assert_eq!(response.receipt.unwrap().cost, Cost::Free);
+    assert_eq!(
+        replay.requests()[0].uri.to_string(),
+        "http://gpu:80/api/chat"
     );
 }
 

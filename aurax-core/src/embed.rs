@@ -53,11 +53,30 @@ impl EmbedRequest {
         }
     }
 
+    /// Says what the vectors are for, in the provider's word.
+    #[must_use]
+    pub fn with_task(mut self, task: impl Into<String>) -> Self {
+        self.task = Some(task.into());
+        self
+    }
+
     /// Says how long the vectors should be.
     #[must_use]
     pub const fn with_dimensions(mut self, dimensions: u32) -> Self {
         self.dimensions = Some(dimensions);
         self
+    }
+}
+
+impl From<&str> for EmbedRequest {
+    fn from(text: &str) -> Self {
+        Self::new([text])
+    }
+}
+
+impl From<String> for EmbedRequest {
+    fn from(text: String) -> Self {
+        Self::new([text])
     }
 }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::call::Call;
 use crate::chat::{Request, Response};
 use crate::ctx::Ctx;
+use crate::embed::EmbedRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ModelId, ModelInfo};
 use crate::reply::Reply;
@@ -228,6 +229,22 @@ pub trait ProviderExt: Provider {
         let request = request.into().with_stream(true);
         let call = Call::chat(ModelId::parse(model)?, request);
         self.call(&Ctx::local(), &call).await
+    }
+
+    /// Turns texts into vectors, which are in [`Response::embeddings`] by the number of their text.
+    ///
+    /// # Errors
+    /// What the call fails with; `Unsupported` where the provider has chats alone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call, which is settled with what had arrived.
+    async fn embed(
+        &self,
+        model: &str,
+        request: impl Into<EmbedRequest> + Send,
+    ) -> Result<Response> {
+        let call = Call::embed(ModelId::parse(model)?, request.into());
+        self.call(&Ctx::local(), &call).await?.collect().await
     }
 
     /// Asks and returns only the words of the answer.

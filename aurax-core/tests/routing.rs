@@ -138,3 +138,22 @@ async fn a_model_without_a_price_is_refused_before_sending_where_that_is_the_pol
     let error = engine.chat("first/a", "Hi").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unpriced);
 }
+
+#[tokio::test]
+async fn a_provider_that_takes_whatever_name_gets_no_bare_one() {
+    let book = PriceBook::builtin();
+    let local = book
+        .providers()
+        .find(|key| book.knows(key, "whatever") && !book.recognises(key, "whatever"))
+        .unwrap();
+    let (named, model) = book
+        .providers()
+        .find_map(|key| Some((key, book.models(key).first()?.id.clone())))
+        .unwrap();
+    let provider = |name, key| Scripted::new(name, []).with_prices(Some(key));
+    let (engine, _) = engine([provider("local", local), provider("named", named)]);
+    assert_eq!(&*engine.resolve(&model).unwrap().0.name, "named");
+    let error = engine.resolve("whatever").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelNotFound);
+    assert_eq!(&*engine.resolve("local/whatever").unwrap().0.name, "local");
+}

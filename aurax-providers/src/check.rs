@@ -30,6 +30,7 @@ pub(crate) fn features(request: &Request, target: &Target) -> Result<()> {
 ///
 /// # Errors
 /// `InvalidRequest` naming the tool.
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 pub(crate) fn tool_names(request: &Request, longest: usize) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     for (at, tool) in request.tools.iter().enumerate() {

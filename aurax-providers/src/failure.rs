@@ -23,6 +23,7 @@ pub(crate) const TOO_LONG: &[&str] = &[
 ];
 
 /// Words of a safety system.
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 pub(crate) const FILTERED: &[&str] = &["blocked by content filtering policy"];
 
 /// Whether `text`, in lower case, has one of these words.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use aurax_core::{Clock, RateLimit, Retry, SystemClock};
+use aurax_core::{Clock, RateLimit, SystemClock};
+use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName};
 
 /// A header's text, without white space around it; `None` where it is not text, or empty.
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -14,7 +14,9 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Whether the provider asks for, or forbids, another try (`x-should-retry`), whatever the status
 /// says. The official SDKs of OpenAI and Anthropic obey it.
-pub(crate) fn should_retry(headers: &HeaderMap) -> Option<Retry> {
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+pub(crate) fn should_retry(headers: &HeaderMap) -> Option<aurax_core::Retry> {
+    use aurax_core::Retry;
     match text(headers, "x-should-retry")? {
         "true" => Some(Retry::Transient),
         "false" => Some(Retry::Never),
@@ -166,12 +168,13 @@ fn split_kind(name: &str) -> (&str, String) {
 }
 
 /// Copies the headers of `names` that are there.
-pub(crate) fn keep(headers: &HeaderMap, names: &[HeaderName]) -> Vec<(String, String)> {
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "gemini"))]
+pub(crate) fn keep(headers: &HeaderMap, names: &[http::HeaderName]) -> Vec<(String, String)> {
     names
         .iter()
         .filter_map(|name| Some((name.to_string(), text(headers, name.as_str())?.to_owned())))
         .collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "openai", feature = "anthropic")))]
 mod tests;

@@ -4,17 +4,36 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod check;
 mod client;
 mod demo;
+#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
+mod digest;
 mod environment;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
 mod extra;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod failure;
 pub mod frame;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(feature = "gemini")]
+pub mod gemini;
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod headers;
 #[cfg(feature = "testkit")]
 pub mod hostile;
@@ -22,20 +41,36 @@ pub mod hostile;
 pub mod inbound;
 #[cfg(feature = "openai")]
 mod object;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(feature = "ollama")]
+pub mod ollama;
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod options;
+#[cfg(any(feature = "anthropic", feature = "gemini"))]
+mod percent;
 mod preset;
 pub mod presets;
-#[cfg(feature = "anthropic")]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 mod raw;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod redact;
 mod rules;
 pub mod transport;
 mod unavailable;
+#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
+mod vectors;
 pub mod wire;
 
 pub use client::HttpProvider;

@@ -49,7 +49,8 @@ impl Options {
             }
         }
         for name in preset.base_url_vars {
-            options.base_url = environment.setting(name)?;
+            let given = environment.setting(name)?;
+            options.base_url = given.map(|given| preset.protocol.base_url(&given).into_owned());
             if let Some(base_url) = &options.base_url {
                 BaseUrl::parse(base_url, name)?;
                 break;
@@ -133,7 +134,7 @@ impl HttpProvider {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let base_url = match &options.base_url {
-            Some(url) => BaseUrl::parse(url, "Options::base_url")?,
+            Some(url) => BaseUrl::parse(&preset.protocol.base_url(url), "Options::base_url")?,
             None if preset.base_url.is_empty() => return Err(no_base_url(preset)),
             None => BaseUrl::parse(preset.base_url, "Preset::base_url")?,
         };
@@ -174,6 +175,10 @@ fn wire(protocol: &Protocol) -> Box<dyn Wire> {
         Protocol::OpenAi(ref quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
         #[cfg(feature = "anthropic")]
         Protocol::Anthropic => Box::new(crate::anthropic::Anthropic::new()),
+        #[cfg(feature = "gemini")]
+        Protocol::Gemini => Box::new(crate::gemini::Gemini::new()),
+        #[cfg(feature = "ollama")]
+        Protocol::Ollama => Box::new(crate::ollama::Ollama::new()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A vendor as data.
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 /// A vendor: where it is, how it wants its key, which wire it speaks and where it deviates.
@@ -64,4 +66,21 @@ pub enum Protocol {
     /// Anthropic messages.
     #[cfg(feature = "anthropic")]
     Anthropic,
+    /// Gemini.
+    #[cfg(feature = "gemini")]
+    Gemini,
+    /// Ollama's own.
+    #[cfg(feature = "ollama")]
+    Ollama,
+}
+
+impl Protocol {
+    /// An address a user gave, as a URL: some clients of a protocol take less than that.
+    pub(crate) fn base_url<'a>(&self, given: &'a str) -> Cow<'a, str> {
+        #[cfg(feature = "ollama")]
+        if matches!(self, Self::Ollama) {
+            return Cow::Owned(crate::ollama::base_url(given));
+        }
+        Cow::Borrowed(given)
+    }
 }

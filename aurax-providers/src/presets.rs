@@ -6,7 +6,12 @@
 use std::sync::LazyLock;
 
 use crate::preset::Preset;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 use crate::preset::{Auth, KeyPolicy, Protocol};
 
 #[cfg(feature = "openai")]
@@ -17,8 +22,10 @@ use crate::openai::{
 
 /// Every vendor there is a preset for, by wire and name.
 pub fn all() -> &'static [Preset] {
-    static ALL: LazyLock<Vec<Preset>> =
-        LazyLock::new(|| anthropic().into_iter().chain(openai_chat()).collect());
+    static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+        let own = anthropic().into_iter().chain(gemini());
+        own.chain(ollama()).chain(openai_chat()).collect()
+    });
     &ALL
 }
 
@@ -108,6 +115,54 @@ fn anthropic() -> [Preset; 1] {
 
 #[cfg(not(feature = "anthropic"))]
 fn anthropic() -> [Preset; 0] {
+    []
+}
+
+/// <https://ai.google.dev/api>; the variables are those of the google-genai SDK.
+#[cfg(feature = "gemini")]
+fn gemini() -> [Preset; 1] {
+    [Preset {
+        name: "gemini",
+        aliases: &["google"],
+        base_url: "https://generativelanguage.googleapis.com",
+        base_url_vars: &["GEMINI_BASE_URL"],
+        key_vars: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        key: KeyPolicy::Required,
+        auth: Auth::Header(http::HeaderName::from_static("x-goog-api-key")),
+        prices: Some("google"),
+        trace_name: "gcp.gemini",
+        default_model: Some("gemini-2.5-flash-lite"),
+        rules: Some(crate::gemini::RULES),
+        protocol: Protocol::Gemini,
+    }]
+}
+
+#[cfg(not(feature = "gemini"))]
+fn gemini() -> [Preset; 0] {
+    []
+}
+
+/// <https://github.com/ollama/ollama/blob/main/docs/api.md>
+#[cfg(feature = "ollama")]
+fn ollama() -> [Preset; 1] {
+    [Preset {
+        name: "ollama",
+        aliases: &[],
+        base_url: "http://127.0.0.1:11434",
+        base_url_vars: &["OLLAMA_HOST"],
+        key_vars: &["OLLAMA_API_KEY"],
+        key: KeyPolicy::Optional,
+        auth: Auth::Bearer,
+        prices: Some("ollama"),
+        trace_name: "ollama",
+        default_model: None,
+        rules: Some(crate::ollama::RULES),
+        protocol: Protocol::Ollama,
+    }]
+}
+
+#[cfg(not(feature = "ollama"))]
+fn ollama() -> [Preset; 0] {
     []
 }
 
@@ -261,6 +316,7 @@ fn openai_chat() -> [Preset; 15] {
                         required: "any",
                         seed: Seed::RandomSeed,
                         user: User::None,
+                        dimensions: "output_dimension",
                         ..Names::COMPATIBLE
                     },
                     takes: Takes {
@@ -391,7 +447,13 @@ const WITH_TOP_K: Takes = Takes {
     ..Takes::COMPATIBLE
 };
 
-#[cfg(all(test, feature = "openai", feature = "anthropic"))]
+#[cfg(all(
+    test,
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod tests {
     use std::collections::HashSet;
 
@@ -404,6 +466,9 @@ mod tests {
             "openai",
             "anthropic",
             "claude",
+            "gemini",
+            "google",
+            "ollama",
             "mistral",
             "groq",
             "deepseek",

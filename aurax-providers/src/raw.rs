@@ -27,6 +27,14 @@ impl RawObject {
             .filter(|value| value.as_str() != "null")
     }
 
+    /// How many bytes names and values have.
+    #[cfg(feature = "gemini")]
+    pub(crate) fn size(&self) -> usize {
+        let sizes = self.0.iter();
+        let sizes = sizes.map(|(name, value)| name.len().saturating_add(value.as_str().len()));
+        sizes.fold(0, usize::saturating_add)
+    }
+
     /// A field's text, where it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.to().ok()
@@ -61,6 +69,7 @@ impl RawObject {
     }
 
     /// Takes a field out.
+    #[cfg(feature = "anthropic")]
     pub(crate) fn remove(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().rposition(|(key, _)| key == name)?;
         Some(self.0.remove(at).1)
@@ -82,6 +91,7 @@ impl RawObject {
     }
 
     /// Takes over every field of `other` that is not null.
+    #[cfg(any(feature = "anthropic", feature = "gemini", test))]
     pub(crate) fn overlay(&mut self, other: &Self) {
         for (name, value) in other.fields() {
             self.set(name, value.clone());

@@ -4,7 +4,8 @@
 const MAX_BYTES: usize = 4096;
 
 /// Texts keys begin with, at the length from which a word is taken for one.
-const PREFIXES: [(&str, usize); 8] = [
+const PREFIXES: [(&str, usize); 9] = [
+    ("AIza", 20),
     ("sk-", 12),
     ("gsk_", 12),
     ("xai-", 16),
@@ -92,6 +93,10 @@ mod tests {
                 "Authorization: Bearer [key] was refused",
             ),
             ("'gsk_0123456789abcdef'", "'[key]'"),
+            (
+                "API key AIzaSyA0123456789abcdefghij expired",
+                "API key [key] expired",
+            ),
             ("sk-inval**************-key", "sk-inval**************-key"),
             (
                 "a risk-averse ask-first task",

@@ -85,6 +85,11 @@ pub struct ModelRules {
     pub developer_role: bool,
     /// Parts of the prompt may carry marks of the wire's own for what to cache.
     pub cache_breakpoints: bool,
+    /// The first tool call of a step must come back with the proof it had; a call of another
+    /// model's needs a stand-in.
+    pub signs_calls: bool,
+    /// Each search of the web is billed, not the call that searched.
+    pub bills_each_search: bool,
     /// The output limit is called `max_completion_tokens`.
     pub max_completion_tokens: Option<bool>,
     /// The most output tokens, where the provider insists on a limit.

@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::chat::{Request, Response};
 use crate::clock::Clock;
 use crate::ctx::Ctx;
+use crate::embed::EmbedRequest;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::Ledger;
 use crate::model::{ModelId, ModelInfo};
@@ -155,6 +156,21 @@ impl Engine {
     /// Dropping the future or the reply stops the call, which is settled with what had arrived.
     pub async fn stream(&self, model: &str, request: impl Into<Request> + Send) -> Result<Reply> {
         ProviderExt::stream(self, model, request).await
+    }
+
+    /// Turns texts into vectors; the same as [`ProviderExt::embed`].
+    ///
+    /// # Errors
+    /// What the call fails with.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the call, which is settled with what had arrived.
+    pub async fn embed(
+        &self,
+        model: &str,
+        request: impl Into<EmbedRequest> + Send,
+    ) -> Result<Response> {
+        ProviderExt::embed(self, model, request).await
     }
 }
 

@@ -112,7 +112,7 @@ impl Router {
             && info
                 .prices
                 .as_deref()
-                .is_some_and(|prices| self.pricer.book().knows(prices, model.as_str()))
+                .is_some_and(|prices| self.pricer.book().recognises(prices, model.as_str()))
     }
 
     fn unknown(&self, model: &ModelId) -> Error {

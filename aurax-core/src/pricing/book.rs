@@ -177,6 +177,15 @@ impl PriceBook {
             .is_some_and(|own| self.find(own, model).is_some())
     }
 
+    /// Whether the book tells the model by its name: as [`PriceBook::knows`], but a row for
+    /// whatever name does not count. Of a local server such a row says what a call costs, not
+    /// which models there are.
+    pub fn recognises(&self, provider: &str, model: &str) -> bool {
+        self.provider(provider)
+            .and_then(|own| self.find(own, model))
+            .is_some_and(|found| found.matched != Matched::Any)
+    }
+
     /// Models of a provider with a name similar to `model`, the most similar first, at most five.
     pub fn near(&self, provider: &str, model: &str) -> Vec<String> {
         self.provider(provider)

@@ -21,6 +21,8 @@ pub enum Matched {
     Exact,
     /// The name is a known model's with a version, date or route around it.
     Pattern,
+    /// The book takes whatever name at this provider, so it says nothing of the model.
+    Any,
 }
 
 /// A provider in the book.
@@ -171,7 +173,12 @@ impl Models {
                     .iter()
                     .any(|except| except.matches(name, routes))
             };
-            (pattern.matches(name, routes) && !excluded()).then_some((listing, Matched::Pattern))
+            let matched = if pattern.is_anything() {
+                Matched::Any
+            } else {
+                Matched::Pattern
+            };
+            (pattern.matches(name, routes) && !excluded()).then_some((listing, matched))
         })
     }
 }

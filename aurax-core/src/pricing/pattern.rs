@@ -95,6 +95,12 @@ impl Pattern {
         self.body.bytes().filter(|byte| *byte != b'#').count()
     }
 
+    /// Whether the pattern is nothing but its signs for anything.
+    pub(super) fn is_anything(&self) -> bool {
+        let takes_all = self.before == Before::Anything || self.after == After::Anything;
+        takes_all && self.body.is_empty()
+    }
+
     /// Whether `name`, in lower case, is one of the names.
     pub(super) fn matches(&self, name: &str, routes: &Routes) -> bool {
         let Some(last_start) = name.len().checked_sub(self.body.len()) else {

@@ -7,6 +7,7 @@ use aurax_core::{Error, ErrorKind, Lifecycle, ModelInfo, Phase, Result};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::percent::encoded;
 use crate::raw::RawObject;
 
 /// The path of a page of the list; `after` is where the page before ended.
@@ -15,20 +16,6 @@ pub(super) fn path(limit: u16, after: Option<&str>) -> String {
         Some(after) => format!("/v1/models?limit={limit}&after_id={}", encoded(after)),
         None => format!("/v1/models?limit={limit}"),
     }
-}
-
-/// A query value; ids of models need no escapes, so this guards against odd ones.
-fn encoded(id: &str) -> String {
-    use std::fmt::Write;
-    id.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            write!(out, "%{byte:02X}").ok();
-        }
-        out
-    })
 }
 
 /// Reads a page, and where the next one begins.

@@ -1,3 +1,6 @@
+use aurax_core::Retry;
+use http::HeaderName;
+
 use super::*;
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

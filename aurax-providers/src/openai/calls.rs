@@ -4,7 +4,7 @@ use aurax_core::{Delta, Native, Origin, ToolCallStart};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::tool::{base62, hash};
+use crate::digest::{base62, hash};
 use crate::object::{Object, items};
 
 /// The kind of the native part a call of a custom tool is kept in: its input is no JSON.

@@ -8,6 +8,7 @@ mod calls;
 mod choice;
 mod content;
 mod details;
+mod embed;
 mod error;
 mod kind;
 mod media;
@@ -80,6 +81,7 @@ impl Wire for OpenAi {
         let mut capability = Capability::default();
         capability.chat = true;
         capability.streaming = true;
+        capability.embed = true;
         capability.tools = true;
         capability.json_schema = self.quirks.json != JsonOutput::Object;
         capability.vision = self.quirks.parts != Parts::Text;
@@ -97,9 +99,13 @@ impl Wire for OpenAi {
     }
 
     fn encode(&self, call: &Call, target: &Target) -> Result<Encoded> {
-        let Op::Chat(request) = &call.op else {
-            let message = format!("{NAME} carries chats, not {}", call.op.as_str());
-            return Err(Error::new(ErrorKind::Unsupported, message).with_phase(Phase::Encode));
+        let request = match &call.op {
+            Op::Chat(request) => request,
+            Op::Embed(request) => return embed::encode(request, target, &self.quirks, NAME),
+            op => {
+                let message = format!("{NAME} does not carry {}", op.as_str());
+                return Err(Error::new(ErrorKind::Unsupported, message).with_phase(Phase::Encode));
+            }
         };
         let (body, warnings) = request::encode(request, target, &self.quirks, NAME)?;
         let delivery = if request.stream {
@@ -113,7 +119,10 @@ impl Wire for OpenAi {
     }
 
     fn decoder(&self, call: &Call, target: &Target) -> Box<dyn Decode> {
-        Box::new(stream::Decoder::new(call, target, &self.quirks))
+        match &call.op {
+            Op::Embed(request) => Box::new(embed::decoder(request)),
+            _ => Box::new(stream::Decoder::new(call, target, &self.quirks)),
+        }
     }
 
     fn error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {

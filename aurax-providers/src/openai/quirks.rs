@@ -53,6 +53,9 @@ pub struct Names {
     pub seed: Seed,
     /// The end user.
     pub user: User,
+    /// The length of vectors: `dimensions`, or Mistral's `output_dimension`
+    /// (<https://docs.mistral.ai/api/endpoint/embeddings>).
+    pub dimensions: &'static str,
 }
 
 /// The name of the limit on output.
@@ -109,6 +112,9 @@ pub struct Takes {
     pub cache_key: bool,
     /// `metadata`.
     pub metadata: Metadata,
+    /// Vectors in base64, which are a third of their length as numbers: OpenAI
+    /// (<https://platform.openai.com/docs/api-reference/embeddings/create>).
+    pub base64_vectors: bool,
     /// The most stop texts; `None` where no limit is known. OpenAI: 4
     /// (<https://platform.openai.com/docs/api-reference/chat/create>).
     pub stops: Option<u8>,
@@ -212,6 +218,7 @@ impl Names {
         required: "required",
         seed: Seed::Seed,
         user: User::User,
+        dimensions: "dimensions",
     };
 }
 
@@ -224,6 +231,7 @@ impl Takes {
         top_k: false,
         cache_key: false,
         metadata: Metadata::Never,
+        base64_vectors: false,
         stops: None,
     };
 }
@@ -258,6 +266,7 @@ impl Quirks {
                 allowed_tools: true,
                 cache_key: true,
                 metadata: Metadata::WithStore,
+                base64_vectors: true,
                 stops: Some(4),
                 ..Takes::COMPATIBLE
             },

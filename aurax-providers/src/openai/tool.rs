@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::quirks::{Quirks, ToolIds};
+use crate::digest::{base62, hash};
 use crate::omissions::{Omissions, unsupported};
 use crate::rules::Setting;
 use crate::wire::Target;
@@ -196,27 +197,4 @@ pub(super) fn id(id: &str, ids: ToolIds) -> Cow<'_, str> {
         ToolIds::UpTo40 => format!("call_{short}"),
         ToolIds::NineAlphanumeric => short,
     })
-}
-
-/// FNV-1a over the texts and the borders between them: the same on every machine and in every
-/// version, which ids must be for prompt caches to keep hitting.
-pub(super) fn hash(texts: &[&str]) -> u64 {
-    let bytes = texts
-        .iter()
-        .flat_map(|text| text.bytes().chain(std::iter::once(0xff)));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-/// Nine letters and digits.
-pub(super) fn base62(mut number: u64) -> String {
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut text = String::with_capacity(9);
-    for _ in 0..9 {
-        let digit = usize::try_from(number % 62).unwrap_or_default();
-        text.push(char::from(digits.get(digit).copied().unwrap_or(b'0')));
-        number /= 62;
-    }
-    text
 }

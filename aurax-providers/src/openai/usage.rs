@@ -29,6 +29,22 @@ pub(super) fn read(usage: &RawValue, quirks: &Quirks) -> Option<Usage> {
     Some(read)
 }
 
+/// Reads the usage of a reply with vectors: only what went in is counted, whatever else stands
+/// there.
+pub(super) fn of_vectors(usage: &RawValue) -> Option<Usage> {
+    let mut fields = Object::of(usage)?;
+    let total = fields.read("total_tokens");
+    let mut totals = Totals::default();
+    totals.input = fields.read("prompt_tokens").or(total);
+    totals.input?;
+    let mut read = Usage::from_totals(totals);
+    // What the total has besides is no output: there is none.
+    read.reported.total = total;
+    read.reported_cost = cost(&mut fields);
+    read.raw = Some(Json::from(usage));
+    Some(read)
+}
+
 /// Notes a fact that selects a price.
 pub(super) fn select_price(context: &mut BTreeMap<String, String>, name: &str, value: &str) {
     let value = value.to_ascii_lowercase();

@@ -41,16 +41,22 @@ impl Case {
         self.response.status >= 400
     }
 
-    /// A stream is recognised by its body: some backends send none of the content types.
+    /// A stream is recognised by its body: some backends send none of the content types. One of
+    /// lines of JSON looks like a whole body, so there the content type says it.
     pub(crate) fn is_stream(&self) -> bool {
+        let kind = self.response.content_type.as_deref().unwrap_or_default();
+        if kind.contains("ndjson") {
+            return true;
+        }
         let body = self.response.body.trim_start();
         ["data:", "event:", "id:", ":"]
             .iter()
             .any(|start| body.starts_with(start))
     }
 
-    pub(crate) fn is_anthropic(&self) -> bool {
-        self.api.starts_with("anthropic.")
+    /// Whose wire format it is: the first word of the api.
+    pub(crate) fn family(&self) -> &str {
+        self.api.split('.').next().unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use aurax_providers::frame::FrameParser;
 use aurax_providers::wire::{Target, Wire};
 
 use super::case::Case;
-use super::wires::call_for;
+use super::wires::call_of;
 
 /// A call, and the wire its answer comes over.
 pub(crate) struct Exchange<'a> {
@@ -23,7 +23,12 @@ pub(crate) struct Heard {
 
 impl<'a> Exchange<'a> {
     pub(crate) fn new(case: &Case, wire: &'a dyn Wire) -> Result<Self> {
-        let (call, target) = call_for(&case.provider, &case.request.body, case.is_stream())?;
+        let (call, target) = call_of(
+            &case.api,
+            &case.provider,
+            &case.request.body,
+            case.is_stream(),
+        )?;
         Ok(Self { wire, call, target })
     }
 

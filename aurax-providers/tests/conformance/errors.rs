@@ -117,7 +117,11 @@ impl Failure {
                 return vec![InvalidRequest, ModelNotFound];
             }
             400 if self.says(&["credit balance is too low"]) => Quota,
-            400 if self.says(&["incorrect api key"]) || self.is(&["API_KEY_INVALID"]) => Auth,
+            400 if self.says(&["incorrect api key", "api key not valid"])
+                || self.is(&["API_KEY_INVALID"]) =>
+            {
+                Auth
+            }
             400 | 422 => InvalidRequest,
             401 => Auth,
             402 => Quota,

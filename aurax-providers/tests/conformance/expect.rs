@@ -1,6 +1,6 @@
 //! Compares a folded response with what the SDK read.
 
-use aurax_core::{Choice, Part, Response};
+use aurax_core::{Choice, Embedding, Part, Response};
 use serde_json::{Map, Value, json};
 
 use super::case::Case;
@@ -57,6 +57,7 @@ impl Answer<'_> {
         let got = match field {
             "choices" => return self.choices(value, findings),
             "usage" => return usage::compare(self.case, self.expected, self.got, findings),
+            "embeddings" => return vectors(value, &self.got.embeddings, findings),
             "cost" => return self.prices.compare(value, self.got, findings),
             known if NOT_COMPARED.contains(&known) => return,
             "n_choices" => json!(self.got.choices.len()),
@@ -73,7 +74,9 @@ impl Answer<'_> {
             | "reasoning_text"
             | "reasoning_signatures"
             | "redacted_thinking_blocks"
-            | "blocks" => match self.got.choices.first() {
+            | "blocks"
+            | "done"
+            | "thought_signatures" => match self.got.choices.first() {
                 Some(choice) => return self.of_choice(choice, field, value, findings),
                 None => Value::Null,
             },
@@ -132,23 +135,75 @@ impl Answer<'_> {
             "finish_reason" => json!(finish.and_then(|finish| finish.raw.as_ref())),
             "stop_sequence" => json!(finish.and_then(|finish| finish.stop_sequence.as_ref())),
             "native_finish_reason" => json!(finish.and_then(|finish| finish.extra.get(field))),
+            "done" => json!(finish.is_some()),
             "refusal" => json!(message.refusal()),
             "reasoning_text" => json!(message.thinking()),
             "reasoning_signatures" => json!(signatures(&message.parts)),
             "redacted_thinking_blocks" => json!(redacted(&message.parts)),
-            "blocks" => json!(message.parts.iter().map(block).collect::<Vec<_>>()),
+            "blocks" => json!(self.blocks(&message.parts)),
             "tool_calls" => return tool_calls(expected, &message.parts, findings),
+            "thought_signatures" => json!(proofs(&message.parts)),
             _ => json!("a field this harness does not know"),
         };
         findings.equal(field, expected, &got);
     }
 
-    /// OpenAI's SDK tells no text from empty text; Anthropic's has a list of blocks instead.
+    /// The kinds of the parts. Gemini's words with a signature are a part of their own, which its SDK
+    /// joins with the words before.
+    fn blocks(&self, parts: &[Part]) -> Vec<String> {
+        let family = self.case.family();
+        let mut blocks: Vec<String> = Vec::new();
+        for part in parts {
+            let block = block(family, part);
+            let joins = family == "gemini" && part.as_text().is_some();
+            if !joins || blocks.last().is_none_or(|last| last != block) {
+                blocks.push(block.to_owned());
+            }
+        }
+        blocks
+    }
+
+    /// OpenAI's SDK tells no text from empty text; Anthropic's has a list of blocks instead, and
+    /// Ollama always sends a text.
     fn text(&self, choice: &Choice) -> Option<String> {
         let is_text = |part: &Part| part.as_text().is_some();
-        let has_text = self.case.is_anthropic() || choice.message.parts.iter().any(is_text);
+        let has_text = matches!(self.case.family(), "anthropic" | "ollama")
+            || choice.message.parts.iter().any(is_text);
         has_text.then(|| choice.message.text())
     }
+}
+
+/// Vectors, by their number, length and first numbers.
+fn vectors(expected: &Value, got: &[Embedding], findings: &mut Findings) {
+    let field = |name| expected.get(name).cloned().unwrap_or_default();
+    let indices: Vec<u32> = got.iter().map(|vector| vector.index).collect();
+    let mut lengths: Vec<usize> = got.iter().map(|vector| vector.vector.len()).collect();
+    lengths.dedup();
+    findings.equal("embeddings.count", &field("count"), &json!(got.len()));
+    // Where the SDK shows no numbers, the vectors come in the order of their texts.
+    let in_order: Vec<usize> = (0..got.len()).collect();
+    let numbers = expected.get("indices").cloned();
+    let numbers = numbers.unwrap_or_else(|| json!(in_order));
+    findings.equal("embeddings.indices", &numbers, &json!(indices));
+    findings.equal("embeddings.dims", &field("dims"), &json!(lengths));
+    let expected: Vec<Vec<f32>> = serde_json::from_value(field("first4")).unwrap_or_default();
+    let first: Vec<Vec<f32>> = got
+        .iter()
+        .map(|vector| vector.vector.iter().take(4).copied().collect())
+        .collect();
+    findings.equal("embeddings.first4", &expected, &first);
+}
+
+/// Signatures on parts of any kind.
+fn proofs(parts: &[Part]) -> usize {
+    let signed = parts.iter().filter(|part| match part {
+        Part::Text(text) => text.signature.is_some(),
+        Part::Thinking(thinking) => thinking.signature.is_some(),
+        Part::ToolCall(call) => call.signature.is_some(),
+        Part::Native(native) => native.json.contains("thoughtSignature"),
+        _ => false,
+    });
+    signed.count()
 }
 
 fn reported_cost(response: &Response) -> Option<String> {
@@ -177,12 +232,19 @@ fn redacted(parts: &[Part]) -> usize {
         .count()
 }
 
-/// A part in Anthropic's word for its block.
-fn block(part: &Part) -> &str {
-    match part {
-        Part::ToolCall(_) => "tool_use",
-        Part::Native(native) => &native.kind,
-        other => other.kind(),
+/// A part in the word of the wire's family for its block.
+fn block<'a>(family: &str, part: &'a Part) -> &'a str {
+    match (family, part) {
+        ("gemini", Part::ToolCall(_)) => "function_call",
+        ("gemini", Part::Thinking(_)) => "thought",
+        ("gemini", Part::Native(native)) => match native.kind.as_str() {
+            "executableCode" => "executable_code",
+            "codeExecutionResult" => "code_execution_result",
+            other => other,
+        },
+        (_, Part::ToolCall(_)) => "tool_use",
+        (_, Part::Native(native)) => &native.kind,
+        (_, other) => other.kind(),
     }
 }
 
@@ -219,6 +281,14 @@ fn called(part: &Part) -> Option<Called> {
     }
 }
 
+/// An id nobody gave: `call_` and letters and digits.
+fn made_up(id: &str, findings: &mut Findings) {
+    let rest = id.strip_prefix("call_").unwrap_or_default();
+    if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        findings.differ("tool_calls.id", &"call_ and letters and digits", &id);
+    }
+}
+
 fn tool_calls(expected: &Value, parts: &[Part], findings: &mut Findings) {
     let got: Vec<Called> = parts.iter().filter_map(called).collect();
     findings.equal("tool_calls (count)", &list(expected).len(), &got.len());
@@ -226,7 +296,12 @@ fn tool_calls(expected: &Value, parts: &[Part], findings: &mut Findings) {
         let text = |field| expected.get(field).and_then(Value::as_str);
         let is_server = matches!(got.arguments, Arguments::Server(_));
         let server = expected.get("server").and_then(Value::as_bool);
-        findings.equal("tool_calls.id", &text("id").unwrap_or_default(), &got.id);
+        // Null: none on the wire, so the id was made up; absent: the SDK does not read it.
+        match expected.get("id") {
+            Some(Value::Null) => made_up(&got.id, findings),
+            Some(_) => findings.equal("tool_calls.id", &text("id").unwrap_or_default(), &got.id),
+            None => {}
+        }
         findings.equal(
             "tool_calls.name",
             &text("name").unwrap_or_default(),

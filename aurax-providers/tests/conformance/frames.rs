@@ -25,6 +25,18 @@ pub(crate) fn frames(body: &str) -> Vec<Sent<'_>> {
     frames
 }
 
+/// Cuts a stream of lines of JSON after every line.
+pub(crate) fn lines(body: &str) -> Vec<Sent<'_>> {
+    let lines = body.split_inclusive('\n');
+    let sent = lines
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| Sent {
+            bytes: line.as_bytes(),
+            data: serde_json::from_str(line).ok(),
+        });
+    sent.collect()
+}
+
 fn frame(text: &str) -> Sent<'_> {
     let data: Vec<&str> = text
         .lines()
@@ -91,6 +103,37 @@ pub(crate) fn open_ai_terminal(frames: &[Sent<'_>]) -> Terminal {
         (Some(at), Terminal::Failed(error)) if error < at => failed,
         (Some(at), _) => Terminal::Complete(at),
         (None, failed) => failed,
+    }
+}
+
+/// The line an Ollama stream ends with: the one that says that it is done.
+pub(crate) fn ollama_terminal(lines: &[Sent<'_>]) -> Terminal {
+    first(lines, |data| {
+        if data.get("error").is_some() {
+            return Some(Terminal::Failed);
+        }
+        let is_done = data.get("done").and_then(Value::as_bool) == Some(true);
+        is_done.then_some(Terminal::Complete as fn(usize) -> Terminal)
+    })
+}
+
+/// The frame a Gemini stream ends with: the last one that gives a finish reason, since a stream that
+/// runs code gives one before it goes on.
+pub(crate) fn gemini_terminal(frames: &[Sent<'_>]) -> Terminal {
+    let has_reason = |data: &Value| {
+        let candidates = data.get("candidates").and_then(Value::as_array);
+        let mut candidates = candidates.into_iter().flatten();
+        candidates.any(|candidate| candidate.get("finishReason").is_some())
+    };
+    let failed = first(frames, |data| {
+        data.get("error")
+            .map(|_| Terminal::Failed as fn(usize) -> Terminal)
+    });
+    let last = values(frames).filter(|(_, data)| has_reason(data)).last();
+    match (last, failed) {
+        (_, Terminal::Failed(_)) => failed,
+        (Some((at, _)), _) => Terminal::Complete(at),
+        (None, _) => Terminal::None,
     }
 }
 

@@ -7,6 +7,8 @@ use aurax_core::{
 };
 use aurax_providers::HttpProvider;
 use aurax_providers::anthropic::Anthropic;
+use aurax_providers::gemini::Gemini;
+use aurax_providers::ollama::Ollama;
 use aurax_providers::transport::{ByteStream, Transport};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -14,7 +16,7 @@ use http::{Request, Response};
 
 use super::case::Case;
 use super::tally::Findings;
-use super::wires::{call_for, open_ai};
+use super::wires::{call_of, open_ai};
 
 /// An address nobody is asked at.
 const BASE_URL: &str = "https://recorded.invalid/v1";
@@ -56,7 +58,12 @@ async fn ask(case: &Case) -> Result<Answer> {
     if case.request.body.is_null() {
         return list(case).await.and(Err(unexpected("a list of models")));
     }
-    let (call, _) = call_for(&case.provider, &case.request.body, case.is_stream())?;
+    let (call, _) = call_of(
+        &case.api,
+        &case.provider,
+        &case.request.body,
+        case.is_stream(),
+    )?;
     provider(case)?
         .call(&Ctx::local(), &call)
         .await?
@@ -71,10 +78,11 @@ async fn list(case: &Case) -> Result<Vec<ModelInfo>> {
 fn provider(case: &Case) -> Result<HttpProvider> {
     let name = case.provider.as_str();
     let transport = Arc::new(Recording::new(case));
-    if case.is_anthropic() {
-        HttpProvider::new(name, Anthropic::new(), BASE_URL, transport)
-    } else {
-        HttpProvider::new(name, open_ai(name), BASE_URL, transport)
+    match case.family() {
+        "anthropic" => HttpProvider::new(name, Anthropic::new(), BASE_URL, transport),
+        "gemini" => HttpProvider::new(name, Gemini::new(), BASE_URL, transport),
+        "ollama" => HttpProvider::new(name, Ollama::new(), BASE_URL, transport),
+        _ => HttpProvider::new(name, open_ai(name), BASE_URL, transport),
     }
 }
 

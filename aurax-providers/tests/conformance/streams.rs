@@ -4,7 +4,10 @@ use aurax_core::{Error, ErrorKind, Response, Result};
 
 use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
-use super::frames::{Sent, Terminal, anthropic_terminal, frames, open_ai_terminal};
+use super::frames::{
+    Sent, Terminal, anthropic_terminal, frames, gemini_terminal, lines, ollama_terminal,
+    open_ai_terminal,
+};
 use super::tally::{Finding, Findings};
 
 /// Sizes of the pieces a stream is delivered in.
@@ -21,11 +24,15 @@ pub(crate) struct Recorded<'a> {
 impl<'a> Recorded<'a> {
     pub(crate) fn new(case: &'a Case, exchange: &'a Exchange<'a>) -> Self {
         let body = &case.response.body;
-        let frames = frames(body);
-        let terminal = if case.is_anthropic() {
-            anthropic_terminal(&frames)
-        } else {
-            open_ai_terminal(&frames)
+        let frames = match case.family() {
+            "ollama" => lines(body),
+            _ => frames(body),
+        };
+        let terminal = match case.family() {
+            "anthropic" => anthropic_terminal(&frames),
+            "gemini" => gemini_terminal(&frames),
+            "ollama" => ollama_terminal(&frames),
+            _ => open_ai_terminal(&frames),
         };
         Self {
             exchange,

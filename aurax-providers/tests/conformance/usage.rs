@@ -59,6 +59,13 @@ fn inclusive(case: &Case, expected: &Map<String, Value>) -> Map<String, Value> {
             let cache = [number(&usage, "cache_read"), number(&usage, "cache_write")];
             add(&mut usage, "input", &cache);
         }
+        // Gemini counts thoughts beside the answer, and what tools put into the prompt beside it.
+        ("gemini.generate", _) => {
+            let thoughts = [number(&usage, "reasoning")];
+            add(&mut usage, "output", &thoughts);
+            let tools = [number(&usage, "tool_use_input")];
+            add(&mut usage, "input", &tools);
+        }
         // Mistral counts sound beside the prompt, and bills it by the second.
         ("openai.chat", "mistral") => {
             let sound = [number(&usage, "audio_input")];

@@ -1,16 +1,18 @@
 //! The wire a case speaks, and the call it answers.
 
-use aurax_core::{Call, Message, ModelId, Request, Result};
+use aurax_core::{Call, EmbedRequest, Message, ModelId, Request, Result};
 use aurax_providers::wire::{Target, Wire};
 use aurax_providers::{ModelRules, Protocol, presets};
-use aurax_providers::{anthropic::Anthropic, openai::OpenAi};
+use aurax_providers::{anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai::OpenAi};
 use serde_json::Value;
 
 /// The wire for an api of `provider`, in the way its preset says; `None` while there is none.
 pub(crate) fn wire_for(api: &str, provider: &str) -> Option<Box<dyn Wire>> {
     match api {
-        "openai.chat" | "openai.models" => Some(Box::new(open_ai(provider))),
+        "openai.chat" | "openai.models" | "openai.embeddings" => Some(Box::new(open_ai(provider))),
         "anthropic.messages" | "anthropic.models" => Some(Box::new(Anthropic::new())),
+        "gemini.generate" | "gemini.embed" | "gemini.models" => Some(Box::new(Gemini::new())),
+        "ollama.chat" | "ollama.tags" => Some(Box::new(Ollama::new())),
         _ => None,
     }
 }
@@ -26,6 +28,23 @@ pub(crate) fn open_ai(provider: &str) -> OpenAi {
         Some(Protocol::OpenAi(quirks)) => OpenAi::new(quirks),
         _ => OpenAi::default(),
     }
+}
+
+/// The call of an api, as far as decoding its answer depends on it.
+pub(crate) fn call_of(
+    api: &str,
+    provider: &str,
+    body: &Value,
+    is_stream: bool,
+) -> Result<(Call, Target)> {
+    let (call, target) = call_for(provider, body, is_stream)?;
+    if !api.contains(".embed") {
+        return Ok((call, target));
+    }
+    let texts = body.get("input").or_else(|| body.get("requests"));
+    let texts = texts.and_then(Value::as_array).map_or(1, Vec::len);
+    let request = EmbedRequest::new(vec!["-"; texts]);
+    Ok((Call::embed(call.model, request), target))
 }
 
 /// The call a recorded request made, as far as decoding its answer depends on it.

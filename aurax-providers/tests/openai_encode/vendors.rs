@@ -1,8 +1,8 @@
 //! What vendors want otherwise.
 
 use aurax_core::{
-    Audio, Call, Document, EmbedRequest, ErrorKind, Function, Message, ModelId, Request, Role,
-    Sampling, Source, ToolCall, ToolChoice, ToolResult,
+    Audio, Document, Function, Message, Request, Role, Sampling, Source, ToolCall, ToolChoice,
+    ToolResult,
 };
 use aurax_providers::wire::Wire;
 use serde_json::json;
@@ -129,14 +129,4 @@ fn lists_and_checks_of_keys_are_where_the_vendor_has_them() {
         );
         assert_eq!(wire.capability().verify_key, key.is_some(), "{provider}");
     }
-}
-
-#[test]
-fn embeddings_are_another_protocol() {
-    let (wire, target) = target("openai", "text-embedding-3-small");
-    let model = ModelId::parse("text-embedding-3-small").unwrap();
-    let error = wire
-        .encode(&Call::embed(model, EmbedRequest::new(["a"])), &target)
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
 }

@@ -1,0 +1,148 @@
+//! Requests: a call becomes an address and a body.
+//!
+//! Facts: <https://ai.google.dev/api/generate-content> and, for counts,
+//! <https://ai.google.dev/api/tokens>.
+
+use aurax_core::{Call, Delivery, Error, ErrorKind, ModelId, Op, Phase, Request, Result};
+use serde::Serialize;
+
+use super::NAME;
+use super::config::{self, Config};
+use super::contents::conversation;
+use super::part::Content;
+use super::tools::{self, ToolConfig, ToolSet};
+use crate::check;
+use crate::extra;
+use crate::omissions::{Omissions, unsupported};
+use crate::percent::encoded;
+use crate::raw::RawObject;
+use crate::wire::{Encoded, Target};
+
+/// Fields the caller does not set in the engine's place.
+const RESERVED: [&str; 2] = ["contents", "model"];
+
+/// A body; the fields that grow with the conversation come last, so that a longer conversation
+/// begins with the bytes of the shorter one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation_config: Option<Config<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolSet<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Content<'a>>,
+    contents: Vec<Content<'a>>,
+}
+
+/// A count of the tokens a body has; inside it the model is named again.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    generate_content_request: RawObject,
+}
+
+/// Encodes a chat.
+///
+/// # Errors
+/// As for [`Wire::encode`](crate::wire::Wire::encode).
+pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
+    let request = chat(call)?;
+    let (verb, delivery) = if request.stream {
+        ("streamGenerateContent?alt=sse", Delivery::Streamed)
+    } else {
+        ("generateContent", Delivery::Whole)
+    };
+    let (body, omissions) = body(request, target)?;
+    let mut encoded = Encoded::post(path(&target.model, verb), bytes(&body)?, delivery);
+    encoded.warnings = omissions.into_warnings();
+    Ok(encoded)
+}
+
+/// Encodes a count of a chat's input tokens.
+///
+/// # Errors
+/// As for [`Wire::encode`](crate::wire::Wire::encode).
+pub(super) fn count(call: &Call, target: &Target) -> Result<Encoded> {
+    let (mut body, omissions) = body(chat(call)?, target)?;
+    body.set(
+        "model",
+        serde_json::Value::from(resource(&target.model)).into(),
+    );
+    let body = Count {
+        generate_content_request: body,
+    };
+    let path = path(&target.model, "countTokens");
+    let mut encoded = Encoded::post(path, bytes(&body)?, Delivery::Whole);
+    encoded.warnings = omissions.into_warnings();
+    Ok(encoded)
+}
+
+fn chat(call: &Call) -> Result<&Request> {
+    match &call.op {
+        Op::Chat(request) => Ok(request),
+        op => Err(unsupported(
+            op.as_str(),
+            format!("this is for chats, not for {}", op.as_str()),
+        )),
+    }
+}
+
+/// A model's name as the API has it: the name of a resource.
+pub(super) fn resource(model: &ModelId) -> String {
+    let (kind, name) = split(model);
+    format!("{kind}/{name}")
+}
+
+/// The address of a verb of a model. What a caller calls a model cannot leave its place in it.
+pub(super) fn path(model: &ModelId, verb: &str) -> String {
+    let (kind, name) = split(model);
+    format!("/v1beta/{kind}/{}:{verb}", encoded(name))
+}
+
+fn split(model: &ModelId) -> (&'static str, &str) {
+    let name = model.as_str();
+    match name.strip_prefix("tunedModels/") {
+        Some(name) => ("tunedModels", name),
+        None => ("models", name.strip_prefix("models/").unwrap_or(name)),
+    }
+}
+
+fn body(request: &Request, target: &Target) -> Result<(RawObject, Omissions)> {
+    check::features(request, target)?;
+    let mut omissions = Omissions::new(request.on_unsupported);
+    let rules = match &target.info {
+        Some(info) => target.rules.clone().informed_by(info),
+        None => target.rules.clone(),
+    };
+    let conversation = conversation(request, target, &rules, &mut omissions)?;
+    let body = Body {
+        generation_config: config::config(request, &rules, &mut omissions)?,
+        service_tier: request.service_tier.as_deref(),
+        tool_config: tools::config(request, &mut omissions)?,
+        tools: tools::tools(request, target, &mut omissions)?,
+        system_instruction: conversation.system,
+        contents: conversation.contents,
+    };
+    let text = serde_json::to_string(&body).map_err(|e| no_json().with_source(e))?;
+    let mut body = RawObject::parse(&text).ok_or_else(no_json)?;
+    body.merge(&extra::fields(
+        &request.extra,
+        NAME,
+        &RESERVED,
+        &mut omissions,
+    )?);
+    Ok((body, omissions))
+}
+
+pub(super) fn bytes(body: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(body).map_err(|e| no_json().with_source(e))
+}
+
+pub(super) fn no_json() -> Error {
+    Error::new(ErrorKind::InvalidRequest, "the request has no JSON form").with_phase(Phase::Encode)
+}
