@@ -32,6 +32,8 @@ mod raw;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod redact;
 mod rules;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+mod seal;
 pub mod transport;
 mod unavailable;
 pub mod wire;
@@ -42,4 +44,6 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use options::{Options, provider};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+pub use seal::Seal;
 pub use unavailable::Unavailable;
