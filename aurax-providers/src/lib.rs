@@ -31,6 +31,8 @@ pub mod presets;
 mod raw;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod redact;
+#[cfg(feature = "openai")]
+pub mod responses;
 mod rules;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod seal;

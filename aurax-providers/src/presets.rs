@@ -17,8 +17,10 @@ use crate::openai::{
 
 /// Every vendor there is a preset for, by wire and name.
 pub fn all() -> &'static [Preset] {
-    static ALL: LazyLock<Vec<Preset>> =
-        LazyLock::new(|| anthropic().into_iter().chain(openai_chat()).collect());
+    static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+        let openai = openai_chat().into_iter().chain(openai_responses());
+        anthropic().into_iter().chain(openai).collect()
+    });
     &ALL
 }
 
@@ -81,6 +83,7 @@ pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
         auth: Auth::Bearer,
         prices: None,
         trace_name: name,
+        takes_bare_names: true,
         default_model: None,
         rules: None,
         protocol: Protocol::OpenAi(Quirks::compatible()),
@@ -100,6 +103,7 @@ fn anthropic() -> [Preset; 1] {
         auth: Auth::Header(http::HeaderName::from_static("x-api-key")),
         prices: Some("anthropic"),
         trace_name: "anthropic",
+        takes_bare_names: true,
         default_model: Some("claude-haiku-4-5"),
         rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
@@ -113,6 +117,11 @@ fn anthropic() -> [Preset; 0] {
 
 #[cfg(not(feature = "openai"))]
 fn openai_chat() -> [Preset; 0] {
+    []
+}
+
+#[cfg(not(feature = "openai"))]
+fn openai_responses() -> [Preset; 0] {
     []
 }
 
@@ -380,6 +389,42 @@ fn openai_chat() -> [Preset; 15] {
                     ..Quirks::compatible()
                 },
             )
+        },
+    ]
+}
+
+/// The same vendors over another wire: keys, addresses, prices and models are those of `openai` and
+/// `xai`, which bare names of models lead to.
+#[cfg(feature = "openai")]
+fn openai_responses() -> [Preset; 2] {
+    use crate::responses;
+
+    [
+        // https://platform.openai.com/docs/api-reference/responses
+        Preset {
+            base_url_vars: &["OPENAI_BASE_URL"],
+            key_vars: &["OPENAI_API_KEY"],
+            prices: Some("openai"),
+            trace_name: "openai",
+            takes_bare_names: false,
+            rules: Some(include_str!("../models/openai.json")),
+            protocol: Protocol::Responses(responses::Quirks::openai()),
+            ..hosted(
+                "openai-responses",
+                "https://api.openai.com/v1",
+                Quirks::openai(),
+            )
+        },
+        // https://docs.x.ai/docs/api-reference#create-new-response
+        Preset {
+            base_url_vars: &["XAI_BASE_URL"],
+            key_vars: &["XAI_API_KEY"],
+            prices: Some("xai"),
+            trace_name: "x_ai",
+            takes_bare_names: false,
+            rules: Some(include_str!("../models/xai.json")),
+            protocol: Protocol::Responses(responses::Quirks::xai()),
+            ..hosted("xai-responses", "https://api.x.ai/v1", Quirks::compatible())
         },
     ]
 }

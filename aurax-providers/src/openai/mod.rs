@@ -8,18 +8,19 @@ mod calls;
 mod choice;
 mod content;
 mod details;
-mod error;
+pub(crate) mod error;
 mod kind;
 mod media;
 mod message;
-mod models;
+pub(crate) mod models;
 mod quirks;
-mod reasoning;
+pub(crate) mod reasoning;
 mod request;
+pub(crate) mod setting;
 mod stream;
-mod tool;
+pub(crate) mod tool;
 mod turn;
-mod usage;
+pub(crate) mod usage;
 mod voice;
 
 use aurax_core::{

@@ -175,7 +175,7 @@ fn define(function: &Function) -> ToolDef<'_> {
 }
 
 /// JSON text of the caller's, as it is.
-pub(super) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
+pub(crate) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
     serde_json::from_str(json)
         .map_err(|e| unsupported(subject, "the native block is not JSON").with_source(e))
 }
@@ -200,7 +200,7 @@ pub(super) fn id(id: &str, ids: ToolIds) -> Cow<'_, str> {
 
 /// FNV-1a over the texts and the borders between them: the same on every machine and in every
 /// version, which ids must be for prompt caches to keep hitting.
-pub(super) fn hash(texts: &[&str]) -> u64 {
+pub(crate) fn hash(texts: &[&str]) -> u64 {
     let bytes = texts
         .iter()
         .flat_map(|text| text.bytes().chain(std::iter::once(0xff)));
@@ -210,7 +210,7 @@ pub(super) fn hash(texts: &[&str]) -> u64 {
 }
 
 /// Nine letters and digits.
-pub(super) fn base62(mut number: u64) -> String {
+pub(crate) fn base62(mut number: u64) -> String {
     let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut text = String::with_capacity(9);
     for _ in 0..9 {
