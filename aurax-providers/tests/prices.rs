@@ -177,6 +177,13 @@ fn rest_of_reply(api: &str) -> Map<String, Value> {
                 "message": {"role": "assistant", "content": "."},
             }],
         }),
+        "openai.responses" => json!({
+            "id": "resp_1", "object": "response", "created_at": 0, "status": "completed",
+            "output": [{
+                "id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": ".", "annotations": []}],
+            }],
+        }),
         _ => json!({
             "id": "msg_1", "type": "message", "role": "assistant",
             "content": [{"type": "text", "text": "."}],

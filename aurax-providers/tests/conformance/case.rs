@@ -52,6 +52,10 @@ impl Case {
     pub(crate) fn is_anthropic(&self) -> bool {
         self.api.starts_with("anthropic.")
     }
+
+    pub(crate) fn is_responses(&self) -> bool {
+        self.api == "openai.responses"
+    }
 }
 
 /// Reads every line of every `*.jsonl` file in a folder, by file name.

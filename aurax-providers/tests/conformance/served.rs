@@ -14,7 +14,7 @@ use http::{Request, Response};
 
 use super::case::Case;
 use super::tally::Findings;
-use super::wires::{call_for, open_ai};
+use super::wires::{call_for, open_ai, open_ai_responses};
 
 /// An address nobody is asked at.
 const BASE_URL: &str = "https://recorded.invalid/v1";
@@ -73,6 +73,8 @@ fn provider(case: &Case) -> Result<HttpProvider> {
     let transport = Arc::new(Recording::new(case));
     if case.is_anthropic() {
         HttpProvider::new(name, Anthropic::new(), BASE_URL, transport)
+    } else if case.is_responses() {
+        HttpProvider::new(name, open_ai_responses(name), BASE_URL, transport)
     } else {
         HttpProvider::new(name, open_ai(name), BASE_URL, transport)
     }

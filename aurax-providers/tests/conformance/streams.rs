@@ -4,7 +4,7 @@ use aurax_core::{Error, ErrorKind, Response, Result};
 
 use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
-use super::frames::{Sent, Terminal, anthropic_terminal, frames, open_ai_terminal};
+use super::frames::{Sent, Terminal, anthropic_terminal, frames, open_ai_terminal, responses_terminal};
 use super::tally::{Finding, Findings};
 
 /// Sizes of the pieces a stream is delivered in.
@@ -24,6 +24,8 @@ impl<'a> Recorded<'a> {
         let frames = frames(body);
         let terminal = if case.is_anthropic() {
             anthropic_terminal(&frames)
+        } else if case.is_responses() {
+            responses_terminal(&frames)
         } else {
             open_ai_terminal(&frames)
         };

@@ -3,13 +3,14 @@
 use aurax_core::{Call, Message, ModelId, Request, Result};
 use aurax_providers::wire::{Target, Wire};
 use aurax_providers::{ModelRules, Protocol, presets};
-use aurax_providers::{anthropic::Anthropic, openai::OpenAi};
+use aurax_providers::{anthropic::Anthropic, openai::OpenAi, responses};
 use serde_json::Value;
 
 /// The wire for an api of `provider`, in the way its preset says; `None` while there is none.
 pub(crate) fn wire_for(api: &str, provider: &str) -> Option<Box<dyn Wire>> {
     match api {
         "openai.chat" | "openai.models" => Some(Box::new(open_ai(provider))),
+        "openai.responses" => Some(Box::new(open_ai_responses(provider))),
         "anthropic.messages" | "anthropic.models" => Some(Box::new(Anthropic::new())),
         _ => None,
     }
@@ -25,6 +26,15 @@ pub(crate) fn open_ai(provider: &str) -> OpenAi {
     match preset {
         Some(Protocol::OpenAi(quirks)) => OpenAi::new(quirks),
         _ => OpenAi::default(),
+    }
+}
+
+/// Responses as `provider` speaks them.
+pub(crate) fn open_ai_responses(provider: &str) -> responses::Responses {
+    let preset = presets::find(&format!("{provider}-responses"));
+    match preset.map(|preset| preset.protocol.clone()) {
+        Some(Protocol::Responses(quirks)) => responses::Responses::new(quirks),
+        _ => responses::Responses::default(),
     }
 }
 
