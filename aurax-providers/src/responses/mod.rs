@@ -5,6 +5,7 @@
 
 mod body;
 mod content;
+mod inbound;
 mod input;
 mod item;
 mod message;
@@ -18,6 +19,7 @@ use aurax_core::{
 };
 use http::{HeaderMap, HeaderName};
 
+pub use inbound::ResponsesInbound;
 pub use quirks::Quirks;
 
 use crate::frame::Framing;

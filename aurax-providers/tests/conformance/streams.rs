@@ -4,7 +4,9 @@ use aurax_core::{Error, ErrorKind, Response, Result};
 
 use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
-use super::frames::{Sent, Terminal, anthropic_terminal, frames, open_ai_terminal, responses_terminal};
+use super::frames::{
+    Sent, Terminal, anthropic_terminal, frames, open_ai_terminal, responses_terminal,
+};
 use super::tally::{Finding, Findings};
 
 /// Sizes of the pieces a stream is delivered in.
