@@ -82,7 +82,7 @@ impl Seal {
     }
 
     /// True for a text that some seal made, whichever its key.
-    pub(crate) fn is_sealed(text: &str) -> bool {
+    pub fn is_sealed(text: &str) -> bool {
         text.starts_with(PREFIX)
     }
 

@@ -10,6 +10,8 @@ mod output;
 mod parts;
 mod read;
 mod reply;
+mod sheet;
+mod whole;
 mod write;
 
 use aurax_core::{Error, Head, Result};

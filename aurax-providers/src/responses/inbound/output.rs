@@ -83,12 +83,24 @@ impl Status {
     }
 }
 
+/// What a part of an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Refusal,
+    Summary,
+    Thoughts,
+    Call,
+}
+
 /// One item.
 #[derive(Debug)]
 pub(super) struct OutputItem {
     pub(super) id: String,
     pub(super) body: Body,
     pub(super) status: Status,
+    /// The part of it that has begun and has not ended.
+    pub(super) part: Option<(Kind, usize)>,
     /// Fields that have no place of their own.
     pub(super) extra: Map<String, Value>,
 }

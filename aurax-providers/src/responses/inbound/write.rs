@@ -7,14 +7,15 @@ use aurax_core::{
     ToolCallStart,
 };
 use bytes::{Bytes, BytesMut};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::carry::{Purpose, pack};
 use super::error;
-use super::output::{Body, Content, OutputItem, Status};
+use super::output::{Body, Content, Kind, OutputItem, Status};
 use super::reply::{self, Ending, Frame};
+use super::sheet::{Out, Sheet, annotation};
+use super::whole;
 use crate::inbound::{Incoming, Stamp, WriteReply};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
@@ -29,9 +30,8 @@ pub(super) struct Writer {
     is_own: bool,
     request_id: String,
     frame: Frame,
-    sequence: u64,
     has_begun: bool,
-    items: Vec<OutputItem>,
+    sheet: Sheet,
     /// Where the parts of the answer are written, by their numbers.
     places: HashMap<u32, Place>,
     waiting: Option<(u32, Begin)>,
@@ -44,15 +44,6 @@ struct Place {
     kind: Kind,
     /// `None` while nothing of it was written.
     index: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Refusal,
-    Summary,
-    Thoughts,
-    Call,
 }
 
 /// A part that begins.
@@ -76,9 +67,6 @@ impl Begin {
     }
 }
 
-/// Where frames go; nowhere for a whole reply.
-type Out<'o> = Option<&'o mut BytesMut>;
-
 impl Writer {
     pub(super) fn new(incoming: &Incoming, head: &Head, stamp: &Stamp, seal: Seal) -> Self {
         Self {
@@ -91,9 +79,8 @@ impl Writer {
                 model: head.model.as_str().to_owned(),
                 echo: incoming.wishes.echo.clone(),
             },
-            sequence: 0,
             has_begun: false,
-            items: Vec::new(),
+            sheet: Sheet::default(),
             places: HashMap::new(),
             waiting: None,
         }
@@ -115,8 +102,9 @@ impl Writer {
         if !self.has_begun {
             self.has_begun = true;
             let response = self.frame.json(&Ending::new("in_progress"), Vec::new());
-            self.send_response(out, "response.created", &response);
-            self.send_response(out, "response.in_progress", &response);
+            self.sheet.send_response(out, "response.created", &response);
+            self.sheet
+                .send_response(out, "response.in_progress", &response);
         }
     }
 
@@ -144,7 +132,7 @@ impl Writer {
             Delta::Audio(audio) => {
                 if let Some(words) = audio.transcript.clone() {
                     let place = self.open(part, Begin::Text, None, out);
-                    self.words(part, place, words, out);
+                    self.words(part, place, &words, out);
                 }
                 return;
             }
@@ -175,7 +163,7 @@ impl Writer {
             Delta::Text(text)
             | Delta::Refusal(text)
             | Delta::Thinking(text)
-            | Delta::Arguments(text) => self.words(part, place, text.clone(), out),
+            | Delta::Arguments(text) => self.words(part, place, text, out),
             Delta::Item(item) => self.learn(place, item),
             Delta::ToolCall(start) => {
                 if let Some(Body::Call { name, .. }) = self.body(place) {
@@ -189,7 +177,10 @@ impl Writer {
     }
 
     fn body(&mut self, place: Place) -> Option<&mut Body> {
-        self.items.get_mut(place.item).map(|item| &mut item.body)
+        self.sheet
+            .items
+            .get_mut(place.item)
+            .map(|item| &mut item.body)
     }
 
     /// Gives a part its place: in the open item that lists it, else in one of its own.
@@ -202,9 +193,9 @@ impl Writer {
             Begin::Thinking => Kind::Summary,
             Begin::Call(_) => Kind::Call,
         };
-        let last = self.items.len().saturating_sub(1);
+        let last = self.sheet.items.len().saturating_sub(1);
         let goes_on = kind != Kind::Call
-            && self.items.last().is_some_and(|last| {
+            && self.sheet.items.last().is_some_and(|last| {
                 let is_same = matches!(
                     (&last.body, kind),
                     (Body::Message { .. }, Kind::Text | Kind::Refusal)
@@ -214,10 +205,10 @@ impl Writer {
                 is_same && last.is_open() && id == Some(&last.id)
             });
         let at = if goes_on {
-            self.close_content(last, out);
+            self.sheet.close_content(last, out);
             last
         } else {
-            self.close(false, out);
+            self.sheet.close(false, out);
             self.add(begin, item, out)
         };
         let place = Place {
@@ -234,7 +225,7 @@ impl Writer {
     }
 
     fn add(&mut self, begin: Begin, item: Option<&Item>, out: &mut Out<'_>) -> usize {
-        let at = self.items.len();
+        let at = self.sheet.items.len();
         let made = |kind| reply::id(kind, &self.request_id, at);
         let (kind, body) = match begin {
             Begin::Text | Begin::Refusal => {
@@ -266,75 +257,36 @@ impl Writer {
             id: id.unwrap_or_else(|| made(kind)),
             body,
             status: Status::InProgress,
+            part: None,
             extra: item.map(|item| item.extra.clone()).unwrap_or_default(),
         };
-        self.announce(item, out)
-    }
-
-    fn announce(&mut self, item: OutputItem, out: &mut Out<'_>) -> usize {
-        let at = self.items.len();
-        let fields = json!({"output_index": at, "item": item.announced()});
-        self.items.push(item);
-        self.send(out, "response.output_item.added", fields);
-        at
+        self.sheet.announce(item, out)
     }
 
     /// Begins a part of an item's content.
     fn begin_content(&mut self, part: u32, mut place: Place, out: &mut Out<'_>) -> Place {
-        let Some(body) = self.body(place) else {
-            return place;
-        };
-        let (index, name, key, json) = match (body, place.kind) {
-            (Body::Message { content, .. }, kind) => {
-                content.push(match kind {
-                    Kind::Refusal => Content::Refusal(String::new()),
-                    _ => Content::text(),
-                });
-                let json = content.last().map(Content::json).unwrap_or_default();
-                let index = content.len().saturating_sub(1);
-                (index, "response.content_part.added", "content_index", json)
-            }
-            (Body::Reasoning { thoughts, .. }, Kind::Thoughts) => {
-                thoughts.push(String::new());
-                let json = json!({"type": REASONING_TEXT, "text": ""});
-                let index = thoughts.len().saturating_sub(1);
-                (index, "response.content_part.added", "content_index", json)
-            }
-            (Body::Reasoning { summary, .. }, _) => {
-                summary.push(String::new());
-                let json = json!({"type": "summary_text", "text": ""});
-                let index = summary.len().saturating_sub(1);
-                (
-                    index,
-                    "response.reasoning_summary_part.added",
-                    "summary_index",
-                    json,
-                )
-            }
-            _ => return place,
-        };
-        place.index = Some(index);
+        place.index = self.sheet.begin_part(place.item, place.kind, out);
         self.places.insert(part, place);
-        let fields = self.at(place.item, json!({key: index, "part": json}));
-        self.send(out, name, fields);
         place
     }
 
     /// More words; those of an item that was closed begin another one.
-    fn words(&mut self, part: u32, mut place: Place, text: String, out: &mut Out<'_>) {
+    fn words(&mut self, part: u32, mut place: Place, text: &str, out: &mut Out<'_>) {
         if text.is_empty() {
             return;
         }
-        let is_open = self.items.get(place.item).is_some_and(OutputItem::is_open);
+        let is_open = self
+            .sheet
+            .items
+            .get(place.item)
+            .is_some_and(OutputItem::is_open);
         if !is_open {
-            // White space behind complete arguments says nothing.
-            if place.kind == Kind::Call {
-                return;
-            }
             let begin = match place.kind {
+                // White space behind complete arguments says nothing.
+                Kind::Call => return,
                 Kind::Refusal => Begin::Refusal,
                 Kind::Text => Begin::Text,
-                _ => Begin::Thinking,
+                Kind::Summary | Kind::Thoughts => Begin::Thinking,
             };
             place = self.open(part, begin, None, out);
         }
@@ -342,46 +294,7 @@ impl Writer {
             place = self.begin_content(part, place, out);
         }
         let index = place.index.unwrap_or_default();
-        let (name, fields) = match (self.body(place), place.kind) {
-            (Some(Body::Message { content, .. }), _) => match content.get_mut(index) {
-                Some(Content::Text {
-                    text: all,
-                    logprobs,
-                    unsent,
-                    ..
-                }) => {
-                    all.push_str(&text);
-                    let sent = std::mem::take(unsent);
-                    let json = json!({"content_index": index, "delta": text, "logprobs": sent});
-                    logprobs.extend(sent);
-                    ("response.output_text.delta", json)
-                }
-                Some(Content::Refusal(all)) => {
-                    all.push_str(&text);
-                    let json = json!({"content_index": index, "delta": text});
-                    ("response.refusal.delta", json)
-                }
-                None => return,
-            },
-            (Some(Body::Reasoning { thoughts, .. }), Kind::Thoughts) => {
-                push(thoughts, index, &text);
-                let json = json!({"content_index": index, "delta": text});
-                ("response.reasoning_text.delta", json)
-            }
-            (Some(Body::Reasoning { summary, .. }), _) => {
-                push(summary, index, &text);
-                let json = json!({"summary_index": index, "delta": text});
-                ("response.reasoning_summary_text.delta", json)
-            }
-            (Some(Body::Call { arguments, .. }), _) => {
-                arguments.push_str(&text);
-                let json = json!({"delta": text});
-                ("response.function_call_arguments.delta", json)
-            }
-            _ => return,
-        };
-        let fields = self.at(place.item, fields);
-        self.send(out, name, fields);
+        self.sheet.append(place.item, place.kind, index, text, out);
     }
 
     /// What became known of an item later; its id stands, because clients match by it.
@@ -389,7 +302,7 @@ impl Writer {
         if !self.is_own {
             return;
         }
-        if let Some(item) = self.items.get_mut(place.item) {
+        if let Some(item) = self.sheet.items.get_mut(place.item) {
             item.extra.clone_from(&known.extra);
             if let Body::Message { phase, .. } = &mut item.body {
                 phase.clone_from(&known.phase);
@@ -413,16 +326,16 @@ impl Writer {
     fn carried(&mut self, signature: &Signature, purpose: &Purpose, out: &mut Out<'_>) {
         let encrypted = pack(&self.seal, signature, purpose);
         if *purpose != Purpose::Last {
-            self.close(false, out);
+            self.sheet.close(false, out);
         }
         let at = self.add(Begin::Thinking, None, out);
         if let Some(Body::Reasoning {
             encrypted: slot, ..
-        }) = self.items.get_mut(at).map(|item| &mut item.body)
+        }) = self.sheet.items.get_mut(at).map(|item| &mut item.body)
         {
             *slot = Some(encrypted);
         }
-        self.close_item(at, Status::Completed, out);
+        self.sheet.close_item(at, Status::Completed, out);
     }
 
     /// A block of the provider's own: as it is, or carried for a provider of another wire.
@@ -432,49 +345,55 @@ impl Writer {
             return self.carried(&block, &Purpose::Native(native.kind.clone()), out);
         }
         if let Ok(json) = serde_json::from_str::<Value>(&native.json) {
-            self.close(false, out);
+            self.sheet.close(false, out);
             let id = json.get("id").and_then(Value::as_str).map(str::to_owned);
-            let at = self.announce(
+            let at = self.sheet.announce(
                 OutputItem {
                     id: id.unwrap_or_default(),
                     body: Body::Native(json),
                     status: Status::InProgress,
+                    part: None,
                     extra: Map::new(),
                 },
                 out,
             );
-            self.close_item(at, Status::Completed, out);
+            self.sheet.close_item(at, Status::Completed, out);
         }
     }
 
     /// A picture: data as the result of a call for one, an address as words.
     fn image(&mut self, image: &Image, out: &mut Out<'_>) {
-        let id = reply::id("ig", &self.request_id, self.items.len());
+        let id = reply::id("ig", &self.request_id, self.sheet.items.len());
         let result = match &image.source {
             Source::Inline { data, .. } => data,
             Source::Url { url, .. } => url,
             _ => return,
         };
-        self.close(false, out);
+        self.sheet.close(false, out);
         let json = json!({
             "id": id, "type": "image_generation_call", "status": "completed", "result": result,
         });
-        let at = self.announce(
+        let at = self.sheet.announce(
             OutputItem {
                 id,
                 body: Body::Native(json),
                 status: Status::InProgress,
+                part: None,
                 extra: Map::new(),
             },
             out,
         );
-        self.close_item(at, Status::Completed, out);
+        self.sheet.close_item(at, Status::Completed, out);
     }
 
     fn cite(&mut self, place: Place, citation: &aurax_core::Citation, out: &mut Out<'_>) {
         let annotation = annotation(citation, self.is_own);
         let index = place.index.unwrap_or_default();
-        let is_open = self.items.get(place.item).is_some_and(OutputItem::is_open);
+        let is_open = self
+            .sheet
+            .items
+            .get(place.item)
+            .is_some_and(OutputItem::is_open);
         let Some(Body::Message { content, .. }) = self.body(place) else {
             return;
         };
@@ -488,90 +407,10 @@ impl Writer {
             let fields = json!({
                 "content_index": index, "annotation_index": number, "annotation": annotation,
             });
-            let fields = self.at(place.item, fields);
-            self.send(out, "response.output_text.annotation.added", fields);
+            let fields = self.sheet.at(place.item, fields);
+            self.sheet
+                .send(out, "response.output_text.annotation.added", fields);
         }
-    }
-
-    /// Log probabilities go with the next piece of the last text, or with its end.
-    fn weigh(&mut self, tokens: &[aurax_core::TokenLogprob]) {
-        let content = self
-            .items
-            .iter_mut()
-            .rev()
-            .find_map(|item| match &mut item.body {
-                Body::Message { content, .. } => content.last_mut(),
-                _ => None,
-            });
-        if let Some(Content::Text { unsent, .. }) = content {
-            unsent.extend_from_slice(tokens);
-        }
-    }
-
-    /// Closes every open item that may be; `all` of them at the end.
-    fn close(&mut self, all: bool, out: &mut Out<'_>) {
-        for at in 0..self.items.len() {
-            let closes = |item: &OutputItem| item.is_open() && (all || item.may_close());
-            if self.items.get(at).is_some_and(closes) {
-                self.close_item(at, Status::Completed, out);
-            }
-        }
-    }
-
-    /// Ends the last part of an item's content.
-    fn close_content(&mut self, at: usize, out: &mut Out<'_>) {
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        let mut frames: Vec<(&'static str, Value)> = Vec::new();
-        match &mut item.body {
-            Body::Message { content, .. } => {
-                let index = content.len().saturating_sub(1);
-                if let Some(part) = content.last_mut() {
-                    frames.extend(content_done(part, index));
-                }
-            }
-            // Parts of thoughts are ended with their item: their kinds may be mixed.
-            Body::Reasoning { .. } | Body::Call { .. } | Body::Native(_) => {}
-        }
-        for (name, fields) in frames {
-            let fields = self.at(at, fields);
-            self.send(out, name, fields);
-        }
-    }
-
-    fn close_item(&mut self, at: usize, status: Status, out: &mut Out<'_>) {
-        self.close_content(at, out);
-        let Some(item) = self.items.get_mut(at) else {
-            return;
-        };
-        item.status = status;
-        let mut frames: Vec<(&'static str, Value)> = Vec::new();
-        match &item.body {
-            Body::Reasoning {
-                summary, thoughts, ..
-            } => {
-                for (index, text) in summary.iter().enumerate() {
-                    frames.extend(summary_done(index, text));
-                }
-                for (index, text) in thoughts.iter().enumerate() {
-                    frames.extend(thoughts_done(index, text));
-                }
-            }
-            Body::Call { .. } => {
-                let json = item.json();
-                let fields = json!({"name": json.get("name"), "arguments": json.get("arguments")});
-                frames.push(("response.function_call_arguments.done", fields));
-            }
-            Body::Message { .. } | Body::Native(_) => {}
-        }
-        let json = item.json();
-        for (name, fields) in frames {
-            let fields = self.at(at, fields);
-            self.send(out, name, fields);
-        }
-        let fields = json!({"output_index": at, "item": json});
-        self.send(out, "response.output_item.done", fields);
     }
 
     /// Ends the reply: what is open is closed, the last item as incomplete as the answer.
@@ -579,19 +418,19 @@ impl Writer {
         if let Some((part, begin)) = self.waiting.take() {
             self.open(part, begin, None, out);
         }
-        let last = self.items.len().saturating_sub(1);
-        let is_open = self.items.get(last).is_some_and(OutputItem::is_open);
+        let last = self.sheet.items.len().saturating_sub(1);
+        let is_open = self.sheet.items.get(last).is_some_and(OutputItem::is_open);
         if is_open && ending.status != "completed" {
             for at in 0..last {
-                if self.items.get(at).is_some_and(OutputItem::is_open) {
-                    self.close_item(at, Status::Completed, out);
+                if self.sheet.items.get(at).is_some_and(OutputItem::is_open) {
+                    self.sheet.close_item(at, Status::Completed, out);
                 }
             }
-            self.close_item(last, Status::Incomplete, out);
+            self.sheet.close_item(last, Status::Incomplete, out);
         } else {
-            self.close(true, out);
+            self.sheet.close(true, out);
         }
-        let output = self.items.iter().map(OutputItem::json).collect();
+        let output = self.sheet.items.iter().map(OutputItem::json).collect();
         self.frame.json(ending, output)
     }
 
@@ -616,114 +455,7 @@ impl Writer {
             "failed" | "cancelled" => "response.failed",
             _ => "response.completed",
         };
-        self.send_response(out, name, &response);
-    }
-
-    /// Fields with where they belong before them.
-    fn at(&self, item: usize, fields: Value) -> Value {
-        let id = self.items.get(item).map(|item| item.id.as_str());
-        let mut all = json!({"item_id": id, "output_index": item});
-        if let (Value::Object(all), Value::Object(fields)) = (&mut all, fields) {
-            all.extend(fields);
-        }
-        all
-    }
-
-    fn send(&mut self, out: &mut Out<'_>, name: &'static str, fields: Value) {
-        #[derive(Serialize)]
-        struct Sent<'a> {
-            r#type: &'a str,
-            sequence_number: u64,
-            #[serde(flatten)]
-            fields: Value,
-        }
-
-        let sequence_number = self.number(out);
-        write(out, name, &|| {
-            serde_json::to_vec(&Sent {
-                r#type: name,
-                sequence_number,
-                fields: fields.clone(),
-            })
-        });
-    }
-
-    fn send_response(&mut self, out: &mut Out<'_>, name: &'static str, response: &RawValue) {
-        #[derive(Serialize)]
-        struct Sent<'a> {
-            r#type: &'a str,
-            sequence_number: u64,
-            response: &'a RawValue,
-        }
-
-        let sequence_number = self.number(out);
-        write(out, name, &|| {
-            serde_json::to_vec(&Sent {
-                r#type: name,
-                sequence_number,
-                response,
-            })
-        });
-    }
-
-    fn number(&mut self, out: &Out<'_>) -> u64 {
-        let number = self.sequence;
-        if out.is_some() {
-            self.sequence = self.sequence.saturating_add(1);
-        }
-        number
-    }
-
-    /// The deltas a part of a whole answer is made of.
-    fn part(&mut self, number: u32, part: &Part) {
-        let mut push = |delta: Delta| self.delta(number, &delta, &mut None);
-        match part {
-            Part::Text(text) => {
-                push(Delta::Text(String::new()));
-                text.item
-                    .iter()
-                    .for_each(|item| push(Delta::Item(item.clone())));
-                push(Delta::Text(text.text.clone()));
-                let cited = text.citations.iter();
-                cited.for_each(|citation| push(Delta::Citation(citation.clone())));
-                let signed = text.signature.iter();
-                signed.for_each(|signature| push(Delta::Signature(signature.clone())));
-            }
-            Part::Refusal(refusal) => {
-                push(Delta::Refusal(String::new()));
-                refusal
-                    .item
-                    .iter()
-                    .for_each(|item| push(Delta::Item(item.clone())));
-                push(Delta::Refusal(refusal.text.clone()));
-            }
-            Part::Thinking(thinking) => {
-                push(Delta::Thinking(String::new()));
-                thinking
-                    .item
-                    .iter()
-                    .for_each(|item| push(Delta::Item(item.clone())));
-                push(Delta::Thinking(thinking.text.clone()));
-                let signed = thinking.signature.iter();
-                signed.for_each(|signature| push(Delta::Signature(signature.clone())));
-            }
-            Part::RedactedThinking(redacted) => {
-                push(Delta::RedactedThinking(redacted.data.clone()));
-            }
-            Part::ToolCall(call) => {
-                push(Delta::ToolCall(ToolCallStart::new(&call.id, &call.name)));
-                call.item
-                    .iter()
-                    .for_each(|item| push(Delta::Item(item.clone())));
-                push(Delta::Arguments(call.arguments.clone()));
-                let signed = call.signature.iter();
-                signed.for_each(|signature| push(Delta::Signature(signature.clone())));
-            }
-            Part::Image(image) => push(Delta::Image(image.clone())),
-            Part::Audio(audio) => push(Delta::Audio(audio.clone())),
-            Part::Native(native) => push(Delta::Native(native.clone())),
-            _ => {}
-        }
+        self.sheet.send_response(out, name, &response);
     }
 }
 
@@ -734,11 +466,13 @@ impl WriteReply for Writer {
         self.start(&start);
         let choice = response.choices.first();
         for (number, part) in (0_u32..).zip(choice.into_iter().flat_map(|c| &c.message.parts)) {
-            self.part(number, part);
+            for delta in whole::deltas(part) {
+                self.delta(number, &delta, &mut None);
+            }
             if let (Part::Text(_), Some(choice)) = (part, choice)
-                && self.items.len() == 1
+                && self.sheet.items.len() == 1
             {
-                self.weigh(&choice.logprobs);
+                self.sheet.weigh(&choice.logprobs);
             }
         }
         let finish = choice.and_then(|choice| choice.finish.clone());
@@ -762,7 +496,7 @@ impl WriteReply for Writer {
                 part,
                 delta,
             } => self.delta(*part, delta, out),
-            Event::Logprobs { choice: 0, tokens } => self.weigh(tokens),
+            Event::Logprobs { choice: 0, tokens } => self.sheet.weigh(tokens),
             Event::End(end) => self.end(end, out),
             _ => {}
         }
@@ -780,12 +514,12 @@ impl WriteReply for Writer {
             fields.insert("code".to_owned(), code.into());
         }
         ending.error = fields.clone();
-        let output = self.items.iter().map(OutputItem::json).collect();
+        let output = self.sheet.items.iter().map(OutputItem::json).collect();
         let response = self.frame.json(&ending, output);
-        self.send_response(out, "response.failed", &response);
+        self.sheet.send_response(out, "response.failed", &response);
         let param = fields.get("param").cloned();
         let frame = json!({"code": code, "message": message, "param": param, "error": fields});
-        self.send(out, "error", frame);
+        self.sheet.send(out, "error", frame);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {
@@ -793,91 +527,6 @@ impl WriteReply for Writer {
     }
 }
 
-fn write(out: &mut Out<'_>, name: &str, json: &dyn Fn() -> serde_json::Result<Vec<u8>>) {
-    let Some(out) = out else {
-        return;
-    };
-    // Values and raw texts always have a JSON form.
-    let data = json().unwrap_or_default();
-    for piece in [b"event: ", name.as_bytes(), b"\ndata: ", &data, b"\n\n"] {
-        out.extend_from_slice(piece);
-    }
-}
-
 fn is_thoughts(item: Option<&Item>) -> bool {
     item.and_then(|item| item.kind.as_deref()) == Some(REASONING_TEXT)
-}
-
-fn push(texts: &mut [String], index: usize, more: &str) {
-    if let Some(text) = texts.get_mut(index) {
-        text.push_str(more);
-    }
-}
-
-fn content_done(part: &mut Content, index: usize) -> [(&'static str, Value); 2] {
-    let done = match part {
-        Content::Text {
-            text,
-            logprobs,
-            unsent,
-            ..
-        } => {
-            logprobs.append(unsent);
-            let fields = json!({"content_index": index, "text": text, "logprobs": logprobs});
-            ("response.output_text.done", fields)
-        }
-        Content::Refusal(refusal) => {
-            let fields = json!({"content_index": index, "refusal": refusal});
-            ("response.refusal.done", fields)
-        }
-    };
-    let fields = json!({"content_index": index, "part": part.json()});
-    [done, ("response.content_part.done", fields)]
-}
-
-fn summary_done(index: usize, text: &str) -> [(&'static str, Value); 2] {
-    let part = json!({"type": "summary_text", "text": text});
-    [
-        (
-            "response.reasoning_summary_text.done",
-            json!({"summary_index": index, "text": text}),
-        ),
-        (
-            "response.reasoning_summary_part.done",
-            json!({"summary_index": index, "part": part}),
-        ),
-    ]
-}
-
-fn thoughts_done(index: usize, text: &str) -> [(&'static str, Value); 2] {
-    let part = json!({"type": REASONING_TEXT, "text": text});
-    [
-        (
-            "response.reasoning_text.done",
-            json!({"content_index": index, "text": text}),
-        ),
-        (
-            "response.content_part.done",
-            json!({"content_index": index, "part": part}),
-        ),
-    ]
-}
-
-/// A source, in its provider's words where they are this wire's; clients insist on every field.
-fn annotation(citation: &aurax_core::Citation, own: bool) -> Value {
-    let native = citation.native.as_ref().filter(|_| own);
-    if let Some(json) = native.and_then(|native| serde_json::from_str(&native.json).ok()) {
-        return json;
-    }
-    let title = citation.title.as_deref().unwrap_or_default();
-    match &citation.url {
-        Some(url) => json!({
-            "type": "url_citation", "url": url, "title": title,
-            "start_index": citation.start.unwrap_or(0), "end_index": citation.end.unwrap_or(0),
-        }),
-        None => json!({
-            "type": "file_citation", "file_id": "", "filename": title,
-            "index": citation.end.unwrap_or(0),
-        }),
-    }
 }
