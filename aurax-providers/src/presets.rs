@@ -484,6 +484,24 @@ mod tests {
     }
 
     #[test]
+    fn a_second_way_to_a_vendors_models_takes_no_bare_names() {
+        let mut ways = HashSet::new();
+        for preset in all().iter().filter(|preset| preset.takes_bare_names) {
+            if let Some(prices) = preset.prices {
+                assert!(ways.insert(prices), "two ways to the models of {prices}");
+            }
+        }
+        for (name, first) in [("openai-responses", "openai"), ("xai-responses", "xai")] {
+            let (preset, first) = (find(name).unwrap(), find(first).unwrap());
+            assert!(!preset.takes_bare_names && first.takes_bare_names);
+            assert_eq!(preset.prices, first.prices);
+            assert_eq!(preset.key_vars, first.key_vars);
+            assert_eq!(preset.base_url, first.base_url);
+            assert!(preset.default_model.is_none());
+        }
+    }
+
+    #[test]
     fn every_default_model_has_a_price() {
         let book = aurax_core::PriceBook::builtin();
         for preset in all() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::media::{Audio, Document, Image};
 use super::tool::{ToolCall, ToolResult};
+use crate::json::Json;
 
 /// One piece of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -227,9 +228,10 @@ pub struct Item {
     /// taken to be the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// Fields of the item that have no place of their own; its provider is given them back.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Fields of the item that have no place of their own, as a JSON object; its provider is given
+    /// them back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Json>,
 }
 
 impl Item {

@@ -3,8 +3,8 @@
 use aurax_core::{
     Citation, Delta, Event, Item, Native, Origin, Signature, TokenLogprob, ToolCallStart,
 };
-use serde_json::Map;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::REASONING_TEXT;
 use crate::object::{Object, items};
@@ -294,7 +294,9 @@ impl Progress {
     fn rest(&mut self, fields: Object<'_>) {
         let mut extra = Map::new();
         fields.rest_into(&mut extra);
-        self.item.extra = extra;
+        self.item.extra = Some(extra)
+            .filter(|extra| !extra.is_empty())
+            .map(|extra| Value::Object(extra).into());
     }
 
     fn content(&mut self, content: &[&RawValue], out: &mut Out<'_>) {

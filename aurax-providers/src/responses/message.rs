@@ -228,7 +228,8 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
 }
 
 fn extra(item: Option<&Item>) -> Map<String, Value> {
-    item.map(|item| item.extra.clone()).unwrap_or_default()
+    item.and_then(|item| item.extra.as_ref()?.to().ok())
+        .unwrap_or_default()
 }
 
 /// Words alone are sent as a text: the one form every server takes.

@@ -127,8 +127,8 @@ fn thoughts_keep_summaries_apart_and_take_the_last_proof() {
         (proof.data.as_str(), &proof.origin),
         ("final", &Some(own()))
     );
-    let extra = &parts[0].item.as_ref().unwrap().extra;
-    assert_eq!(extra.get("format"), Some(&json!("f1")));
+    let extra = parts[0].item.as_ref().unwrap().extra.as_ref();
+    assert_eq!(extra.unwrap().as_str(), r#"{"format":"f1"}"#);
 }
 
 #[test]

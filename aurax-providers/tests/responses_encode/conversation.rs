@@ -126,8 +126,7 @@ fn neighbours_of_one_item_go_back_as_one_item() {
 #[test]
 fn unknown_fields_of_an_item_go_back_to_its_provider() {
     let mut item = listed("rs_1").unwrap();
-    item.extra
-        .insert("format".into(), json!("google-gemini-v1"));
+    item.extra = Some(json!({"format": "google-gemini-v1"}).into());
     let mut thinking = Thinking::new("");
     thinking.item = Some(item);
     let turn = Message::assistant(thinking);

@@ -81,7 +81,7 @@ fn items_of_a_turn_become_one_message() {
     let item = last.item.as_ref().unwrap();
     assert_eq!(item.id.as_deref(), Some("rs_1"));
     assert_eq!(item.kind.as_deref(), Some("reasoning_text"));
-    assert_eq!(item.extra["format"], "f");
+    assert_eq!(item.extra.as_ref().unwrap().as_str(), r#"{"format":"f"}"#);
     assert_eq!(last.signature.as_ref().unwrap().data, "gA");
     let Part::Text(text) = &messages[1].parts[3] else {
         panic!("then words");

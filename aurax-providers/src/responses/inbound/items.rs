@@ -5,6 +5,7 @@ use aurax_core::{
     ToolCall, ToolResult,
 };
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::carry::{Purpose, unpack};
 use super::parts::{content, invalid, required};
@@ -219,7 +220,11 @@ fn listed(mut fields: Object<'_>) -> Item {
     let mut item = Item::default();
     item.id = fields.text("id");
     fields.take("status");
-    fields.rest_into(&mut item.extra);
+    let mut extra = Map::new();
+    fields.rest_into(&mut extra);
+    item.extra = Some(extra)
+        .filter(|extra| !extra.is_empty())
+        .map(|extra| Value::Object(extra).into());
     item
 }
 

@@ -44,7 +44,7 @@ impl Ending {
 
 impl Frame {
     /// The response object with every field clients insist on.
-    pub(super) fn json(&self, ending: &Ending, output: Vec<Value>) -> Box<RawValue> {
+    pub(super) fn json(&self, ending: &Ending, output: &[Value]) -> Box<RawValue> {
         let mut fields = object(json!({
             "id": self.id,
             "object": "response",

@@ -207,13 +207,15 @@ impl Sheet {
         }
 
         let sequence_number = self.number(out);
-        write(out, name, &|| {
-            serde_json::to_vec(&Sent {
+        write(
+            out,
+            name,
+            &Sent {
                 r#type: name,
                 sequence_number,
-                fields: fields.clone(),
-            })
-        });
+                fields,
+            },
+        );
     }
 
     pub(super) fn send_response(
@@ -230,13 +232,15 @@ impl Sheet {
         }
 
         let sequence_number = self.number(out);
-        write(out, name, &|| {
-            serde_json::to_vec(&Sent {
+        write(
+            out,
+            name,
+            &Sent {
                 r#type: name,
                 sequence_number,
                 response,
-            })
-        });
+            },
+        );
     }
 
     fn number(&mut self, out: &Out<'_>) -> u64 {
@@ -248,12 +252,12 @@ impl Sheet {
     }
 }
 
-fn write(out: &mut Out<'_>, name: &str, json: &dyn Fn() -> serde_json::Result<Vec<u8>>) {
+fn write(out: &mut Out<'_>, name: &str, data: &impl Serialize) {
     let Some(out) = out else {
         return;
     };
     // Values and raw texts always have a JSON form.
-    let data = json().unwrap_or_default();
+    let data = serde_json::to_vec(data).unwrap_or_default();
     for piece in [b"event: ", name.as_bytes(), b"\ndata: ", &data, b"\n\n"] {
         out.extend_from_slice(piece);
     }

@@ -101,7 +101,7 @@ impl Writer {
     fn begin(&mut self, out: &mut Out<'_>) {
         if !self.has_begun {
             self.has_begun = true;
-            let response = self.frame.json(&Ending::new("in_progress"), Vec::new());
+            let response = self.frame.json(&Ending::new("in_progress"), &[]);
             self.sheet.send_response(out, "response.created", &response);
             self.sheet
                 .send_response(out, "response.in_progress", &response);
@@ -258,7 +258,7 @@ impl Writer {
             body,
             status: Status::InProgress,
             part: None,
-            extra: item.map(|item| item.extra.clone()).unwrap_or_default(),
+            extra: item.map(extra).unwrap_or_default(),
         };
         self.sheet.announce(item, out)
     }
@@ -303,7 +303,7 @@ impl Writer {
             return;
         }
         if let Some(item) = self.sheet.items.get_mut(place.item) {
-            item.extra.clone_from(&known.extra);
+            item.extra = extra(known);
             if let Body::Message { phase, .. } = &mut item.body {
                 phase.clone_from(&known.phase);
             }
@@ -430,8 +430,8 @@ impl Writer {
         } else {
             self.sheet.close(true, out);
         }
-        let output = self.sheet.items.iter().map(OutputItem::json).collect();
-        self.frame.json(ending, output)
+        let output: Vec<Value> = self.sheet.items.iter().map(OutputItem::json).collect();
+        self.frame.json(ending, &output)
     }
 
     fn ending(&self, end: &End) -> Ending {
@@ -514,8 +514,8 @@ impl WriteReply for Writer {
             fields.insert("code".to_owned(), code.into());
         }
         ending.error = fields.clone();
-        let output = self.sheet.items.iter().map(OutputItem::json).collect();
-        let response = self.frame.json(&ending, output);
+        let output: Vec<Value> = self.sheet.items.iter().map(OutputItem::json).collect();
+        let response = self.frame.json(&ending, &output);
         self.sheet.send_response(out, "response.failed", &response);
         let param = fields.get("param").cloned();
         let frame = json!({"code": code, "message": message, "param": param, "error": fields});
@@ -525,6 +525,11 @@ impl WriteReply for Writer {
     fn ping(&mut self, out: &mut BytesMut) {
         out.extend_from_slice(b": keepalive\n\n");
     }
+}
+
+fn extra(item: &Item) -> Map<String, Value> {
+    let extra = item.extra.as_ref();
+    extra.and_then(|extra| extra.to().ok()).unwrap_or_default()
 }
 
 fn is_thoughts(item: Option<&Item>) -> bool {
