@@ -11,6 +11,7 @@
 
 mod answers;
 mod ends;
+mod hostile;
 
 use aurax_core::{Call, Error, Event, Fold, Item, ModelId, Origin, Response, Result};
 use aurax_providers::ModelRules;

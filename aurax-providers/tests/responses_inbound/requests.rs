@@ -279,6 +279,25 @@ fn mistakes_name_their_field() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_a_request_or_a_mistake(bytes in proptest::collection::vec(0_u8..128, 0..64)) {
+        drop(inbound().read(&bytes));
+    }
+
+    #[test]
+    fn any_item_is_read_or_a_mistake(
+        kind in "(message|reasoning|function_call|function_call_output|\\PC{0,6})",
+        role in "(user|assistant|system|x)",
+        text in "(aurax1\\.[A-Za-z0-9_.-]{0,60}|\\PC{0,8})",
+    ) {
+        let item = json!({"type": kind, "role": role, "content": text, "call_id": text,
+                          "name": text, "arguments": text, "output": text, "id": text,
+                          "encrypted_content": text, "summary": [{"text": text}]});
+        drop(read(&json!({"model": "m", "input": [item]})));
+    }
+}
+
 #[test]
 fn a_server_without_a_store_refuses_what_needs_one() {
     for (name, value) in [

@@ -162,8 +162,10 @@ fn contains(all: &Map<String, Value>, some: &Map<String, Value>) -> bool {
         .all(|(name, value)| all.get(name) == Some(value))
 }
 
+type Change = fn(&mut Map<String, Value>) -> bool;
+
 /// What the wire says in another way, which means the same; each returns whether it came up.
-const CHANGES: [(&str, fn(&mut Map<String, Value>) -> bool); 5] = [
+const CHANGES: [(&str, Change); 5] = [
     (
         "leading instructions stand above the conversation",
         instructions,
@@ -181,13 +183,16 @@ fn instructions(body: &mut Map<String, Value>) -> bool {
     let Some(items) = body.get_mut("input").and_then(Value::as_array_mut) else {
         return false;
     };
-    let is_system = items.first().is_some_and(|first| first["role"] == "system");
-    if !is_system {
+    let is_system = |first: &&Value| first.get("role") == Some(&json!("system"));
+    let Some(content) = items
+        .first()
+        .filter(is_system)
+        .and_then(|first| first.get("content"))
+    else {
         return false;
-    }
-    let content = items.remove(0)["content"].clone();
-    let text = content.as_str().map(Value::from);
-    let text = text.unwrap_or_else(|| content[0]["text"].clone());
+    };
+    let text = content.pointer("/0/text").unwrap_or(content).clone();
+    items.remove(0);
     body.insert("instructions".to_owned(), text).is_none()
 }
 

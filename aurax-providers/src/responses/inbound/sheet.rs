@@ -135,10 +135,15 @@ impl Sheet {
         self.send(out, name, fields);
     }
 
-    /// Closes every open item that may be; `all` of them at the end.
+    /// Closes what is open: `all` of it at the end, else what nothing can be missing of. A call that
+    /// was not complete when the next part began stays open to the end.
     pub(super) fn close(&mut self, all: bool, out: &mut Out<'_>) {
+        let last = self.items.len().saturating_sub(1);
         for at in 0..self.items.len() {
-            let closes = |item: &OutputItem| item.is_open() && (all || item.may_close());
+            let closes = |item: &OutputItem| {
+                let is_call = matches!(item.body, Body::Call { .. });
+                item.is_open() && (all || !is_call || at == last && item.may_close())
+            };
             if self.items.get(at).is_some_and(closes) {
                 self.close_item(at, Status::Completed, out);
             }
