@@ -213,6 +213,9 @@ fn what_has_no_place_travels_with_the_name_of_the_wire() {
     let include = json!(["file_search_call.results", "reasoning.encrypted_content"]);
     assert_eq!(fields["include"], include);
     assert_eq!(request.reasoning.effort, Some(Effort::Low));
+    let newer = json!({"model": "m", "input": "Hi", "reasoning": {"effort": "ultra"}});
+    let fields = &super::request(&newer).extra.fields;
+    assert_eq!(fields["reasoning"], newer["reasoning"]);
     assert_eq!(request.cache.unwrap().ttl, Some(CacheTtl::HalfDay));
 }
 
