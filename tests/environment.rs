@@ -94,6 +94,15 @@ async fn a_local_server_is_asked_by_its_name_alone() {
 }
 
 #[tokio::test]
+async fn a_bare_name_never_means_the_second_wire_of_a_vendor() {
+    let (engine, _) = engine(&[("OPENAI_API_KEY", "k"), ("XAI_API_KEY", "k")], vec![]);
+    let leads = |model: &str| engine.resolve(model).unwrap().0.name.to_string();
+    assert_eq!(leads("gpt-4o-mini"), "openai");
+    assert_eq!(leads("grok-4.3"), "xai");
+    assert_eq!(leads("openai-responses/gpt-4o-mini"), "openai-responses");
+}
+
+#[tokio::test]
 async fn a_bare_name_goes_to_the_provider_with_a_key() {
     let (engine, _) = engine(&[("ANTHROPIC_API_KEY", "k")], vec![]);
     assert_eq!(

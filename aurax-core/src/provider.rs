@@ -27,6 +27,9 @@ pub struct ProviderInfo {
     pub aliases: Vec<Arc<str>>,
     /// Whether calls without a key of their own can be made.
     pub has_credential: bool,
+    /// Whether models named without a provider may lead here; not where another provider reaches
+    /// the same models and is the one that is meant. True unless said otherwise.
+    pub takes_bare_names: bool,
     /// The provider's name in traces.
     pub trace_name: Arc<str>,
     /// The host it is reached at, for traces.
@@ -43,6 +46,7 @@ impl ProviderInfo {
             wire,
             aliases: Vec::new(),
             has_credential: true,
+            takes_bare_names: true,
             prices: Some(name.clone()),
             trace_name: name.clone(),
             server_address: None,

@@ -2,8 +2,8 @@
 
 use aurax_core::{
     CacheHint, CacheTtl, Delta, End, Error, Event, Finish, FinishReason, Fold, Function, Image,
-    Json, Message, Origin, OutputFormat, Part, Reasoning, Request, Response, Signature, Source,
-    Text, Thinking, ToolCall, ToolCallStart, ToolResult,
+    Item, Json, Message, Origin, OutputFormat, Part, Reasoning, Request, Response, Signature,
+    Source, Text, Thinking, ToolCall, ToolCallStart, ToolResult,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -26,6 +26,24 @@ fn fold(events: &[Event]) -> Response {
 
 fn call(id: &str, name: &str) -> Delta {
     Delta::ToolCall(ToolCallStart::new(id, name))
+}
+
+#[test]
+fn a_refusal_is_listed_like_a_text() {
+    let item = Item::new("msg_1").with_origin(Some(Origin::new("p", "m")));
+    let response = fold(&[
+        delta(0, 0, Delta::Refusal(String::new())),
+        delta(0, 0, Delta::Item(item.clone())),
+        delta(0, 0, Delta::Refusal("no".into())),
+    ]);
+    let [Part::Refusal(refusal)] = response.choices[0].message.parts.as_slice() else {
+        panic!("one part, not {response:?}");
+    };
+    assert_eq!(
+        (refusal.text.as_str(), &refusal.item),
+        ("no", &Some(item.clone()))
+    );
+    assert!(item.is_of("p") && !item.is_of("other") && Item::new("x").is_of("other"));
 }
 
 #[test]

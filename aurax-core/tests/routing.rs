@@ -129,6 +129,27 @@ async fn a_bare_name_leads_to_the_one_provider_with_a_key_that_knows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_way_to_the_same_models_is_taken_only_by_its_name() {
+    let book = PriceBook::builtin();
+    let key = book.providers().next().unwrap().to_owned();
+    let model = book.models(&key)[0].id.clone();
+    let first = Scripted::new("first", []).with_prices(Some(&key));
+    let other = Scripted::new("other", [])
+        .with_prices(Some(&key))
+        .by_its_name_alone();
+    let (engine, _) = engine([first, other]);
+    assert_eq!(&*engine.resolve(&model).unwrap().0.name, "first");
+    let named = engine.resolve(&format!("other/{model}")).unwrap();
+    assert_eq!(&*named.0.name, "other");
+    let near = engine
+        .resolve(&format!("{model}x"))
+        .unwrap_err()
+        .to_string();
+    assert!(near.contains(&format!("`first/{model}`")), "{near}");
+    assert!(!near.contains("`other/"), "{near}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_without_a_price_is_refused_before_sending_where_that_is_the_policy() {
     let engine = Engine::builder()
         .provider(Scripted::new("first", []).with_prices(None))

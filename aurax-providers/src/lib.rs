@@ -66,7 +66,11 @@ mod raw;
     feature = "ollama"
 ))]
 mod redact;
+#[cfg(feature = "openai")]
+pub mod responses;
 mod rules;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+mod seal;
 pub mod transport;
 mod unavailable;
 #[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
@@ -79,4 +83,6 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use options::{Options, provider};
 pub use preset::{Auth, KeyPolicy, Preset, Protocol};
 pub use rules::{ModelRules, RuleBook, Setting};
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+pub use seal::Seal;
 pub use unavailable::Unavailable;

@@ -89,7 +89,7 @@ pub(crate) fn items(value: &RawValue) -> Vec<&RawValue> {
 
 /// An object's fields in their order, each value as its text: for bodies that are changed and
 /// sent on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pairs(Vec<(String, Box<RawValue>)>);
 
 impl Pairs {

@@ -142,6 +142,7 @@ impl HttpProvider {
             .with_auth(preset.auth.clone())
             .with_key_policy(preset.key);
         provider.info.prices = preset.prices.map(Into::into);
+        provider.info.takes_bare_names = preset.takes_bare_names;
         provider.info.trace_name = preset.trace_name.into();
         if options.name.is_none() {
             provider.info.aliases = preset.aliases.iter().copied().map(Into::into).collect();
@@ -173,6 +174,10 @@ fn wire(protocol: &Protocol) -> Box<dyn Wire> {
     match *protocol {
         #[cfg(feature = "openai")]
         Protocol::OpenAi(ref quirks) => Box::new(crate::openai::OpenAi::new(quirks.clone())),
+        #[cfg(feature = "openai")]
+        Protocol::Responses(ref quirks) => {
+            Box::new(crate::responses::Responses::new(quirks.clone()))
+        }
         #[cfg(feature = "anthropic")]
         Protocol::Anthropic => Box::new(crate::anthropic::Anthropic::new()),
         #[cfg(feature = "gemini")]

@@ -29,6 +29,10 @@ pub struct Preset {
     pub prices: Option<&'static str>,
     /// Its name in traces.
     pub trace_name: &'static str,
+    /// Whether models named without a provider may lead here
+    /// ([`ProviderInfo::takes_bare_names`](aurax_core::ProviderInfo)): not for a second way to the
+    /// same models.
+    pub takes_bare_names: bool,
     /// A small model of its own for a program that names none; `None` where there is no such thing.
     pub default_model: Option<&'static str>,
     /// What models take and refuse, as JSON; `None` for no rules.
@@ -63,6 +67,9 @@ pub enum Protocol {
     /// OpenAI chat completions.
     #[cfg(feature = "openai")]
     OpenAi(crate::openai::Quirks),
+    /// OpenAI responses.
+    #[cfg(feature = "openai")]
+    Responses(crate::responses::Quirks),
     /// Anthropic messages.
     #[cfg(feature = "anthropic")]
     Anthropic,

@@ -23,8 +23,8 @@ use crate::openai::{
 /// Every vendor there is a preset for, by wire and name.
 pub fn all() -> &'static [Preset] {
     static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
-        let own = anthropic().into_iter().chain(gemini());
-        own.chain(ollama()).chain(openai_chat()).collect()
+        let own = anthropic().into_iter().chain(gemini()).chain(ollama());
+        own.chain(openai_chat()).chain(openai_responses()).collect()
     });
     &ALL
 }
@@ -88,6 +88,7 @@ pub fn compatible(name: &'static str, base_url: &'static str) -> Preset {
         auth: Auth::Bearer,
         prices: None,
         trace_name: name,
+        takes_bare_names: true,
         default_model: None,
         rules: None,
         protocol: Protocol::OpenAi(Quirks::compatible()),
@@ -107,6 +108,7 @@ fn anthropic() -> [Preset; 1] {
         auth: Auth::Header(http::HeaderName::from_static("x-api-key")),
         prices: Some("anthropic"),
         trace_name: "anthropic",
+        takes_bare_names: true,
         default_model: Some("claude-haiku-4-5"),
         rules: Some(crate::anthropic::RULES),
         protocol: Protocol::Anthropic,
@@ -132,6 +134,7 @@ fn gemini() -> [Preset; 1] {
         prices: Some("google"),
         trace_name: "gcp.gemini",
         default_model: Some("gemini-2.5-flash-lite"),
+        takes_bare_names: true,
         rules: Some(crate::gemini::RULES),
         protocol: Protocol::Gemini,
     }]
@@ -156,6 +159,7 @@ fn ollama() -> [Preset; 1] {
         prices: Some("ollama"),
         trace_name: "ollama",
         default_model: None,
+        takes_bare_names: true,
         rules: Some(crate::ollama::RULES),
         protocol: Protocol::Ollama,
     }]
@@ -168,6 +172,11 @@ fn ollama() -> [Preset; 0] {
 
 #[cfg(not(feature = "openai"))]
 fn openai_chat() -> [Preset; 0] {
+    []
+}
+
+#[cfg(not(feature = "openai"))]
+fn openai_responses() -> [Preset; 0] {
     []
 }
 
@@ -440,6 +449,42 @@ fn openai_chat() -> [Preset; 15] {
     ]
 }
 
+/// The same vendors over another wire: keys, addresses, prices and models are those of `openai` and
+/// `xai`, which bare names of models lead to.
+#[cfg(feature = "openai")]
+fn openai_responses() -> [Preset; 2] {
+    use crate::responses;
+
+    [
+        // https://platform.openai.com/docs/api-reference/responses
+        Preset {
+            base_url_vars: &["OPENAI_BASE_URL"],
+            key_vars: &["OPENAI_API_KEY"],
+            prices: Some("openai"),
+            trace_name: "openai",
+            takes_bare_names: false,
+            rules: Some(include_str!("../models/openai.json")),
+            protocol: Protocol::Responses(responses::Quirks::openai()),
+            ..hosted(
+                "openai-responses",
+                "https://api.openai.com/v1",
+                Quirks::openai(),
+            )
+        },
+        // https://docs.x.ai/docs/api-reference#create-new-response
+        Preset {
+            base_url_vars: &["XAI_BASE_URL"],
+            key_vars: &["XAI_API_KEY"],
+            prices: Some("xai"),
+            trace_name: "x_ai",
+            takes_bare_names: false,
+            rules: Some(include_str!("../models/xai.json")),
+            protocol: Protocol::Responses(responses::Quirks::xai()),
+            ..hosted("xai-responses", "https://api.x.ai/v1", Quirks::compatible())
+        },
+    ]
+}
+
 /// Servers of open models sample by `top_k` too.
 #[cfg(feature = "openai")]
 const WITH_TOP_K: Takes = Takes {
@@ -500,6 +545,24 @@ mod tests {
             if let Some(rules) = preset.rules {
                 RuleBook::parse(rules).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn a_second_way_to_a_vendors_models_takes_no_bare_names() {
+        let mut ways = HashSet::new();
+        for preset in all().iter().filter(|preset| preset.takes_bare_names) {
+            if let Some(prices) = preset.prices {
+                assert!(ways.insert(prices), "two ways to the models of {prices}");
+            }
+        }
+        for (name, first) in [("openai-responses", "openai"), ("xai-responses", "xai")] {
+            let (preset, first) = (find(name).unwrap(), find(first).unwrap());
+            assert!(!preset.takes_bare_names && first.takes_bare_names);
+            assert_eq!(preset.prices, first.prices);
+            assert_eq!(preset.key_vars, first.key_vars);
+            assert_eq!(preset.base_url, first.base_url);
+            assert!(preset.default_model.is_none());
         }
     }
 

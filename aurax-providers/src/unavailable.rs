@@ -20,6 +20,7 @@ impl Unavailable {
         let mut info = ProviderInfo::new(preset.name, "none");
         info.aliases = preset.aliases.iter().copied().map(Into::into).collect();
         info.prices = preset.prices.map(Into::into);
+        info.takes_bare_names = preset.takes_bare_names;
         info.has_credential = false;
         Self {
             info,

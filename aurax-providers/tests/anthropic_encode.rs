@@ -11,9 +11,9 @@
 )]
 use aurax_core::{
     CacheHint, CacheTtl, Call, Citation, Document, Effort, Error, ErrorKind, Extra, Function,
-    Image, Json, Message, ModelId, ModelInfo, Native, OnUnsupported, Origin, OutputFormat, Part,
-    Reasoning, RedactedThinking, Request, Role, Sampling, ShowThinking, Signature, Source, Text,
-    Thinking, Tool, ToolCall, ToolChoice, ToolResult,
+    Image, Item, Json, Message, ModelId, ModelInfo, Native, OnUnsupported, Origin, OutputFormat,
+    Part, Reasoning, RedactedThinking, Request, Role, Sampling, ShowThinking, Signature, Source,
+    Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use aurax_providers::RuleBook;
 use aurax_providers::anthropic::{Anthropic, RULES};
@@ -298,6 +298,24 @@ fn thoughts_go_back_to_who_signed_them() {
             Message::user("Again."),
         ]),
     );
+}
+
+#[test]
+fn thoughts_a_client_brought_from_another_wire_stay_behind() {
+    let mut listed = Thinking::new("hm").with_signature(Signature::new("gAAA", None));
+    let own = Request::new([
+        Message::user("Hi"),
+        Message::assistant(listed.clone()).with("Hello"),
+        Message::user("Bye"),
+    ]);
+    let encoded = encode("claude-opus-4-5", own.clone()).unwrap();
+    assert!(body(&encoded).to_string().contains("gAAA"));
+    listed.item = Some(Item::new("rs_1"));
+    let mut foreign = own;
+    foreign.messages[1].parts[0] = Part::Thinking(listed);
+    let encoded = encode("claude-opus-4-5", foreign).unwrap();
+    assert!(!body(&encoded).to_string().contains("gAAA"));
+    assert_eq!(subjects(&encoded).len(), 1);
 }
 
 #[test]

@@ -194,6 +194,13 @@ fn rest_of_reply(api: &str) -> Map<String, Value> {
         "openai.embeddings" => json!({
             "object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
         }),
+        "openai.responses" => json!({
+            "id": "resp_1", "object": "response", "created_at": 0, "status": "completed",
+            "output": [{
+                "id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": ".", "annotations": []}],
+            }],
+        }),
         "gemini.generate" => json!({
             "responseId": "1",
             "candidates": [{

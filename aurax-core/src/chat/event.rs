@@ -87,7 +87,8 @@ pub enum Delta {
     Text(String),
     /// Thoughts of a thinking part.
     Thinking(String),
-    /// Where the provider lists a text, thinking or tool call part.
+    /// Where the provider lists a text, thinking, refusal or tool call part; follows the part's
+    /// first other delta.
     Item(Item),
     /// The proof of the part: a thinking, text or tool call part.
     Signature(Signature),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::media::{Audio, Document, Image};
 use super::tool::{ToolCall, ToolResult};
+use crate::json::Json;
 
 /// One piece of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -235,6 +236,18 @@ pub struct Item {
     /// What the words are for, such as `commentary` or `final_answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+    /// Which of the item's contents the part is, in the provider's word, where it is not the usual
+    /// one: `reasoning_text` for thoughts that are not a summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Who listed it, and so who alone knows the id; `None` when a client supplied it, which is
+    /// taken to be the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Fields of the item that have no place of their own, as a JSON object; its provider is given
+    /// them back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Json>,
 }
 
 impl Item {
@@ -242,8 +255,28 @@ impl Item {
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: Some(id.into()),
-            phase: None,
+            ..Self::default()
         }
+    }
+
+    /// Says who listed it.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Says which of the item's contents the part is.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Option<String>) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// True where `provider` knows the item.
+    pub fn is_of(&self, provider: &str) -> bool {
+        let origin = self.origin.as_ref();
+        origin.is_none_or(|origin| *origin.provider == *provider)
     }
 
     /// Says what the words are for.
@@ -343,12 +376,18 @@ impl RedactedThinking {
 pub struct Refusal {
     /// The words.
     pub text: String,
+    /// Where the provider lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Item>,
 }
 
 impl Refusal {
     /// Words for declining.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self {
+            text: text.into(),
+            item: None,
+        }
     }
 }
 

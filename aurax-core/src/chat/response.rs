@@ -261,6 +261,7 @@ fn append(part: &mut Part, delta: &Delta) -> bool {
             part.signature = Some(signature.clone());
         }
         (Part::Refusal(part), Delta::Refusal(text)) => part.text.push_str(text),
+        (Part::Refusal(part), Delta::Item(item)) => part.item = Some(item.clone()),
         (Part::ToolCall(part), Delta::ToolCall(start)) => {
             part.id.clone_from(&start.id);
             part.name.clone_from(&start.name);

@@ -109,6 +109,7 @@ impl Router {
 
     fn knows(&self, info: &ProviderInfo, model: &ModelId) -> bool {
         info.has_credential
+            && info.takes_bare_names
             && info
                 .prices
                 .as_deref()
@@ -170,7 +171,8 @@ impl Router {
     /// Models with names like this one, at every configured provider.
     fn near(&self, model: &ModelId) -> Vec<String> {
         let mut near = Vec::new();
-        for info in self.targets.iter().map(Target::info) {
+        let infos = self.targets.iter().map(Target::info);
+        for info in infos.filter(|info| info.takes_bare_names) {
             let Some(prices) = info.prices.as_deref() else {
                 continue;
             };

@@ -109,6 +109,11 @@ impl Scripted {
         self.info.prices = key.map(Into::into);
         self
     }
+
+    pub fn by_its_name_alone(mut self) -> Self {
+        self.info.takes_bare_names = false;
+        self
+    }
 }
 
 #[async_trait]

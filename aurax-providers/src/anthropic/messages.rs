@@ -166,7 +166,10 @@ impl<'a> Reader<'a, '_> {
                     None
                 }
                 (Role::Assistant, Part::Thinking(thinking)) => {
+                    // Thoughts that a provider lists as an item are of another wire, whoever sent them.
                     let signature = thinking.signature.as_ref();
+                    let signature =
+                        signature.filter(|known| known.origin.is_some() || thinking.item.is_none());
                     self.signed(signature).map(|signature| Block::Thinking {
                         thinking: &thinking.text,
                         signature,

@@ -12,7 +12,7 @@ const VALUES: u32 = 500;
 
 pub(super) enum Answer {
     Text(String),
-    ToolCall(ToolCall),
+    ToolCall(Box<ToolCall>),
 }
 
 impl Answer {
@@ -21,7 +21,7 @@ impl Answer {
             return Self::Text(format!("[demo] The tool said: {results}"));
         }
         if let Some(call) = tool_call(request) {
-            return Self::ToolCall(call);
+            return Self::ToolCall(Box::new(call));
         }
         match &request.output {
             OutputFormat::JsonSchema { schema, .. } => {

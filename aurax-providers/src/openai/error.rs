@@ -19,7 +19,7 @@ pub(super) struct Said {
 }
 
 /// Reads an error reply.
-pub(super) fn reply(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(crate) fn reply(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
     let body = String::from_utf8_lossy(body);
     let said = read(&body).unwrap_or_else(|| Said {
         message: plain(&body),
@@ -40,7 +40,7 @@ pub(super) fn reply(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
 }
 
 /// Reads an error inside a stream, or in a body whose status is good.
-pub(super) fn inside(body: &str) -> Error {
+pub(crate) fn inside(body: &str) -> Error {
     let said = read(body).unwrap_or_else(|| Said {
         message: plain(body),
         ..Said::default()
@@ -52,7 +52,7 @@ pub(super) fn inside(body: &str) -> Error {
 }
 
 /// The id of a request, by the names vendors give it.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     const NAMES: [&str; 5] = [
         "x-request-id",
         "request-id",
@@ -68,7 +68,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// Whether what came in place of an answer is an error: an object with an error in it, or an error
 /// itself.
-pub(super) fn is_error(object: &mut Object<'_>) -> bool {
+pub(crate) fn is_error(object: &mut Object<'_>) -> bool {
     let nothing = ["false", "\"\"", "{}", "[]"];
     if let Some(error) = object.take("error") {
         return !nothing.contains(&error.get());
@@ -127,8 +127,10 @@ fn read(body: &str) -> Option<Said> {
 }
 
 fn fields(mut error: Object<'_>) -> Said {
+    // A frame of the responses API names itself `error` where others say what kind.
+    let error_type = error.text("type").filter(|name| name != "error");
     Said {
-        error_type: error.text("type"),
+        error_type,
         code: error.word("code"),
         param: error.text("param"),
         message: error

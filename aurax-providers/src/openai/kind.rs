@@ -21,7 +21,8 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
     if is_client && (is(TOO_LONG) || says(TOO_LONG)) && !is(&["string_above_max_length"]) {
         return ErrorKind::ContextLength;
     }
-    if is(BLOCKED) || says(FILTERED) {
+    let violates = |word: &&str| word.ends_with("_policy_violation");
+    if is(BLOCKED) || words.iter().flatten().any(violates) || says(FILTERED) {
         return ErrorKind::ContentFilter;
     }
     if is(&["invalid_api_key"]) || (status != Some(429) && says(BAD_KEY)) {
@@ -81,7 +82,11 @@ fn by_word(word: &str) -> Option<ErrorKind> {
             ErrorKind::RateLimited
         }
         "overloaded" | "overloaded_error" | "service_unavailable" => ErrorKind::Overloaded,
-        "timeout" | "timeout_error" | "request_timeout" => ErrorKind::Timeout,
+        "timeout" | "timeout_error" | "request_timeout" | "vector_store_timeout" => {
+            ErrorKind::Timeout
+        }
+        // Pictures the responses API cannot use: `image_too_large`, `invalid_image_format`, …
+        _ if word.contains("image_") || word.starts_with("invalid_") => ErrorKind::InvalidRequest,
         _ => return None,
     })
 }
@@ -92,6 +97,7 @@ const BLOCKED: &[&str] = &[
     "content_filter",
     "invalid_prompt",
     "ResponsibleAIPolicyViolation",
+    "bio_policy",
 ];
 
 /// Words of a key that is not accepted: xAI and Gemini say so with a status of 400.

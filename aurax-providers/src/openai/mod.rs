@@ -9,19 +9,20 @@ mod choice;
 mod content;
 mod details;
 mod embed;
-mod error;
+pub(crate) mod error;
 mod kind;
 mod media;
 mod message;
-mod models;
+pub(crate) mod models;
 mod quirks;
-mod reasoning;
+pub(crate) mod reasoning;
 mod repeat;
 mod request;
+pub(crate) mod setting;
 mod stream;
-mod tool;
+pub(crate) mod tool;
 mod turn;
-mod usage;
+pub(crate) mod usage;
 mod voice;
 
 use aurax_core::{

@@ -4,7 +4,7 @@ use aurax_core::{Error, ErrorKind, Lifecycle, ModelInfo, Phase, Result};
 use serde_json::Value;
 
 /// Reads a list: `{"data":[…]}`, or a bare list (Together).
-pub(super) fn read(body: &[u8]) -> Result<Vec<ModelInfo>> {
+pub(crate) fn read(body: &[u8]) -> Result<Vec<ModelInfo>> {
     let unreadable = || {
         Error::new(ErrorKind::Decode, "the list of models cannot be read").with_phase(Phase::Body)
     };

@@ -131,7 +131,11 @@ fn object(
 }
 
 /// The level to ask for; `None` where the model has no such setting.
-fn taken(effort: Effort, target: &Target, omissions: &mut Omissions) -> Result<Option<Effort>> {
+pub(crate) fn taken(
+    effort: Effort,
+    target: &Target,
+    omissions: &mut Omissions,
+) -> Result<Option<Effort>> {
     let rules: &ModelRules = &target.rules;
     if effort == Effort::Off && !rules.refuses(Setting::ThinkingOff, true) {
         return Ok(Some(Effort::Off));
@@ -148,7 +152,7 @@ fn taken(effort: Effort, target: &Target, omissions: &mut Omissions) -> Result<O
 
 /// The level that stands in for a budget; the bounds are those by which budgets stand in for levels
 /// elsewhere.
-const fn level_for(tokens: u32) -> Effort {
+pub(crate) const fn level_for(tokens: u32) -> Effort {
     match tokens {
         0 => Effort::Off,
         1..=1024 => Effort::Low,
@@ -158,7 +162,7 @@ const fn level_for(tokens: u32) -> Effort {
 }
 
 /// A level in OpenAI's word (<https://platform.openai.com/docs/guides/reasoning>).
-const fn word(effort: Effort) -> &'static str {
+pub(crate) const fn word(effort: Effort) -> &'static str {
     match effort {
         Effort::Off => "none",
         Effort::Minimal => "minimal",

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aurax_core::{
-    CacheTtl, Effort, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Warning,
-};
+use aurax_core::{CacheTtl, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Warning};
 
 use super::body::{Body, CacheOptions, ResponseFormat, Schema, StreamOptions};
 use super::message::Encoder;
 use super::quirks::{JsonOutput, Limit, Metadata, Quirks, Seed, User};
 use super::reasoning;
+use super::setting;
 use super::tool;
 use crate::check;
 use crate::extra;
@@ -29,7 +28,7 @@ pub(super) fn encode(
     wire: &str,
 ) -> Result<(Vec<u8>, Vec<Warning>)> {
     let mut omissions = Omissions::new(request.on_unsupported);
-    let target = informed(target);
+    let target = setting::informed(target);
     let body = Settings {
         request,
         target: &target,
@@ -48,15 +47,6 @@ pub(super) fn encode(
     Ok((bytes, omissions.into_warnings()))
 }
 
-/// The target with what the provider's own list says of the model among its rules.
-fn informed(target: &Target) -> Target {
-    let mut target = target.clone();
-    if let Some(info) = &target.info {
-        target.rules = target.rules.informed_by(info);
-    }
-    target
-}
-
 struct Settings<'a, 'o> {
     request: &'a Request,
     target: &'a Target,
@@ -70,7 +60,7 @@ impl<'a> Settings<'a, '_> {
         self.check()?;
         let messages =
             Encoder::new(self.target, self.quirks, self.omissions).messages(&request.messages)?;
-        let thinks = self.thinks();
+        let thinks = setting::thinks(request, self.target);
         let thinking =
             reasoning::encode(&request.reasoning, self.target, self.quirks, self.omissions)?;
         let (tools, tool_choice) =
@@ -173,18 +163,6 @@ impl<'a> Settings<'a, '_> {
         }
     }
 
-    /// Whether the model is to think, which decides what it takes besides.
-    fn thinks(&self) -> bool {
-        let reasoning = &self.request.reasoning;
-        match (reasoning.effort, reasoning.budget_tokens) {
-            (Some(effort), _) => {
-                effort != Effort::Off || self.target.rules.refuses(Setting::ThinkingOff, true)
-            }
-            (None, Some(tokens)) => tokens > 0,
-            (None, None) => self.target.rules.thinks_by_default,
-        }
-    }
-
     /// A setting, unless the model refuses it.
     fn takes<T>(
         &mut self,
@@ -193,16 +171,7 @@ impl<'a> Settings<'a, '_> {
         subject: &str,
         thinks: bool,
     ) -> Result<Option<T>> {
-        if value.is_some() && self.target.rules.refuses(setting, thinks) {
-            let why = if self.target.rules.refuses(setting, false) {
-                format!("left out: {} refuses it", self.target.model)
-            } else {
-                format!("left out: {} refuses it while it thinks", self.target.model)
-            };
-            self.omissions.note(subject, why)?;
-            return Ok(None);
-        }
-        Ok(value)
+        setting::takes(value, setting, subject, self.target, thinks, self.omissions)
     }
 
     fn limit(&self) -> Limit {

@@ -176,7 +176,7 @@ fn define(function: &Function) -> ToolDef<'_> {
 }
 
 /// JSON text of the caller's, as it is.
-pub(super) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
+pub(crate) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
     serde_json::from_str(json)
         .map_err(|e| unsupported(subject, "the native block is not JSON").with_source(e))
 }

@@ -11,10 +11,54 @@ use crate::object::Object;
 /// Tiers that cost what the price list says; every other tier selects a price of its own.
 const BASE_TIERS: [&str; 4] = ["default", "standard", "auto", "on_demand"];
 
+/// What a wire calls the counts.
+struct Names {
+    input: &'static str,
+    input_details: &'static str,
+    output: &'static str,
+    output_details: &'static str,
+}
+
+const CHAT: Names = Names {
+    input: "prompt_tokens",
+    input_details: "prompt_tokens_details",
+    output: "completion_tokens",
+    output_details: "completion_tokens_details",
+};
+
+const RESPONSES: Names = Names {
+    input: "input_tokens",
+    input_details: "input_tokens_details",
+    output: "output_tokens",
+    output_details: "output_tokens_details",
+};
+
 /// Reads a usage object; `None` where it counts nothing.
 pub(super) fn read(usage: &RawValue, quirks: &Quirks) -> Option<Usage> {
     let mut fields = Object::of(usage)?;
-    let counts = Counts::take(&mut fields, quirks);
+    let counts = Counts::take(&mut fields, &CHAT, quirks.reasoning_outside_output);
+    finish(usage, fields, counts)
+}
+
+/// Searches the provider made, which are billed by their number and counted outside of usage.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Searches {
+    pub(crate) web: u64,
+    pub(crate) file: u64,
+}
+
+/// Reads a usage object of the responses API; `None` where it counts nothing.
+pub(crate) fn read_responses(usage: &RawValue, searches: Searches) -> Option<Usage> {
+    let mut fields = Object::of(usage)?;
+    let mut counts = Counts::take(&mut fields, &RESPONSES, false);
+    let made = |number: u64| Some(number).filter(|number| *number > 0);
+    let totals = &mut counts.totals;
+    totals.web_searches = made(searches.web).or(totals.web_searches);
+    totals.file_searches = made(searches.file);
+    finish(usage, fields, counts)
+}
+
+fn finish(usage: &RawValue, mut fields: Object<'_>, counts: Counts) -> Option<Usage> {
     if counts.totals == Totals::default() {
         return None;
     }
@@ -46,7 +90,7 @@ pub(super) fn of_vectors(usage: &RawValue) -> Option<Usage> {
 }
 
 /// Notes a fact that selects a price.
-pub(super) fn select_price(context: &mut BTreeMap<String, String>, name: &str, value: &str) {
+pub(crate) fn select_price(context: &mut BTreeMap<String, String>, name: &str, value: &str) {
     let value = value.to_ascii_lowercase();
     if name != "service_tier" || !BASE_TIERS.contains(&value.as_str()) {
         context.insert(name.to_owned(), value);
@@ -61,12 +105,12 @@ struct Counts {
 
 impl Counts {
     /// Takes the numbers, brought to the convention that a whole includes its parts.
-    fn take(fields: &mut Object<'_>, quirks: &Quirks) -> Self {
-        let mut input = fields.object("prompt_tokens_details");
-        let mut output = fields.object("completion_tokens_details");
+    fn take(fields: &mut Object<'_>, names: &Names, reasoning_outside_output: bool) -> Self {
+        let mut input = fields.object(names.input_details);
+        let mut output = fields.object(names.output_details);
         let mut totals = Totals::default();
-        totals.input = fields.read("prompt_tokens");
-        totals.output = fields.read("completion_tokens");
+        totals.input = fields.read(names.input);
+        totals.output = fields.read(names.output);
         totals.total = fields.read("total_tokens");
         // DeepSeek says it twice.
         let hits = fields.read("prompt_cache_hit_tokens");
@@ -85,7 +129,7 @@ impl Counts {
         totals.web_searches = fields.read("num_search_queries");
         let seconds: Option<u64> = fields.read("prompt_audio_seconds");
         totals.input_audio_millis = seconds.map(|seconds| seconds.saturating_mul(1000));
-        if quirks.reasoning_outside_output {
+        if reasoning_outside_output {
             totals.reasoning = totals.reasoning.or_else(|| fields.read("reasoning_tokens"));
             totals.citation = fields.read("citation_tokens");
             totals.output = totals.output.map(|tokens| {

@@ -93,6 +93,7 @@ const PRESET: Preset = Preset {
     auth: Auth::Bearer,
     prices: Some("acme-prices"),
     trace_name: "acme.ai",
+    takes_bare_names: true,
     default_model: None,
     rules: Some(r#"[{"match":["big*"],"source":"test","rules":{"max_output_tokens":9}}]"#),
     protocol: Protocol::Anthropic,

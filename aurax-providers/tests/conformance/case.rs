@@ -56,7 +56,14 @@ impl Case {
 
     /// Whose wire format it is: the first word of the api.
     pub(crate) fn family(&self) -> &str {
-        self.api.split('.').next().unwrap_or_default()
+        match self.api.as_str() {
+            "openai.responses" => "responses",
+            api => api.split('.').next().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn is_responses(&self) -> bool {
+        self.api == "openai.responses"
     }
 }
 

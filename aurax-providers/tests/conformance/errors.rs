@@ -109,7 +109,7 @@ impl Failure {
                 ContentFilter
             }
             400 if self.is(&["model_not_found", "invalid_model"])
-                || self.says(&["is not a valid model id"]) =>
+                || self.says(&["is not a valid model id", "model not found:"]) =>
             {
                 ModelNotFound
             }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::case::Case;
 use super::cost::Prices;
+use super::frames;
 use super::partial_json;
 use super::tally::Findings;
 use super::usage;
@@ -71,7 +72,9 @@ impl Answer<'_> {
             | "stop_sequence"
             | "refusal"
             | "native_finish_reason"
+            | "incomplete_reason"
             | "reasoning_text"
+            | "reasoning_parts"
             | "reasoning_signatures"
             | "redacted_thinking_blocks"
             | "blocks"
@@ -89,9 +92,14 @@ impl Answer<'_> {
     }
 
     /// The SDK takes the id of the first chunk even where that is empty; no id, or the one of a
-    /// later chunk, is the same or better.
+    /// later chunk, is the same or better. Of responses whose id changes on the way it takes the
+    /// last; here the first one stands.
     fn id(&self, expected: &Value, findings: &mut Findings) {
         let in_body = |id: &String| self.case.response.body.contains(&format!("\"{id}\""));
+        if self.case.is_responses() && expected != &json!(self.got.id) {
+            let first = frames::first_response_id(&self.case.response.body);
+            return findings.equal("response_id (first)", &first, &self.got.id);
+        }
         if expected != "" || !self.got.id.as_ref().is_none_or(in_body) {
             findings.equal("response_id", expected, &json!(self.got.id));
         }
@@ -107,6 +115,7 @@ impl Answer<'_> {
             ("reasoning_text", json!("")),
             ("redacted_thinking_blocks", json!(0)),
             ("stop_sequence", Value::Null),
+            ("incomplete_reason", Value::Null),
         ] {
             if !self.expected.contains_key(field) {
                 self.of_choice(choice, field, &nothing, findings);
@@ -136,8 +145,14 @@ impl Answer<'_> {
             "stop_sequence" => json!(finish.and_then(|finish| finish.stop_sequence.as_ref())),
             "native_finish_reason" => json!(finish.and_then(|finish| finish.extra.get(field))),
             "done" => json!(finish.is_some()),
+            "incomplete_reason" => {
+                let details = finish.and_then(|finish| finish.extra.get("incomplete_details"));
+                json!(details.and_then(|details| details.get("reason")))
+            }
             "refusal" => json!(message.refusal()),
             "reasoning_text" => json!(message.thinking()),
+            "reasoning_parts" => json!(thoughts(&message.parts)),
+            "blocks" if self.case.is_responses() => json!(items(&message.parts)),
             "reasoning_signatures" => json!(signatures(&message.parts)),
             "redacted_thinking_blocks" => json!(redacted(&message.parts)),
             "blocks" => json!(self.blocks(&message.parts)),
@@ -167,7 +182,7 @@ impl Answer<'_> {
     /// Ollama always sends a text.
     fn text(&self, choice: &Choice) -> Option<String> {
         let is_text = |part: &Part| part.as_text().is_some();
-        let has_text = matches!(self.case.family(), "anthropic" | "ollama")
+        let has_text = matches!(self.case.family(), "anthropic" | "ollama" | "responses")
             || choice.message.parts.iter().any(is_text);
         has_text.then(|| choice.message.text())
     }
@@ -223,6 +238,46 @@ fn signatures(parts: &[Part]) -> Vec<&str> {
             _ => None,
         })
         .collect()
+}
+
+/// Thoughts that say something, one entry a part.
+fn thoughts(parts: &[Part]) -> Vec<&str> {
+    parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Thinking(thinking) => Some(thinking.text.as_str()),
+            _ => None,
+        })
+        .filter(|text| !text.is_empty())
+        .collect()
+}
+
+/// The items of an answer of the responses API: neighbours of one id are one item.
+fn items(parts: &[Part]) -> Vec<&str> {
+    let id = |part: &Part| {
+        let item = match part {
+            Part::Text(text) => text.item.as_ref(),
+            Part::Refusal(refusal) => refusal.item.as_ref(),
+            Part::Thinking(thinking) => thinking.item.as_ref(),
+            _ => None,
+        };
+        item.and_then(|item| item.id.clone())
+    };
+    let mut items: Vec<(Option<String>, &str)> = Vec::new();
+    for part in parts {
+        let kind = match part {
+            Part::Text(_) | Part::Refusal(_) => "message",
+            Part::Thinking(_) => "reasoning",
+            Part::ToolCall(_) => "function_call",
+            Part::Native(native) => &native.kind,
+            other => other.kind(),
+        };
+        let now = (id(part), kind);
+        if now.0.is_none() || items.last() != Some(&now) {
+            items.push(now);
+        }
+    }
+    items.into_iter().map(|(_, kind)| kind).collect()
 }
 
 fn redacted(parts: &[Part]) -> usize {

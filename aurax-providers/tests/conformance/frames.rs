@@ -78,6 +78,22 @@ pub(crate) fn anthropic_terminal(frames: &[Sent<'_>]) -> Terminal {
     })
 }
 
+/// The frame a stream of the responses API ends with.
+pub(crate) fn responses_terminal(frames: &[Sent<'_>]) -> Terminal {
+    first(frames, |data| match data.get("type")?.as_str()? {
+        "response.completed" | "response.incomplete" => Some(Terminal::Complete),
+        "response.failed" | "response.cancelled" | "error" => Some(Terminal::Failed),
+        _ => None,
+    })
+}
+
+/// The id in the first frame of a stream of the responses API.
+pub(crate) fn first_response_id(body: &str) -> Option<String> {
+    let frames = frames(body);
+    let (_, data) = values(&frames).next()?;
+    Some(data.pointer("/response/id")?.as_str()?.to_owned())
+}
+
 /// The frame that decides a stream of chat completions: the one that gives the last of its choices
 /// a finish reason. What follows, `[DONE]` included, may be lost.
 pub(crate) fn open_ai_terminal(frames: &[Sent<'_>]) -> Terminal {

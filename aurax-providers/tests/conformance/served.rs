@@ -16,7 +16,7 @@ use http::{Request, Response};
 
 use super::case::Case;
 use super::tally::Findings;
-use super::wires::{call_of, open_ai};
+use super::wires::{call_of, open_ai, open_ai_responses};
 
 /// An address nobody is asked at.
 const BASE_URL: &str = "https://recorded.invalid/v1";
@@ -82,6 +82,7 @@ fn provider(case: &Case) -> Result<HttpProvider> {
         "anthropic" => HttpProvider::new(name, Anthropic::new(), BASE_URL, transport),
         "gemini" => HttpProvider::new(name, Gemini::new(), BASE_URL, transport),
         "ollama" => HttpProvider::new(name, Ollama::new(), BASE_URL, transport),
+        "responses" => HttpProvider::new(name, open_ai_responses(name), BASE_URL, transport),
         _ => HttpProvider::new(name, open_ai(name), BASE_URL, transport),
     }
 }

@@ -6,7 +6,7 @@ use super::case::Case;
 use super::decode::{Exchange, Heard, joined};
 use super::frames::{
     Sent, Terminal, anthropic_terminal, frames, gemini_terminal, lines, ollama_terminal,
-    open_ai_terminal,
+    open_ai_terminal, responses_terminal,
 };
 use super::tally::{Finding, Findings};
 
@@ -32,6 +32,7 @@ impl<'a> Recorded<'a> {
             "anthropic" => anthropic_terminal(&frames),
             "gemini" => gemini_terminal(&frames),
             "ollama" => ollama_terminal(&frames),
+            "responses" => responses_terminal(&frames),
             _ => open_ai_terminal(&frames),
         };
         Self {

@@ -3,13 +3,16 @@
 use aurax_core::{Call, EmbedRequest, Message, ModelId, Request, Result};
 use aurax_providers::wire::{Target, Wire};
 use aurax_providers::{ModelRules, Protocol, presets};
-use aurax_providers::{anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai::OpenAi};
+use aurax_providers::{
+    anthropic::Anthropic, gemini::Gemini, ollama::Ollama, openai::OpenAi, responses,
+};
 use serde_json::Value;
 
 /// The wire for an api of `provider`, in the way its preset says; `None` while there is none.
 pub(crate) fn wire_for(api: &str, provider: &str) -> Option<Box<dyn Wire>> {
     match api {
         "openai.chat" | "openai.models" | "openai.embeddings" => Some(Box::new(open_ai(provider))),
+        "openai.responses" => Some(Box::new(open_ai_responses(provider))),
         "anthropic.messages" | "anthropic.models" => Some(Box::new(Anthropic::new())),
         "gemini.generate" | "gemini.embed" | "gemini.models" => Some(Box::new(Gemini::new())),
         "ollama.chat" | "ollama.tags" => Some(Box::new(Ollama::new())),
@@ -27,6 +30,15 @@ pub(crate) fn open_ai(provider: &str) -> OpenAi {
     match preset {
         Some(Protocol::OpenAi(quirks)) => OpenAi::new(quirks),
         _ => OpenAi::default(),
+    }
+}
+
+/// Responses as `provider` speaks them.
+pub(crate) fn open_ai_responses(provider: &str) -> responses::Responses {
+    let preset = presets::find(&format!("{provider}-responses"));
+    match preset.map(|preset| preset.protocol.clone()) {
+        Some(Protocol::Responses(quirks)) => responses::Responses::new(quirks),
+        _ => responses::Responses::default(),
     }
 }
 
