@@ -8,6 +8,10 @@
     clippy::unwrap_used,
     reason = "a failed test is a panic"
 )]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "literals are handed over as they are written"
+)]
 
 mod answers;
 mod ends;

@@ -3,6 +3,7 @@
 //! Facts: <https://platform.openai.com/docs/api-reference/responses>, and what the official SDKs and
 //! those built on them do with a field that is missing.
 
+mod blocks;
 mod carry;
 mod error;
 mod items;

@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 
-use aurax_core::{
-    Delta, End, Error, Event, Head, Image, Item, Native, Part, Response, Signature, Source, Start,
-    ToolCallStart,
-};
+use aurax_core::{Delta, End, Error, Event, Head, Item, Part, Response, Start, ToolCallStart};
 use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::carry::{Purpose, pack};
+use super::carry::Purpose;
 use super::error;
 use super::output::{Body, Content, Kind, OutputItem, Status};
 use super::reply::{self, Ending, Frame};
@@ -25,13 +22,13 @@ use crate::seal::Seal;
 /// Parts become items: those one item of this wire listed go together, any other is one of its own.
 /// A part whose first delta says nothing waits for the next one, which may say where it belongs.
 pub(super) struct Writer {
-    seal: Seal,
+    pub(super) seal: Seal,
     /// The answer comes over this wire: its ids, signatures and fields are the client's to see.
-    is_own: bool,
-    request_id: String,
+    pub(super) is_own: bool,
+    pub(super) request_id: String,
     frame: Frame,
     has_begun: bool,
-    sheet: Sheet,
+    pub(super) sheet: Sheet,
     /// Where the parts of the answer are written, by their numbers.
     places: HashMap<u32, Place>,
     waiting: Option<(u32, Begin)>,
@@ -39,8 +36,8 @@ pub(super) struct Writer {
 
 /// Where a part is written: its item, and its number in the item.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    item: usize,
+pub(super) struct Place {
+    pub(super) item: usize,
     kind: Kind,
     /// `None` while nothing of it was written.
     index: Option<usize>,
@@ -48,7 +45,7 @@ struct Place {
 
 /// A part that begins.
 #[derive(Debug, Clone)]
-enum Begin {
+pub(super) enum Begin {
     Text,
     Refusal,
     Thinking,
@@ -176,7 +173,7 @@ impl Writer {
         }
     }
 
-    fn body(&mut self, place: Place) -> Option<&mut Body> {
+    pub(super) fn body(&mut self, place: Place) -> Option<&mut Body> {
         self.sheet
             .items
             .get_mut(place.item)
@@ -224,7 +221,7 @@ impl Writer {
         }
     }
 
-    fn add(&mut self, begin: Begin, item: Option<&Item>, out: &mut Out<'_>) -> usize {
+    pub(super) fn add(&mut self, begin: Begin, item: Option<&Item>, out: &mut Out<'_>) -> usize {
         let at = self.sheet.items.len();
         let made = |kind| reply::id(kind, &self.request_id, at);
         let (kind, body) = match begin {
@@ -308,82 +305,6 @@ impl Writer {
                 phase.clone_from(&known.phase);
             }
         }
-    }
-
-    fn sign(&mut self, place: Place, signature: &Signature, out: &mut Out<'_>) {
-        let packed = match self.is_own {
-            true => signature.data.clone(),
-            false => pack(&self.seal, signature, &Purpose::Thinking),
-        };
-        match self.body(place) {
-            Some(Body::Reasoning { encrypted, .. }) => *encrypted = Some(packed),
-            Some(_) => self.carried(signature, &Purpose::Last, out),
-            None => {}
-        }
-    }
-
-    /// A reasoning item that carries something the wire has no place for.
-    fn carried(&mut self, signature: &Signature, purpose: &Purpose, out: &mut Out<'_>) {
-        let encrypted = pack(&self.seal, signature, purpose);
-        if *purpose != Purpose::Last {
-            self.sheet.close(false, out);
-        }
-        let at = self.add(Begin::Thinking, None, out);
-        if let Some(Body::Reasoning {
-            encrypted: slot, ..
-        }) = self.sheet.items.get_mut(at).map(|item| &mut item.body)
-        {
-            *slot = Some(encrypted);
-        }
-        self.sheet.close_item(at, Status::Completed, out);
-    }
-
-    /// A block of the provider's own: as it is, or carried for a provider of another wire.
-    fn native(&mut self, native: &Native, out: &mut Out<'_>) {
-        if !self.is_own {
-            let block = Signature::new(&native.json, native.origin.clone());
-            return self.carried(&block, &Purpose::Native(native.kind.clone()), out);
-        }
-        if let Ok(json) = serde_json::from_str::<Value>(&native.json) {
-            self.sheet.close(false, out);
-            let id = json.get("id").and_then(Value::as_str).map(str::to_owned);
-            let at = self.sheet.announce(
-                OutputItem {
-                    id: id.unwrap_or_default(),
-                    body: Body::Native(json),
-                    status: Status::InProgress,
-                    part: None,
-                    extra: Map::new(),
-                },
-                out,
-            );
-            self.sheet.close_item(at, Status::Completed, out);
-        }
-    }
-
-    /// A picture: data as the result of a call for one, an address as words.
-    fn image(&mut self, image: &Image, out: &mut Out<'_>) {
-        let id = reply::id("ig", &self.request_id, self.sheet.items.len());
-        let result = match &image.source {
-            Source::Inline { data, .. } => data,
-            Source::Url { url, .. } => url,
-            _ => return,
-        };
-        self.sheet.close(false, out);
-        let json = json!({
-            "id": id, "type": "image_generation_call", "status": "completed", "result": result,
-        });
-        let at = self.sheet.announce(
-            OutputItem {
-                id,
-                body: Body::Native(json),
-                status: Status::InProgress,
-                part: None,
-                extra: Map::new(),
-            },
-            out,
-        );
-        self.sheet.close_item(at, Status::Completed, out);
     }
 
     fn cite(&mut self, place: Place, citation: &aurax_core::Citation, out: &mut Out<'_>) {
