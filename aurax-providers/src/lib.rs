@@ -18,7 +18,7 @@ pub mod frame;
 mod headers;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 pub mod inbound;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod object;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod omissions;
@@ -27,7 +27,7 @@ pub mod openai;
 mod options;
 mod preset;
 pub mod presets;
-#[cfg(feature = "anthropic")]
+#[cfg(any(feature = "openai", feature = "anthropic"))]
 mod raw;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod redact;

@@ -10,6 +10,7 @@ use aurax_core::{
     Signature, Text, ToolResult,
 };
 
+use super::NAME;
 use super::block::{Block, CacheControl, Role, Turn};
 use super::calls::{self, Calls};
 use super::media;
@@ -250,7 +251,7 @@ impl<'a> Reader<'a, '_> {
 
     /// The proof, where it is the target's.
     fn signed(&mut self, signature: Option<&'a Signature>) -> Option<&'a str> {
-        let signature = signature.filter(|signature| signature.is_for(&self.origin));
+        let signature = signature.filter(|signature| signature.is_for_wire(&self.origin, NAME));
         self.foreign.thinking += u32::from(signature.is_none());
         signature.map(|signature| signature.data.as_str())
     }

@@ -7,6 +7,7 @@ use aurax_core::{
 };
 use serde::Serialize;
 
+use super::NAME;
 use super::block::CacheControl;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
@@ -75,10 +76,7 @@ pub(super) fn definitions<'a>(
 
 /// True where `target` knows the block.
 pub(super) fn is_for(native: &Native, target: &Target) -> bool {
-    native
-        .origin
-        .as_ref()
-        .is_none_or(|origin| origin.provider == target.provider)
+    native.is_for(&target.provider, NAME)
 }
 
 fn definition<'a>(subject: &str, function: &'a Function) -> Result<Definition<'a>> {

@@ -8,6 +8,7 @@ use aurax_core::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::NAME;
 use super::content::{self, Content, ContentPart};
 use super::details;
 use super::quirks::{Quirks, Thoughts};
@@ -254,10 +255,10 @@ impl<'e> Encoder<'e> {
         subject: &str,
         turn: &mut Turn<'a>,
     ) -> Result<()> {
-        let is_own = native
-            .origin
-            .as_ref()
-            .is_none_or(|origin| *origin == self.origin);
+        let is_own = match &native.origin {
+            Some(origin) => *origin == self.origin,
+            None => native.is_for(&self.target.provider, NAME),
+        };
         match native.kind.as_str() {
             details::KIND if !is_own => {
                 self.has_foreign_thoughts = true;
@@ -279,14 +280,11 @@ impl<'e> Encoder<'e> {
 
     /// A part in the words of the provider that is called; another's is left out.
     fn native<'a>(&mut self, native: &'a Native, subject: &str) -> Result<Option<ContentPart<'a>>> {
-        match &native.origin {
-            Some(origin) if *origin.provider != *self.target.provider => {
-                let why = format!("left out: only {} understands it", origin.provider);
-                self.omissions.note(subject, why)?;
-                Ok(None)
-            }
-            _ => Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?))),
+        if let Some(why) = tool::foreign(native, self.target) {
+            self.omissions.note(subject, why)?;
+            return Ok(None);
         }
+        Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?)))
     }
 
     fn name<'a>(&mut self, at: usize, message: &'a aurax_core::Message) -> Result<Option<&'a str>> {

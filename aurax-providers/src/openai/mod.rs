@@ -9,6 +9,7 @@ mod choice;
 mod content;
 mod details;
 mod error;
+mod inbound;
 mod kind;
 mod media;
 mod message;
@@ -27,6 +28,7 @@ use aurax_core::{
 };
 use http::{HeaderMap, HeaderName};
 
+pub use inbound::{ChatInbound, EmbeddingsInbound, ThoughtFields, write_model, write_models};
 pub use quirks::{
     JsonOutput, Limit, Metadata, Names, Parts, Quirks, ReasoningControl, Seed, Takes, Thoughts,
     ToolIds, User,

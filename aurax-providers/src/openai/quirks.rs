@@ -105,8 +105,13 @@ pub struct Takes {
     pub allowed_tools: bool,
     /// `top_k`, which OpenAI has not.
     pub top_k: bool,
+    /// `min_p`, which servers of open models have.
+    pub min_p: bool,
     /// `prompt_cache_key`.
     pub cache_key: bool,
+    /// `prompt_cache_retention`: OpenAI
+    /// (<https://platform.openai.com/docs/guides/prompt-caching>).
+    pub cache_retention: bool,
     /// `metadata`.
     pub metadata: Metadata,
     /// The most stop texts; `None` where no limit is known. OpenAI: 4
@@ -222,7 +227,9 @@ impl Takes {
         refusals: false,
         allowed_tools: false,
         top_k: false,
+        min_p: false,
         cache_key: false,
+        cache_retention: false,
         metadata: Metadata::Never,
         stops: None,
     };
@@ -257,6 +264,7 @@ impl Quirks {
                 refusals: true,
                 allowed_tools: true,
                 cache_key: true,
+                cache_retention: true,
                 metadata: Metadata::WithStore,
                 stops: Some(4),
                 ..Takes::COMPATIBLE

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
+use aurax_core::{Function, Json, Native, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::NAME;
 use super::quirks::{Quirks, ToolIds};
 use crate::omissions::{Omissions, unsupported};
 use crate::rules::Setting;
@@ -106,13 +107,9 @@ pub(super) fn encode<'a>(
             Tool::Function(function) if is_offered(&function.name) => tools.push(define(function)),
             Tool::Function(_) => {}
             Tool::Native(native) if offered.is_none() => {
-                match &native.origin {
-                    Some(origin) if *origin.provider != *target.provider => {
-                        let why = format!("left out: it is a tool of {}", origin.provider);
-                        omissions.note(&format!("tools[{at}]"), why)?;
-                        continue;
-                    }
-                    _ => {}
+                if let Some(why) = foreign(native, target) {
+                    omissions.note(&format!("tools[{at}]"), why)?;
+                    continue;
                 }
                 tools.push(ToolDef::Native(raw(&native.json, &format!("tools[{at}]"))?));
             }
@@ -172,6 +169,18 @@ fn define(function: &Function) -> ToolDef<'_> {
             strict: function.strict,
         },
     }
+}
+
+/// Why a provider's own block is left out; `None` where the target understands it.
+pub(super) fn foreign(native: &Native, target: &Target) -> Option<String> {
+    if native.is_for(&target.provider, NAME) {
+        return None;
+    }
+    let maker = native.origin.as_ref().map(|origin| &*origin.provider);
+    let maker = maker
+        .or(native.wire.as_deref())
+        .unwrap_or("its own provider");
+    Some(format!("left out: only {maker} understands it"))
 }
 
 /// JSON text of the caller's, as it is.
