@@ -5,6 +5,7 @@
 
 pub(crate) mod failure;
 pub(crate) mod fields;
+pub(crate) mod order;
 
 use std::fmt::Debug;
 

@@ -124,10 +124,6 @@ impl<'a> Field<'a> {
         self.read("a string")
     }
 
-    pub(crate) fn value(&self) -> Result<Value> {
-        self.read("JSON")
-    }
-
     pub(crate) fn object(&self) -> Result<Fields<'a>> {
         let object = Object::of(self.raw).ok_or_else(|| self.invalid("expected an object"))?;
         Ok(Fields {

@@ -5,7 +5,7 @@ mod embeddings;
 mod error;
 mod messages;
 mod models;
-mod order;
+
 mod parts;
 mod reasoning;
 mod request;

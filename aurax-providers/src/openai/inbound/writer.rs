@@ -10,8 +10,8 @@ use super::chunk::{
     CallPiece, ChoiceEnd, ChoicePiece, Chunk, Counted, Delta, Extra, FunctionPiece, Logprobs,
     Voice, Words, annotation, picture, reason, sound,
 };
-use super::order::{Order, Piece};
 use super::{ThoughtFields, error, usage, whole};
+use crate::inbound::order::{Order, Piece};
 use crate::inbound::{Stamp, Wishes, WriteReply};
 
 /// The most choices a reply may have.

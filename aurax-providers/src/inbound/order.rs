@@ -7,7 +7,7 @@ use aurax_core::ToolCallStart;
 
 /// A piece of a call that may be written now.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Start {
         index: usize,
         start: &'a ToolCallStart,
@@ -20,7 +20,7 @@ pub(super) enum Piece<'a> {
 
 /// The calls of one choice.
 #[derive(Debug, Default)]
-pub(super) struct Order {
+pub(crate) struct Order {
     calls: Vec<Queued>,
     /// The number of the call that is being written.
     open: usize,
@@ -36,12 +36,26 @@ struct Queued {
 
 impl Order {
     /// How many calls there are.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(feature = "openai")]
+    pub(crate) fn len(&self) -> usize {
         self.calls.len()
     }
 
+    /// True while a call is written whose end has not come.
+    #[cfg(feature = "anthropic")]
+    pub(crate) fn is_writing(&self) -> bool {
+        let open = self.calls.get(self.open);
+        open.is_some_and(|call| !call.progress.is_complete())
+    }
+
+    /// True where the part is a call.
+    #[cfg(feature = "anthropic")]
+    pub(crate) fn has(&self, part: u32) -> bool {
+        self.calls.iter().any(|call| call.part == part)
+    }
+
     /// Takes the start of a call.
-    pub(super) fn start(
+    pub(crate) fn start(
         &mut self,
         part: u32,
         start: &ToolCallStart,
@@ -64,7 +78,7 @@ impl Order {
     }
 
     /// Takes arguments of a call.
-    pub(super) fn arguments(&mut self, part: u32, text: &str, write: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn arguments(&mut self, part: u32, text: &str, write: &mut impl FnMut(Piece<'_>)) {
         let Some(index) = self.calls.iter().rposition(|call| call.part == part) else {
             return;
         };
@@ -81,7 +95,7 @@ impl Order {
     }
 
     /// Writes what waits: nothing more will come.
-    pub(super) fn finish(&mut self, write: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn finish(&mut self, write: &mut impl FnMut(Piece<'_>)) {
         while self.next(write) {}
     }
 
