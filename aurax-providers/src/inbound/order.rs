@@ -99,6 +99,22 @@ impl Order {
         while self.next(write) {}
     }
 
+    /// Writes what waits, and no arguments as an empty object.
+    #[cfg(feature = "openai")]
+    pub(crate) fn finish_complete(&mut self, write: &mut impl FnMut(Piece<'_>)) {
+        loop {
+            if let Some(call) = self.calls.get_mut(self.open)
+                && !std::mem::replace(&mut call.progress.has_begun, true)
+            {
+                let (index, text) = (self.open, "{}");
+                write(Piece::Arguments { index, text });
+            }
+            if !self.next(write) {
+                break;
+            }
+        }
+    }
+
     fn advance(&mut self, write: &mut impl FnMut(Piece<'_>)) {
         while self
             .calls
@@ -133,6 +149,7 @@ impl Order {
 /// How far an object has come, read text by text.
 #[derive(Debug, Default)]
 struct Progress {
+    has_begun: bool,
     depth: usize,
     in_text: bool,
     escaped: bool,
@@ -141,6 +158,7 @@ struct Progress {
 
 impl Progress {
     fn read(&mut self, text: &str) {
+        self.has_begun |= !text.trim().is_empty();
         for byte in text.bytes() {
             match byte {
                 _ if self.escaped => self.escaped = false,

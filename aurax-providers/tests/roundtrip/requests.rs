@@ -109,7 +109,8 @@ pub(crate) fn compare(
         info: None,
     };
     let encoded = wire.encode(&incoming.call, &target)?;
-    let got: Value = serde_json::from_slice(&encoded.body).unwrap_or_default();
+    let mut got: Value = serde_json::from_slice(&encoded.body).unwrap_or_default();
+    messages::hide_ids(&mut got, &case.provider);
     let mut seen = Seen::default();
     let mut sent = case.request.body.clone();
     if let Some(sent) = sent.as_object_mut() {

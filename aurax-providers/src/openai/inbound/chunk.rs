@@ -32,6 +32,8 @@ pub(super) struct Chunk<'a> {
     pub(super) usage: Counted<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) system_fingerprint: Option<&'a str>,
     #[serde(flatten)]
     pub(super) extra: Option<Extra<'a>>,
 }
@@ -179,6 +181,12 @@ pub(super) struct Voice<'a> {
 /// Top-level fields a provider of this wire sent that are written nowhere else.
 #[derive(Clone, Copy)]
 pub(super) struct Extra<'a>(pub(super) &'a Map<String, Value>);
+
+impl<'a> Extra<'a> {
+    pub(super) fn fingerprint(self) -> Option<&'a str> {
+        self.0.get("system_fingerprint")?.as_str()
+    }
+}
 
 impl Serialize for Extra<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Choice, Part, Response, TokenLogprob};
+use aurax_core::{Choice, FinishReason, Part, Response, TokenLogprob};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -83,7 +83,7 @@ pub(super) fn write(about: &About, response: &Response) -> Bytes {
         .map(|choice| choice.message.thinking())
         .collect();
     let answers = (0..).zip(&response.choices).zip(&thoughts);
-    let extra = about.is_own.then_some(&response.extra);
+    let extra = about.is_own.then_some(Extra(&response.extra));
     let reply = Reply {
         id: &about.id,
         object: "chat.completion",
@@ -97,8 +97,8 @@ pub(super) fn write(about: &About, response: &Response) -> Bytes {
             .as_ref()
             .map(|usage| usage::write(usage, about.is_own)),
         service_tier: response.service_tier.as_deref(),
-        system_fingerprint: extra.and_then(|extra| extra.get("system_fingerprint")?.as_str()),
-        extra: extra.map(Extra),
+        system_fingerprint: extra.and_then(Extra::fingerprint),
+        extra,
     };
     serde_json::to_vec(&reply).unwrap_or_default().into()
 }
@@ -130,6 +130,8 @@ const fn logprobs(tokens: &[TokenLogprob], declines: bool) -> Logprobs<'_> {
 
 fn message<'a>(about: &About, choice: &'a Choice, thoughts: &'a str) -> Message<'a> {
     let parts = &choice.message.parts;
+    let finish = choice.finish.as_ref();
+    let is_complete = finish.is_some_and(|finish| finish.reason == FinishReason::ToolCalls);
     let shown = Some(thoughts).filter(|thoughts| !thoughts.is_empty());
     let (reasoning_content, reasoning) =
         shown.map_or((None, None), |thoughts| about.thoughts.named(thoughts));
@@ -156,7 +158,12 @@ fn message<'a>(about: &About, choice: &'a Choice, thoughts: &'a str) -> Message<
             Part::ToolCall(call) => {
                 let function = FunctionPiece {
                     name: Some(&call.name),
-                    arguments: call.arguments_json(),
+                    // What a limit cut off is not complete: its arguments are none, not empty.
+                    arguments: if is_complete {
+                        call.arguments_json()
+                    } else {
+                        &call.arguments
+                    },
                 };
                 if about.one_call {
                     message.function_call.get_or_insert(function);

@@ -1,6 +1,8 @@
 //! Writes replies: pieces of a stream, in the order the official SDKs expect.
 
-use aurax_core::{Delta as Said, End, Error, Event, Head, Response, Start, TokenLogprob, Usage};
+use std::mem;
+
+use aurax_core::{Delta as Said, End, Error, Event, FinishReason, Head, Response, Start, TokenLogprob, Usage};
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -77,8 +79,8 @@ impl Writer {
             number,
             out,
         };
-        if !choice.has_begun {
-            choice.has_begun = true;
+        let begins = !mem::replace(&mut choice.has_begun, true);
+        if begins {
             let is_text = matches!(said, Said::Text(_));
             write.piece(Delta {
                 role: Some("assistant"),
@@ -92,7 +94,7 @@ impl Writer {
         }
         choice.declines = matches!(said, Said::Refusal(_));
         match said {
-            Said::Text(text) if text.is_empty() => {}
+            Said::Text(text) if text.is_empty() && begins => {}
             Said::Text(text) => write.piece(Delta {
                 content: Words::Text(text),
                 ..Delta::default()
@@ -189,6 +191,11 @@ impl Writer {
                 number,
                 out,
             };
+            // What a limit cut off is not complete: its arguments are none, not empty.
+            if finish.reason == FinishReason::ToolCalls {
+                let calls = &mut choice.calls;
+                calls.finish_complete(&mut |piece| write.call(&piece));
+            }
             choice.calls.finish(&mut |piece| write.call(&piece));
             let mut delta = Delta::default();
             if !choice.has_begun {
@@ -403,6 +410,7 @@ impl Out<'_> {
             choices,
             usage: self.usage,
             service_tier: tier,
+            system_fingerprint: extra.and_then(Extra::fingerprint),
             extra,
         };
         frame(&chunk, self.out);
