@@ -83,6 +83,10 @@ impl Order {
             return;
         };
         if let Some(call) = self.calls.get_mut(index) {
+            // Some providers' word for no arguments.
+            if !call.progress.has_begun && text.trim() == "null" {
+                return;
+            }
             call.progress.read(text);
             // What follows a complete call belongs to it all the same.
             if index <= self.open {
@@ -229,6 +233,11 @@ mod tests {
             (9, " "),
         ];
         assert_eq!(log(&pieces), ["0 a", "0+{", "0+}", "1 b", "1+{}", "1+ "]);
+    }
+
+    #[test]
+    fn null_is_no_arguments() {
+        assert_eq!(log(&[(1, "#a"), (1, "null")]), ["0 a"]);
     }
 
     #[test]

@@ -11,7 +11,6 @@
 #[expect(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/case.rs"]
 mod case;
-#[expect(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/decode.rs"]
 mod decode;
 #[path = "../conformance/jsonl.rs"]
@@ -20,10 +19,8 @@ mod kinds;
 mod messages;
 mod replies;
 mod requests;
-#[expect(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/tally.rs"]
 mod tally;
-#[expect(dead_code, reason = "shared with the conformance suite")]
 #[path = "../conformance/wires.rs"]
 mod wires;
 #[path = "../conformance/workers.rs"]
@@ -50,11 +47,18 @@ fn suite(folder: &Path) -> Result<Tally, Box<dyn Error>> {
     let cases: Vec<Case> = case::read_folder(folder)?;
     let kinds = Kinds::default();
     let verdicts = workers::map(&cases, |case| judge(case, &kinds));
+    kinds.print();
+    let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| is(verdict)).count();
+    println!(
+        "round trip: {} passed, {} failed, {} skipped",
+        count(|verdict| matches!(verdict, Verdict::Passed(_))),
+        count(|verdict| matches!(verdict, Verdict::Failed(_))),
+        count(|verdict| matches!(verdict, Verdict::Skipped(_))),
+    );
     let mut tally = Tally::default();
     for (case, verdict) in cases.iter().zip(verdicts) {
         tally.add(&case.provider, &case.id, verdict);
     }
-    kinds.print();
     Ok(tally)
 }
 

@@ -82,7 +82,12 @@ fn tool_media(messages: &mut Vec<Value>, seen: &mut Seen) {
         .filter_map(|message| message.get("tool_calls")?.as_array())
         .flatten()
         .find(|call| call["id"] == messages[at]["tool_call_id"])
-        .map(|call| format!("What {} returned:", call["function"]["name"].as_str().unwrap_or("-")));
+        .map(|call| {
+            format!(
+                "What {} returned:",
+                call["function"]["name"].as_str().unwrap_or("-")
+            )
+        });
     let media = std::mem::replace(&mut messages[at]["content"], json!(""));
     let mut parts = vec![json!({"type": "text", "text": name})];
     parts.extend(media.as_array().cloned().unwrap_or_default());
@@ -96,7 +101,11 @@ fn texts(message: &mut Object, seen: &mut Seen) {
     };
     let texts: Option<Vec<&str>> = parts
         .iter()
-        .map(|part| part.get("text").filter(|_| part["type"] == "text")?.as_str())
+        .map(|part| {
+            part.get("text")
+                .filter(|_| part["type"] == "text")?
+                .as_str()
+        })
         .collect();
     let joint = match message.get("role").and_then(Value::as_str) {
         Some("assistant") => "",
@@ -137,10 +146,6 @@ fn history(message: &mut Object, provider: &str, seen: &mut Seen) {
         message.insert("reasoning_content".into(), json!(""));
         seen.note(VENDOR);
     }
-    // Words of nothing beside a call are none.
-    if has_calls && message.get("content") == Some(&json!("")) {
-        seen.note(NOTHING);
-    }
 }
 
 /// Ids the recorder put in the place of those Mistral takes become others on the way.
@@ -149,7 +154,11 @@ pub(crate) fn hide_ids(body: &mut Value, provider: &str) {
         return;
     }
     let messages = body.get_mut("messages").and_then(Value::as_array_mut);
-    for message in messages.into_iter().flatten().filter_map(Value::as_object_mut) {
+    for message in messages
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
         if message.contains_key("tool_call_id") {
             message.insert("tool_call_id".into(), json!("?"));
         }
@@ -185,7 +194,10 @@ fn turns(body: &mut Object, seen: &mut Seen) {
             body.insert("system".into(), message["content"].take());
             continue;
         }
-        match turns.last_mut().filter(|last| last["role"] == message["role"]) {
+        match turns
+            .last_mut()
+            .filter(|last| last["role"] == message["role"])
+        {
             Some(last) => {
                 let more = message["content"].as_array().cloned().unwrap_or_default();
                 if let Some(content) = last["content"].as_array_mut() {
@@ -195,7 +207,10 @@ fn turns(body: &mut Object, seen: &mut Seen) {
             None => turns.push(message),
         }
     }
-    if turns.first().is_some_and(|turn| turn["role"] == "assistant") {
+    if turns
+        .first()
+        .is_some_and(|turn| turn["role"] == "assistant")
+    {
         turns.insert(
             0,
             json!({"role": "user", "content": [{"type": "text", "text": "."}]}),

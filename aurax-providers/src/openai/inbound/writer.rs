@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use aurax_core::{Delta as Said, End, Error, Event, FinishReason, Head, Response, Start, TokenLogprob, Usage};
+use aurax_core::{
+    Delta as Said, End, Error, Event, FinishReason, Head, Response, Start, TokenLogprob, Usage,
+};
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
