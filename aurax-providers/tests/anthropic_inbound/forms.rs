@@ -145,7 +145,7 @@ fn tools_and_choices_are_read_in_every_form() {
         (Some(true), Some(CacheHint::new()))
     );
     assert_eq!(read.tools[1].as_function().unwrap().name, "g");
-    assert!(matches!(&read.tools[2], Tool::Native(tool) if tool.json == tools[2].to_string()));
+    assert!(matches!(&read.tools[2], Tool::Native(tool) if tool.json.contains("max_uses")));
     for (choice, expected, parallel) in [
         (json!({"type": "auto"}), ToolChoice::Auto, None),
         (json!({"type": "any"}), ToolChoice::Required, None),

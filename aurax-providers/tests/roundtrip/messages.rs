@@ -1,5 +1,7 @@
 //! What a request means whichever of its forms it is written in.
 
+#![expect(clippy::indexing_slicing, reason = "a failed test is a panic")]
+
 use serde_json::{Map, Value, json};
 
 use super::kinds::Seen;

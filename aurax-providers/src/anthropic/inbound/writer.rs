@@ -62,7 +62,7 @@ enum Frame<'a> {
     },
     ContentBlockDelta {
         index: u32,
-        delta: More<'a>,
+        delta: &'a More<'a>,
     },
     ContentBlockStop {
         index: u32,
@@ -78,13 +78,18 @@ enum Frame<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum More<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
-    CitationsDelta { citation: Json },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    Input { partial_json: &'a str },
+    #[serde(rename = "citations_delta")]
+    Citations { citation: Json },
 }
 
 #[derive(Serialize)]
@@ -256,7 +261,7 @@ impl Frames {
             Delta::Thinking(thinking) => {
                 self.thinking(part, out);
                 if !thinking.is_empty() {
-                    self.more(More::ThinkingDelta { thinking }, out);
+                    self.more(&More::Thinking { thinking }, out);
                 }
             }
             Delta::Signature(signature) => {
@@ -271,7 +276,7 @@ impl Frames {
                 }
                 self.thinking(part, out);
                 let proof = self.maker.proof(signature);
-                self.more(More::SignatureDelta { signature: &proof }, out);
+                self.more(&More::Signature { signature: &proof }, out);
                 self.open = Some(Open::Thinking {
                     part,
                     is_signed: true,
@@ -284,7 +289,7 @@ impl Frames {
             Delta::Citation(citation) => {
                 if let Some(citation) = self.maker.citation(citation) {
                     self.text(part, "", out);
-                    self.more(More::CitationsDelta { citation }, out);
+                    self.more(&More::Citations { citation }, out);
                 }
             }
             Delta::Audio(audio) => {
@@ -294,7 +299,7 @@ impl Frames {
             }
             Delta::Native(native) if self.maker.is_own => {
                 if let Some((block, input)) = begun(&native.json) {
-                    self.whole(Block::Native(block), input, out);
+                    self.whole(Block::Native(block), input.as_ref(), out);
                 }
             }
             _ => {}
@@ -310,7 +315,7 @@ impl Frames {
             self.open(Open::Text(part), block, out);
         }
         if !text.is_empty() {
-            self.more(More::TextDelta { text }, out);
+            self.more(&More::Text { text }, out);
         }
     }
 
@@ -343,7 +348,7 @@ impl Frames {
                 self.begin_call(out);
                 // What follows a complete input is none.
                 if self.open == Some(Open::Call(index)) {
-                    self.more(More::InputJsonDelta { partial_json: text }, out);
+                    self.more(&More::Input { partial_json: text }, out);
                 }
             }
         }
@@ -371,16 +376,16 @@ impl Frames {
         self.end_block(out);
         self.start(block, out);
         self.open = Some(Open::Call(index));
-        self.more(More::InputJsonDelta { partial_json: "" }, out);
+        self.more(&More::Input { partial_json: "" }, out);
     }
 
     /// A block that comes in one piece, but for its input.
-    fn whole(&mut self, block: Block<'_>, input: Option<Json>, out: &mut BytesMut) {
+    fn whole(&mut self, block: Block<'_>, input: Option<&Json>, out: &mut BytesMut) {
         self.close(out);
         self.start(block, out);
-        if let Some(input) = &input {
+        if let Some(input) = input {
             let partial_json = input.as_str();
-            self.more(More::InputJsonDelta { partial_json }, out);
+            self.more(&More::Input { partial_json }, out);
         }
         self.stop(out);
     }
@@ -410,7 +415,7 @@ impl Frames {
         );
         if unsigned && !self.maker.is_own {
             let signature = &self.maker.no_proof();
-            self.more(More::SignatureDelta { signature }, out);
+            self.more(&More::Signature { signature }, out);
         }
         self.stop(out);
     }
@@ -428,7 +433,7 @@ impl Frames {
         }
     }
 
-    fn more(&self, delta: More<'_>, out: &mut BytesMut) {
+    fn more(&self, delta: &More<'_>, out: &mut BytesMut) {
         let index = self.blocks.saturating_sub(1);
         let frame = Frame::ContentBlockDelta { index, delta };
         write("content_block_delta", &frame, out);

@@ -51,10 +51,11 @@ struct Choice {
 
 impl Writer {
     pub(super) fn new(thoughts: ThoughtFields, wishes: &Wishes, head: &Head, stamp: Stamp) -> Self {
+        let Stamp { request_id, now } = stamp;
         Self {
             about: About {
-                id: format!("chatcmpl-{}", stamp.request_id),
-                created: stamp.now,
+                id: "chatcmpl-".to_owned() + &request_id,
+                created: now,
                 model: head.model.as_str().to_owned(),
                 thoughts,
                 is_own: head.wire == NAME,
@@ -101,15 +102,15 @@ impl Writer {
                 content: Words::Text(text),
                 ..Delta::default()
             }),
+            Said::Thinking(text) if text.is_empty() => {}
+            Said::Thinking(_) if write.about.thoughts == ThoughtFields::None => {}
             Said::Thinking(text) => {
-                if !text.is_empty() && write.about.thoughts != ThoughtFields::None {
-                    let (reasoning_content, reasoning) = write.about.thoughts.named(text.as_str());
-                    write.piece(Delta {
-                        reasoning_content,
-                        reasoning,
-                        ..Delta::default()
-                    });
-                }
+                let (reasoning_content, reasoning) = write.about.thoughts.named(text.as_str());
+                write.piece(Delta {
+                    reasoning_content,
+                    reasoning,
+                    ..Delta::default()
+                });
             }
             Said::Refusal(text) => write.piece(Delta {
                 refusal: Some(text),
