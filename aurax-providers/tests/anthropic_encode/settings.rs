@@ -204,9 +204,12 @@ fn speed_is_a_beta_feature() {
     assert!(encoded.warnings.is_empty());
 }
 
+/// Sets one setting.
+type Set = fn(&mut Request);
+
 #[test]
 fn settings_the_api_has_not_are_left_out_with_warnings() {
-    let set: [(&str, fn(&mut Request)); 6] = [
+    let set: [(&str, Set); 6] = [
         ("sampling.min_p", |request| {
             request.sampling.min_p = Some(0.1)
         }),

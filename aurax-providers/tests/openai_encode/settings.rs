@@ -361,9 +361,12 @@ fn min_p_goes_to_servers_of_open_models() {
     assert_eq!(field("openai/gpt-4o", request(), "min_p"), (Value::Null, 1));
 }
 
+/// Sets one setting.
+type Set = fn(&mut Request);
+
 #[test]
 fn settings_this_wire_has_not_are_left_out_with_warnings() {
-    let set: [(&str, fn(&mut Request)); 5] = [
+    let set: [(&str, Set); 5] = [
         ("speed", |request| request.speed = Some("fast".into())),
         ("truncation", |request| {
             request.truncation = Some(Truncation::Auto)

@@ -37,6 +37,7 @@ fn texts_and_tokens_come_one_or_many() {
             (read.dimensions, read.user.as_deref()),
             (Some(3), Some("u"))
         );
+        assert_eq!(read.extra.wire.as_deref(), Some(super::OWN));
         assert_eq!(Value::Object(read.extra.fields), json!({"x": 1}));
     }
 }

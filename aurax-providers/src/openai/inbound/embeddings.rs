@@ -6,11 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+use super::super::NAME;
 use super::{error, request};
 use crate::inbound::fields::{self, Field, Places};
 use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
-
-const NAME: &str = "openai.embeddings";
 
 /// The most texts of one request
 /// (<https://platform.openai.com/docs/api-reference/embeddings/create>).
