@@ -62,6 +62,11 @@ pub(super) fn conversation<'a>(
                 .omissions
                 .note(&subject, "left out: the API knows no speakers' names")?;
         }
+        if message.native.is_some() {
+            let subject = format!("messages[{at}].native");
+            let why = "left out: the API's messages have no fields of their own";
+            reader.omissions.note(&subject, why)?;
+        }
         if message.role.is_instruction() {
             if opened {
                 let subject = format!("messages[{at}]");

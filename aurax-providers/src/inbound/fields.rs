@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aurax_core::{Error, ErrorKind, Json, Result};
+use aurax_core::{Error, ErrorKind, Json, Native, Result};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -243,6 +243,20 @@ impl<'a> Fields<'a> {
     pub(crate) fn labels(&mut self, name: &str) -> Result<BTreeMap<String, String>> {
         let labels = self.read(name, "an object of strings")?;
         Ok(labels.unwrap_or_default())
+    }
+
+    /// Drops what was not taken, but for fields of these names.
+    #[cfg(feature = "openai")]
+    pub(crate) fn retain(&mut self, names: &[&str]) {
+        self.fields.retain(|(name, _)| names.contains(&&**name));
+    }
+
+    /// What was not taken, as the client's own of `kind` for providers of `wire`.
+    pub(crate) fn rest_of(self, wire: &str, kind: &str) -> Result<Option<Native>> {
+        let rest = self.rest()?;
+        let is_empty = rest.is_empty();
+        let json = Value::Object(rest).to_string();
+        Ok((!is_empty).then(|| Native::of_client(wire, kind, json)))
     }
 
     /// What was not taken and is not null.

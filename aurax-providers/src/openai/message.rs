@@ -7,6 +7,7 @@ use aurax_core::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::NAME;
 use super::content::{self, Content, ContentPart};
@@ -38,6 +39,9 @@ pub(super) struct Message<'a> {
     pub(super) audio: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<Called<'a>>,
+    /// Fields of a vendor's own.
+    #[serde(flatten)]
+    pub(super) own: Option<Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +100,12 @@ impl<'e> Encoder<'e> {
                 Role::System | Role::Developer => out.push(self.instruction(at, message)?),
                 Role::Assistant => out.push(self.assistant(at, message)?),
                 _ => self.user_or_tool(at, message, &mut out, &mut media)?,
+            }
+            let native = message.native.as_ref();
+            let subject = format!("messages[{at}]");
+            let own = tool::own(native, self.target, &subject, self.omissions)?;
+            if let Some(last) = out.last_mut().filter(|_| own.is_some()) {
+                last.own = own;
             }
         }
         flush(&mut media, &mut out);

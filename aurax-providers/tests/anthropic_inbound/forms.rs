@@ -1,9 +1,10 @@
 //! Every form a conversation comes in.
 
 use aurax_core::{CacheHint, CacheTtl, ErrorKind, Part, Role, Source, Tool, ToolChoice};
-use aurax_providers::Seal;
-use aurax_providers::anthropic::CountTokensInbound;
+use aurax_providers::anthropic::{Anthropic, CountTokensInbound};
 use aurax_providers::inbound::Inbound;
+use aurax_providers::wire::{Target, Wire};
+use aurax_providers::{ModelRules, Seal};
 use serde_json::{Value, json};
 
 use super::{chat, hello, parts, read, refused, request};
@@ -134,7 +135,7 @@ fn blocks_of_server_tools_go_back_as_they_came() {
 fn tools_and_choices_are_read_in_every_form() {
     let tools = json!([
         {"name": "f", "description": "d", "input_schema": {"type": "object"}, "strict": true,
-            "cache_control": {"type": "ephemeral"}},
+            "cache_control": {"type": "ephemeral"}, "defer_loading": true},
         {"type": "custom", "name": "g", "input_schema": {"type": "object"}},
         {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
     ]);
@@ -145,6 +146,9 @@ fn tools_and_choices_are_read_in_every_form() {
         (Some(true), Some(CacheHint::new()))
     );
     assert_eq!(read.tools[1].as_function().unwrap().name, "g");
+    let own = function.native.as_ref().unwrap();
+    assert_eq!(own.json, r#"{"defer_loading":true}"#);
+    assert_eq!(own.wire.as_deref(), Some("anthropic.messages"));
     assert!(matches!(&read.tools[2], Tool::Native(tool) if tool.json.contains("max_uses")));
     for (choice, expected, parallel) in [
         (json!({"type": "auto"}), ToolChoice::Auto, None),
@@ -255,4 +259,21 @@ fn what_is_wrong_is_named() {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
         assert_eq!(error.context("param"), Some(param), "{body}");
     }
+}
+
+#[test]
+fn fields_of_a_tool_s_own_go_back_to_this_wire() {
+    let mut body = hello();
+    body["tools"] = json!([{"name": "f", "input_schema": {"type": "object"},
+        "defer_loading": true}]);
+    let call = read(&body).call;
+    let target = Target {
+        provider: "p".into(),
+        model: call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = Anthropic::new().encode(&call, &target).unwrap();
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(sent["tools"], body["tools"]);
 }

@@ -1,7 +1,11 @@
 //! Every form a conversation comes in.
 
 use aurax_core::{CacheTtl, Part, Role, Source, Tool, ToolChoice};
-use serde_json::json;
+use aurax_providers::ModelRules;
+use aurax_providers::anthropic::Anthropic;
+use aurax_providers::openai::OpenAi;
+use aurax_providers::wire::{Target, Wire};
+use serde_json::{Value, json};
 
 use super::{chat, parts, read, refused, request};
 
@@ -290,4 +294,45 @@ fn what_is_wrong_is_named() {
         );
         assert_eq!(error.context("param"), Some(param), "{body}");
     }
+}
+
+#[test]
+fn fields_of_a_vendor_s_own_stay_where_they_were() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "Hi", "weight": 1},
+        {"role": "assistant", "content": "A", "prefix": true, "annotations": [], "audio": null}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"},
+            "defer_loading": true}}]});
+    let call = read(&body).call;
+    let target = Target {
+        provider: "p".into(),
+        model: call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = OpenAi::default().encode(&call, &target).unwrap();
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(sent["messages"][0], body["messages"][0]);
+    // What clients got with the model's turn they send back; it is no field of a request.
+    assert_eq!(
+        sent["messages"][1],
+        json!({"role": "assistant", "content": "A", "prefix": true})
+    );
+    assert_eq!(sent["tools"], body["tools"]);
+    assert!(encoded.warnings.is_empty());
+    let other = Anthropic::new().encode(&call, &target).unwrap();
+    let subjects: Vec<&str> = other
+        .warnings
+        .iter()
+        .map(|warning| warning.subject.as_str())
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            "messages[0].native",
+            "messages[1].native",
+            "tools[0].native"
+        ]
+    );
+    assert!(!String::from_utf8_lossy(&other.body).contains("defer_loading"));
 }

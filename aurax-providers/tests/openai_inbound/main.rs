@@ -1,6 +1,6 @@
 //! What clients of chat completions send, and what they get.
 
-#![cfg(feature = "openai")]
+#![cfg(all(feature = "openai", feature = "anthropic"))]
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,

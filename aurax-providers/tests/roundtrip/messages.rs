@@ -122,10 +122,6 @@ fn texts(message: &mut Object, seen: &mut Seen) {
 
 /// Turns of the model's, and their tools.
 fn history(message: &mut Object, provider: &str, seen: &mut Seen) {
-    if message.get("prefix") == Some(&json!(false)) {
-        message.remove("prefix");
-        seen.note(NOTHING);
-    }
     let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
     let has_calls = calls.is_some();
     for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {

@@ -64,6 +64,7 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
     function.parameters = Some(schema.json());
     function.strict = tool.flag("strict")?;
     function.cache = cache_mark(&mut tool)?;
+    function.native = tool.rest_of(NAME, "tool")?;
     Ok(function.into())
 }
 

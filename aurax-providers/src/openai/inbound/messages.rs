@@ -10,6 +10,9 @@ use super::super::tool::{base62, hash};
 use super::parts;
 use crate::inbound::fields::{Field, Fields};
 
+/// Marks of a turn the model is to go on with: Mistral and DeepSeek, Moonshot.
+const GOES_ON: [&str; 2] = ["prefix", "partial"];
+
 /// Reads a list of messages. The results of one turn's calls become one message.
 pub(super) fn read(field: &Field<'_>) -> Result<Vec<Message>> {
     let list = field.list()?;
@@ -69,6 +72,12 @@ impl Reader {
             }
         };
         message.name = name;
+        // Of the model's own turns clients send back what they got, which says nothing new, but
+        // for the words that make the model go on with them.
+        if message.role == Role::Assistant {
+            fields.retain(&GOES_ON);
+        }
+        message.native = fields.rest_of(NAME, "message")?;
         self.messages.push(message);
         Ok(())
     }

@@ -21,7 +21,7 @@ pub(super) fn read(
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
     for old in fields.list("functions")? {
         wishes.one_call = true;
-        request.tools.push(function(&mut old.object()?)?.into());
+        request.tools.push(function(old.object()?)?.into());
     }
     if let Some(old) = fields.take("function_call") {
         let choice = if old.is_text() {
@@ -45,7 +45,7 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
         ("function", _) => {
             let mark = cache_mark(&mut object)?;
             let inner = object.require("function")?;
-            let mut function = self::function(&mut inner.object()?)?;
+            let mut function = self::function(inner.object()?)?;
             function.cache = function.cache.or(mark);
             Ok(function.into())
         }
@@ -56,7 +56,7 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
     }
 }
 
-fn function(fields: &mut Fields<'_>) -> Result<Function> {
+fn function(mut fields: Fields<'_>) -> Result<Function> {
     let mut function = Function::new(fields.require("name")?.string()?);
     function.description = fields.string("description")?;
     if let Some(schema) = fields.take("parameters") {
@@ -66,7 +66,8 @@ fn function(fields: &mut Fields<'_>) -> Result<Function> {
         function.parameters = Some(schema.json());
     }
     function.strict = fields.flag("strict")?;
-    function.cache = cache_mark(fields)?;
+    function.cache = cache_mark(&mut fields)?;
+    function.native = fields.rest_of(NAME, "function")?;
     Ok(function)
 }
 
