@@ -17,8 +17,16 @@ pub mod frame;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod headers;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 pub mod inbound;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod object;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod omissions;
@@ -28,11 +36,19 @@ mod options;
 mod preset;
 pub mod presets;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod raw;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod redact;
 mod rules;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod seal;
 pub mod transport;
 mod unavailable;
