@@ -1,6 +1,6 @@
 //! Finds the text nearest to a question by their vectors.
 
-use aurax::{EmbedRequest, Error, ProviderExt as _};
+use aurax::{EmbedRequest, Error};
 
 const TEXTS: [&str; 3] = [
     "The cat sat on the warm windowsill.",
@@ -31,8 +31,12 @@ async fn main() -> Result<(), Error> {
     for (likeness, text) in found {
         println!("{likeness:>6.3}  {text}");
     }
-    if let Some(receipt) = &response.receipt {
-        println!("cost: {}", receipt.cost);
+    if let Some(cost) = response
+        .receipt
+        .as_ref()
+        .and_then(|receipt| receipt.cost.amount())
+    {
+        println!("cost: ${cost}");
     }
     Ok(())
 }

@@ -31,9 +31,9 @@ pub use call::{Call, Op};
 pub use chat::{
     Audio, CacheHint, CacheTtl, Choice, Citation, Delta, Document, Effort, End, Event, Extra,
     Finish, FinishReason, Fold, Function, Image, Item, Logprob, Message, Native, OnUnsupported,
-    Origin, OutputFormat, Part, Reasoning, RedactedThinking, Refusal, Request, Response, Role,
-    Sampling, ShowThinking, Signature, Source, Start, Text, Thinking, TokenLogprob, Tool, ToolCall,
-    ToolCallStart, ToolChoice, ToolResult, Truncation, Warning,
+    Origin, OutputFormat, Part, PromptCacheMode, Reasoning, RedactedThinking, Refusal, Request,
+    Response, Role, Sampling, ShowThinking, Signature, Source, Start, Text, Thinking, TokenLogprob,
+    Tool, ToolCall, ToolCallStart, ToolChoice, ToolResult, Truncation, Warning,
 };
 pub use clock::{Clock, SystemClock};
 pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};

@@ -2,8 +2,8 @@
 
 use aurax_core::{
     CacheHint, CacheTtl, Delta, End, Error, Event, Finish, FinishReason, Fold, Function, Image,
-    Item, Json, Message, Origin, OutputFormat, Part, Reasoning, Request, Response, Signature,
-    Source, Text, Thinking, ToolCall, ToolCallStart, ToolResult,
+    Item, Json, Message, Native, Origin, OutputFormat, Part, Reasoning, Request, Response,
+    Signature, Source, Text, Thinking, ToolCall, ToolCallStart, ToolResult,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -250,4 +250,21 @@ proptest! {
             .collect();
         prop_assert_eq!(fold(&events), whole);
     }
+}
+
+#[test]
+fn what_a_client_supplied_is_for_its_own_wire() {
+    let target = Origin::new("p", "m");
+    let client = Signature::of_client("x", "a.wire");
+    assert!(!client.is_for(&target));
+    assert!(client.is_for_wire(&target, "a.wire"));
+    assert!(!client.is_for_wire(&target, "b.wire"));
+    let own = Signature::new("x", Some(target.clone()));
+    assert!(own.is_for_wire(&target, "b.wire"));
+    assert!(!own.is_for_wire(&Origin::new("q", "m"), "a.wire"));
+
+    let block = Native::of_client("a.wire", "kind", "{}");
+    assert!(block.is_for("p", "a.wire") && !block.is_for("p", "b.wire"));
+    let made = Native::new(Some(target), "kind", "{}");
+    assert!(made.is_for("p", "b.wire") && !made.is_for("q", "b.wire"));
 }

@@ -8,7 +8,7 @@ use aurax_core::{
     Tool, ToolChoice,
 };
 
-use crate::omissions::unsupported;
+use crate::omissions::{Omissions, unsupported};
 use crate::wire::Target;
 
 /// Refuses a request that cannot succeed at `target`, whatever the wire.
@@ -43,6 +43,44 @@ pub(crate) fn tool_names(request: &Request, longest: usize) -> Result<()> {
                 &format!("tools[{at}]"),
                 format!("a tool's name has 1 to {longest} letters, digits, _ and -, not {name:?}"),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Notes what belongs to another protocol inside parts that every protocol has: fields of a tool's
+/// definition or of a message that only their own provider understands.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
+#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
+pub(crate) fn native_fields(request: &Request, omissions: &mut Omissions) -> Result<()> {
+    const WHY: &str = "left out: only its own provider understands it";
+    for (at, tool) in request.tools.iter().enumerate() {
+        if tool.as_function().is_some_and(|f| f.native.is_some()) {
+            omissions.note(&format!("tools[{at}].native"), WHY)?;
+        }
+    }
+    for (at, message) in request.messages.iter().enumerate() {
+        if message.native.is_some() {
+            omissions.note(&format!("messages[{at}].native"), WHY)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that a tool's failure has no mark of its own on the wire: its words have to say it.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
+#[cfg(feature = "openai")]
+pub(crate) fn failures(request: &Request, omissions: &mut Omissions) -> Result<()> {
+    for (subject, part) in parts(request) {
+        if let Part::ToolResult(result) = part
+            && result.is_error == Some(true)
+        {
+            let why = "left out: the wire has no such mark, the result's words have to say it";
+            omissions.note(&format!("{subject}.is_error"), why)?;
         }
     }
     Ok(())

@@ -3,6 +3,10 @@
 //! Everything here is a pure function over bytes, as in [`Wire`](crate::wire::Wire): a server adds
 //! HTTP, authentication and nothing else.
 
+pub(crate) mod failure;
+pub(crate) mod fields;
+pub(crate) mod order;
+
 use std::fmt::Debug;
 
 use aurax_core::{Call, Error, Event, Head, Response, Result};
@@ -60,6 +64,8 @@ pub(crate) struct Wishes {
     pub(crate) usage: bool,
     /// Vectors as base64 of little-endian floats.
     pub(crate) base64: bool,
+    /// A call of a function in the form that had one call and no id.
+    pub(crate) one_call: bool,
     /// Fields of the request that the protocol repeats in its reply.
     pub(crate) echo: Map<String, Value>,
 }

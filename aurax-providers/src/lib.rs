@@ -38,8 +38,16 @@ mod headers;
 #[cfg(feature = "testkit")]
 pub mod hostile;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 pub mod inbound;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod object;
 #[cfg(feature = "ollama")]
 pub mod ollama;
@@ -57,7 +65,16 @@ mod options;
 mod percent;
 mod preset;
 pub mod presets;
-#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod raw;
 #[cfg(any(
     feature = "openai",
@@ -70,6 +87,10 @@ mod redact;
 pub mod responses;
 mod rules;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
 mod seal;
 pub mod transport;
 mod unavailable;

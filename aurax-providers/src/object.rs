@@ -71,6 +71,12 @@ impl<'a> Object<'a> {
             .any(|(key, value)| key.0 == name && value.is_some())
     }
 
+    /// The fields that were not taken, in their order.
+    pub(crate) fn into_fields(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        let fields = self.0.into_iter();
+        fields.filter_map(|(name, value)| Some((name.0, value?)))
+    }
+
     /// Puts what was not taken and is not null into `fields`.
     pub(crate) fn rest_into(self, fields: &mut Map<String, Value>) {
         for (key, value) in self.0 {

@@ -389,7 +389,10 @@ fn openai_chat() -> [Preset; 15] {
                 "perplexity",
                 "https://api.perplexity.ai",
                 Quirks {
-                    takes: WITH_TOP_K,
+                    takes: Takes {
+                        top_k: true,
+                        ..Takes::COMPATIBLE
+                    },
                     json: JsonOutput::Schema,
                     reasoning_outside_output: true,
                     models: None,
@@ -485,10 +488,11 @@ fn openai_responses() -> [Preset; 2] {
     ]
 }
 
-/// Servers of open models sample by `top_k` too.
+/// Servers of open models sample by `top_k` and `min_p` too.
 #[cfg(feature = "openai")]
 const WITH_TOP_K: Takes = Takes {
     top_k: true,
+    min_p: true,
     ..Takes::COMPATIBLE
 };
 

@@ -43,6 +43,8 @@ pub enum Setting {
     Thinking,
     /// A conversation that ends with the model's own turn.
     Prefill,
+    /// A prompt cache that is kept for minutes only.
+    ShortCache,
 }
 
 /// The settings providers' own lists of models tell of, by their names in

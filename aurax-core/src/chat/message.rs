@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{Part, Text};
+use super::part::{Native, Part, Text};
 use super::tool::{ToolCall, ToolResult};
 
 /// Who speaks.
@@ -58,6 +58,9 @@ pub struct Message {
     /// The speaker's name, where several share a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Fields of the message only its own provider understands, as a JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Native>,
 }
 
 impl Message {
@@ -67,6 +70,7 @@ impl Message {
             role,
             parts,
             name: None,
+            native: None,
         }
     }
 

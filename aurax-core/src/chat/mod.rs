@@ -14,8 +14,8 @@ pub use event::{
 pub use media::{Audio, Document, Image, Source};
 pub use message::{Message, Role};
 pub use part::{
-    CacheHint, CacheTtl, Citation, Item, Native, Origin, Part, RedactedThinking, Refusal,
-    Signature, Text, Thinking,
+    CacheHint, CacheTtl, Citation, Item, Native, Origin, Part, PromptCacheMode, RedactedThinking,
+    Refusal, Signature, Text, Thinking,
 };
 pub use request::{
     Effort, Extra, OnUnsupported, OutputFormat, Reasoning, Request, Sampling, ShowThinking,

@@ -178,6 +178,17 @@ impl CacheHint {
     }
 }
 
+/// Who says where cacheable prefixes end, where a provider would choose by itself too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PromptCacheMode {
+    /// The provider chooses one, besides those that are marked.
+    Implicit,
+    /// Only those that are marked count.
+    Explicit,
+}
+
 /// Who made an opaque value, and so who alone can read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -209,6 +220,10 @@ pub struct Signature {
     /// Who sent them; `None` when a client supplied them, which is taken to be the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The wire a client supplied them over, where nobody knows more: only targets of that wire
+    /// are given the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<String>,
 }
 
 impl Signature {
@@ -217,12 +232,30 @@ impl Signature {
         Self {
             data: data.into(),
             origin,
+            wire: None,
         }
     }
 
-    /// True where `target` may be given the signature.
+    /// A signature a client supplied over `wire`, of an origin nobody knows.
+    pub fn of_client(data: impl Into<String>, wire: impl Into<String>) -> Self {
+        Self {
+            data: data.into(),
+            origin: None,
+            wire: Some(wire.into()),
+        }
+    }
+
+    /// True where `target` may be given the signature, whichever wire it speaks.
     pub fn is_for(&self, target: &Origin) -> bool {
-        self.origin.as_ref().is_none_or(|origin| origin == target)
+        match &self.origin {
+            Some(origin) => origin == target,
+            None => self.wire.is_none(),
+        }
+    }
+
+    /// True where `target`, which speaks `wire`, may be given the signature.
+    pub fn is_for_wire(&self, target: &Origin, wire: &str) -> bool {
+        self.is_for(target) || (self.origin.is_none() && self.wire.as_deref() == Some(wire))
     }
 }
 
@@ -436,6 +469,9 @@ pub struct Native {
     pub kind: String,
     /// The block, as JSON text.
     pub json: String,
+    /// The wire a client supplied it over: it says nothing to a provider of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<String>,
 }
 
 impl Native {
@@ -445,6 +481,27 @@ impl Native {
             origin,
             kind: kind.into(),
             json: json.into(),
+            wire: None,
+        }
+    }
+
+    /// A block a client supplied over `wire`.
+    pub fn of_client(
+        wire: impl Into<String>,
+        kind: impl Into<String>,
+        json: impl Into<String>,
+    ) -> Self {
+        Self {
+            wire: Some(wire.into()),
+            ..Self::new(None, kind, json)
+        }
+    }
+
+    /// True where `provider`, which speaks `wire`, understands the block.
+    pub fn is_for(&self, provider: &str, wire: &str) -> bool {
+        match &self.origin {
+            Some(origin) => *origin.provider == *provider,
+            None => self.wire.as_deref().is_none_or(|known| known == wire),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::message::Message;
-use super::part::{CacheHint, Part};
+use super::part::{CacheHint, Part, PromptCacheMode};
 use super::tool::{Tool, ToolChoice};
 use crate::json::Json;
 
@@ -232,6 +232,8 @@ pub struct Request {
     pub reasoning: Reasoning,
     /// Cache the whole prompt where the provider needs to be asked.
     pub cache: Option<CacheHint>,
+    /// Who says where cacheable prefixes end; `None` leaves it to the provider.
+    pub cache_mode: Option<PromptCacheMode>,
     /// Groups requests that share a prefix, for providers that route by it.
     pub cache_key: Option<String>,
     /// The provider's service tier, in its own word.

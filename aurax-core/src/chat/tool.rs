@@ -58,6 +58,9 @@ pub struct Function {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields of the definition only its own provider understands, as a JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Native>,
 }
 
 impl Function {
@@ -69,6 +72,7 @@ impl Function {
             parameters: None,
             strict: None,
             cache: None,
+            native: None,
         }
     }
 

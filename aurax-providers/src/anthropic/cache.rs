@@ -22,7 +22,7 @@ pub(super) enum Section {
 /// Brings marks within the rules, in prompt order; `whole` is the mark of the whole prompt, which
 /// comes last and counts as one.
 ///
-/// * A time the API does not have becomes five minutes, the one that never costs more.
+/// * A time the API does not have becomes the next shorter one: five minutes or an hour.
 /// * A mark before one of an hour gets an hour too: the later mark's prefix holds the earlier
 ///   one's, so the write is billed for an hour anyway.
 /// * Of too many marks, the last of each section stays, and after them the latest.
@@ -58,14 +58,22 @@ pub(super) fn fit(
         }
     }
     let mut half_hours = false;
+    let mut days = false;
     let mut raised = false;
     let mut long = false;
     let in_reverse =
         std::iter::once(whole).chain(marks.iter_mut().rev().map(|(_, mark)| &mut **mark));
     for mark in in_reverse.filter_map(Option::as_mut) {
-        if mark.ttl == Some(CacheTtl::HalfHour) {
-            half_hours = true;
-            mark.ttl = Some(CacheTtl::FiveMinutes);
+        match mark.ttl {
+            Some(CacheTtl::HalfHour) => {
+                half_hours = true;
+                mark.ttl = Some(CacheTtl::FiveMinutes);
+            }
+            Some(CacheTtl::HalfDay | CacheTtl::Day) => {
+                days = true;
+                mark.ttl = Some(CacheTtl::OneHour);
+            }
+            _ => {}
         }
         if long && !mark.is_long() {
             raised |= mark.ttl.is_some();
@@ -75,6 +83,9 @@ pub(super) fn fit(
     }
     if half_hours {
         omissions.note("cache.ttl", "30m became 5m: the API has 5m and 1h")?;
+    }
+    if days {
+        omissions.note("cache.ttl", "12h and 24h became 1h: the API has 5m and 1h")?;
     }
     if raised {
         omissions.note(

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use aurax_core::{Error, ErrorKind, Json, Origin, Phase, Result, ToolCall, ToolResult};
 
+use super::NAME;
 use super::block::{Block, CacheControl};
 use crate::raw::RawObject;
 
@@ -38,7 +39,8 @@ impl<'a> Calls<'a> {
             .with_context("tool", &call.name)
             .with_phase(Phase::Encode));
         }
-        let proof = call.signature.as_ref().filter(|proof| proof.is_for(origin));
+        let proof = call.signature.as_ref();
+        let proof = proof.filter(|proof| proof.is_for_wire(origin, NAME));
         let beside = proof
             .and_then(|proof| RawObject::parse(&proof.data))
             .unwrap_or_default();

@@ -10,6 +10,7 @@ use aurax_core::{
     Signature, Text, ToolResult,
 };
 
+use super::NAME;
 use super::block::{Block, CacheControl, Role, Turn};
 use super::calls::{self, Calls};
 use super::media;
@@ -60,6 +61,11 @@ pub(super) fn conversation<'a>(
             reader
                 .omissions
                 .note(&subject, "left out: the API knows no speakers' names")?;
+        }
+        if message.native.is_some() {
+            let subject = format!("messages[{at}].native");
+            let why = "left out: the API's messages have no fields of their own";
+            reader.omissions.note(&subject, why)?;
         }
         if message.role.is_instruction() {
             if opened {
@@ -165,16 +171,12 @@ impl<'a> Reader<'a, '_> {
                     self.answer(result);
                     None
                 }
-                (Role::Assistant, Part::Thinking(thinking)) => {
-                    // Thoughts that a provider lists as an item are of another wire, whoever sent them.
-                    let signature = thinking.signature.as_ref();
-                    let signature =
-                        signature.filter(|known| known.origin.is_some() || thinking.item.is_none());
-                    self.signed(signature).map(|signature| Block::Thinking {
+                (Role::Assistant, Part::Thinking(thinking)) => self
+                    .signed(thinking.signature.as_ref())
+                    .map(|signature| Block::Thinking {
                         thinking: &thinking.text,
                         signature,
-                    })
-                }
+                    }),
                 (Role::Assistant, Part::RedactedThinking(thinking)) => self
                     .signed(Some(&thinking.data))
                     .map(|data| Block::RedactedThinking { data }),
@@ -253,7 +255,7 @@ impl<'a> Reader<'a, '_> {
 
     /// The proof, where it is the target's.
     fn signed(&mut self, signature: Option<&'a Signature>) -> Option<&'a str> {
-        let signature = signature.filter(|signature| signature.is_for(&self.origin));
+        let signature = signature.filter(|signature| signature.is_for_wire(&self.origin, NAME));
         self.foreign.thinking += u32::from(signature.is_none());
         signature.map(|signature| signature.data.as_str())
     }

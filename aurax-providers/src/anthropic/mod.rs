@@ -8,6 +8,7 @@ mod calls;
 mod error;
 mod extra;
 mod headers;
+mod inbound;
 mod media;
 mod messages;
 mod models;
@@ -21,6 +22,10 @@ mod usage;
 
 use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Phase, Result};
 use http::{HeaderMap, HeaderName};
+
+pub use inbound::{
+    CountTokensInbound, MessagesInbound, ModelPage, write_count, write_model, write_models,
+};
 
 use crate::frame::Framing;
 use crate::raw::RawObject;

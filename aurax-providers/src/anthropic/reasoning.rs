@@ -13,6 +13,9 @@ use crate::rules::{ModelRules, Setting};
 /// The smallest budget the API takes.
 pub(super) const LEAST_BUDGET: u32 = 1024;
 
+/// The [`Reasoning::mode`] of a model that thinks between the uses of tools and not before them.
+pub(super) const BETWEEN_TOOLS: &str = "between_tools";
+
 /// How to think, on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -69,6 +72,7 @@ impl Plan {
 /// * Levels go to `effort`, the nearest the model has, with adaptive thinking; models without that
 ///   get a budget of 1,024 (minimal, low), 8,000 (medium) or 24,000 (high and above).
 /// * A budget the model refuses becomes the level it stands for.
+/// * The mode `between_tools` goes to models that have it, and to those nothing is known about.
 /// * Off is sent only where the model would think otherwise; where it cannot be turned off, the
 ///   least the model has.
 ///
@@ -80,6 +84,16 @@ pub(super) fn plan(
     omissions: &mut Omissions,
 ) -> Result<Plan> {
     let refuses = |setting| rules.refuses(setting, true);
+    if let Some(mode) = &asked.mode {
+        let unknown = *rules == ModelRules::default();
+        if mode == BETWEEN_TOOLS && (rules.thinks_between_tools || unknown) {
+            return Ok(between_tools(asked.effort, rules));
+        }
+        omissions.note(
+            "reasoning.mode",
+            format!("{mode} left out: the model has no such mode"),
+        )?;
+    }
     let off = asked.effort == Some(Effort::Off) || (asked.budget_tokens == Some(0));
     let level = asked.effort.filter(|effort| *effort != Effort::Off);
     let budget = asked.budget_tokens.filter(|tokens| *tokens > 0 && !off);
@@ -148,6 +162,17 @@ pub(super) fn plan(
         effort,
         thinks: thinking.is_some() || rules.thinks_by_default,
     })
+}
+
+fn between_tools(level: Option<Effort>, rules: &ModelRules) -> Plan {
+    let level = level.filter(|level| !matches!(level, Effort::Auto | Effort::Off));
+    Plan {
+        thinking: Some(Thinking::BetweenTools),
+        effort: level
+            .filter(|_| !rules.refuses(Setting::Effort, true))
+            .map(|level| fitted(level, rules.max_effort_without_thinking, rules)),
+        thinks: true,
+    }
 }
 
 fn turned_off(

@@ -4,7 +4,7 @@
 //! <https://platform.claude.com/docs/en/api/versioning>.
 
 use aurax_core::{
-    Call, Delivery, Error, ErrorKind, Json, Op, OutputFormat, Phase, Request, Result,
+    Call, Delivery, Error, ErrorKind, Json, Op, OutputFormat, Phase, Request, Result, Truncation,
 };
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
@@ -39,7 +39,7 @@ const FIRST: HeaderValue = HeaderValue::from_static("2023-06-01");
 pub(super) const CURRENT: HeaderValue = HeaderValue::from_static("2026-10-21");
 
 /// Fields a count of tokens does not take.
-const NOT_COUNTED: [&str; 10] = [
+const NOT_COUNTED: [&str; 11] = [
     "max_tokens",
     "stop_sequences",
     "temperature",
@@ -48,6 +48,7 @@ const NOT_COUNTED: [&str; 10] = [
     "stream",
     "metadata",
     "service_tier",
+    "speed",
     "container",
     "inference_geo",
 ];
@@ -72,6 +73,8 @@ struct Body<'a> {
     metadata: Option<Metadata<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<CacheControl>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -238,6 +241,7 @@ fn body<'a>(
             .then_some(OutputConfig { effort, format }),
         metadata: request.user.as_deref().map(|user_id| Metadata { user_id }),
         service_tier: request.service_tier.as_deref(),
+        speed: request.speed.as_deref(),
         cache_control,
         tool_choice: tools::choice(request, rules, plan.budget(), omissions)?,
         tools,
@@ -265,8 +269,13 @@ fn unknown_here(request: &Request, omissions: &mut Omissions) -> Result<()> {
             "sampling.presence_penalty",
         ),
         (sampling.seed.is_some(), "sampling.seed"),
+        (sampling.min_p.is_some(), "sampling.min_p"),
         (request.logprobs.is_some(), "logprobs"),
         (!request.metadata.is_empty(), "metadata"),
+        (request.store == Some(true), "store"),
+        (request.truncation == Some(Truncation::Auto), "truncation"),
+        (request.context_window.is_some(), "context_window"),
+        (request.reasoning.context.is_some(), "reasoning.context"),
     ] {
         if is_set {
             omissions.note(name, "left out: the API has no such setting")?;

@@ -361,7 +361,7 @@ const fn at(part: u32, delta: Delta) -> Event {
 
 /// What besides its input the provider wants back with a tool call: who called, unless it was the
 /// model directly, and the set the tool is in. It travels as the call's proof.
-fn wanted_back(block: &RawObject) -> Option<String> {
+pub(super) fn wanted_back(block: &RawObject) -> Option<String> {
     let mut kept = RawObject::default();
     let caller = block
         .object("caller")

@@ -6,7 +6,9 @@ use aurax_core::{
     Error, ErrorKind, Function, Json, Native, Phase, Request, Result, Tool, ToolChoice,
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::NAME;
 use super::block::CacheControl;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
@@ -26,6 +28,9 @@ pub(super) enum Definition<'a> {
         strict: Option<bool>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
+        /// Fields of the provider's own.
+        #[serde(flatten)]
+        own: Option<Map<String, Value>>,
     },
     Native(Json),
 }
@@ -63,7 +68,10 @@ pub(super) fn definitions<'a>(
     for (at, tool) in request.tools.iter().enumerate() {
         let subject = format!("tools[{at}]");
         match tool {
-            Tool::Function(function) => out.push(definition(&subject, function)?),
+            Tool::Function(function) => {
+                let own = own(&subject, function, target, omissions)?;
+                out.push(definition(&subject, function, own)?);
+            }
             Tool::Native(tool) if is_for(tool, target) => {
                 out.push(Definition::Native(Json::parse(tool.json.clone())?));
             }
@@ -75,19 +83,45 @@ pub(super) fn definitions<'a>(
 
 /// True where `target` knows the block.
 pub(super) fn is_for(native: &Native, target: &Target) -> bool {
-    native
-        .origin
-        .as_ref()
-        .is_none_or(|origin| origin.provider == target.provider)
+    native.is_for(&target.provider, NAME)
 }
 
-fn definition<'a>(subject: &str, function: &'a Function) -> Result<Definition<'a>> {
+fn definition<'a>(
+    subject: &str,
+    function: &'a Function,
+    own: Option<Map<String, Value>>,
+) -> Result<Definition<'a>> {
     Ok(Definition::Function {
         name: &function.name,
         description: function.description.as_deref(),
         input_schema: schema(subject, function)?,
         strict: function.strict,
         cache_control: function.cache.map(CacheControl::new),
+        own,
+    })
+}
+
+/// Fields of the provider's own; another's are left out.
+fn own(
+    subject: &str,
+    function: &Function,
+    target: &Target,
+    omissions: &mut Omissions,
+) -> Result<Option<Map<String, Value>>> {
+    let Some(native) = &function.native else {
+        return Ok(None);
+    };
+    if !is_for(native, target) {
+        let why = "left out: only another provider understands the fields";
+        omissions.note(&format!("{subject}.native"), why)?;
+        return Ok(None);
+    }
+    serde_json::from_str(&native.json).map(Some).map_err(|e| {
+        let message = "the native fields of a tool are no JSON object";
+        Error::new(ErrorKind::InvalidRequest, message)
+            .with_context("part", subject)
+            .with_phase(Phase::Encode)
+            .with_source(e)
     })
 }
 

@@ -12,6 +12,7 @@ use aurax_core::{
     Role as Speaker, Signature, ToolCall, ToolResult,
 };
 
+use super::NAME;
 use super::media;
 use super::part::{Answer, Content, FunctionCall, FunctionResponse, Part, Piece, Role};
 use crate::digest::is_made_up;
@@ -187,7 +188,8 @@ impl<'a> Reader<'a, '_> {
         };
         signature.is_some_and(|signature| {
             let origin = signature.origin.as_ref();
-            origin.is_none_or(|origin| origin.provider == self.origin.provider)
+            let by_provider = origin.is_some_and(|by| by.provider == self.origin.provider);
+            by_provider || signature.is_for_wire(&self.origin, NAME)
         })
     }
 
@@ -222,17 +224,17 @@ impl<'a> Reader<'a, '_> {
     /// The proof, where the target made it.
     fn proof(&mut self, signature: Option<&'a Signature>) -> Option<&'a str> {
         let signature = signature?;
-        let is_own = signature.is_for(&self.origin);
+        let is_own = signature.is_for_wire(&self.origin, NAME);
         self.foreign.proofs += u32::from(!is_own);
         is_own.then_some(signature.data.as_str())
     }
 
     fn native(&mut self, role: Role, native: &'a Native) -> Result<()> {
-        let origin = native.origin.as_ref();
-        let fits = origin.is_none_or(|origin| match native.kind.as_str() {
-            PROOF => *origin == self.origin,
-            _ => origin.provider == self.origin.provider,
-        });
+        let by_model = native.origin.as_ref() == Some(&self.origin);
+        let fits = match (native.kind.as_str(), &native.origin) {
+            (PROOF, Some(_)) => by_model,
+            _ => native.is_for(&self.origin.provider, NAME),
+        };
         if !fits {
             self.foreign.native += 1;
             return Ok(());

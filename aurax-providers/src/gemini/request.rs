@@ -115,6 +115,7 @@ fn split(model: &ModelId) -> (&'static str, &str) {
 fn body(request: &Request, target: &Target) -> Result<(RawObject, Omissions)> {
     check::features(request, target)?;
     let mut omissions = Omissions::new(request.on_unsupported);
+    check::native_fields(request, &mut omissions)?;
     let rules = match &target.info {
         Some(info) => target.rules.clone().informed_by(info),
         None => target.rules.clone(),

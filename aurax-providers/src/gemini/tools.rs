@@ -5,6 +5,7 @@
 use aurax_core::{Error, ErrorKind, Function, Json, Phase, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 
+use super::NAME;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
 use crate::wire::Target;
@@ -68,12 +69,7 @@ pub(super) fn tools<'a>(
                 }
                 functions.push(declaration(&subject, function)?);
             }
-            Tool::Native(tool)
-                if tool
-                    .origin
-                    .as_ref()
-                    .is_none_or(|origin| origin.provider == target.provider) =>
-            {
+            Tool::Native(tool) if tool.is_for(&target.provider, NAME) => {
                 native.push(ToolSet::Native(Json::parse(tool.json.clone())?));
             }
             _ => omissions.note(&subject, "left out: it is another provider's own tool")?,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aurax_core::Json;
+use aurax_core::{Json, PromptCacheMode};
 use serde::Serialize;
 
 use super::message::Message;
@@ -35,6 +35,8 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) top_k: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) min_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) frequency_penalty: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) presence_penalty: Option<f64>,
@@ -56,6 +58,8 @@ pub(super) struct Body<'a> {
     pub(super) prompt_cache_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prompt_cache_options: Option<CacheOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prompt_cache_retention: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,11 +96,14 @@ pub(super) struct Schema<'a> {
     pub(super) strict: Option<bool>,
 }
 
-/// How long GPT-5.6 and later keep what they cache
+/// What GPT-5.6 and later cache, and how long they keep it
 /// (<https://platform.openai.com/docs/guides/prompt-caching>).
 #[derive(Debug, Serialize)]
 pub(super) struct CacheOptions {
-    pub(super) ttl: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mode: Option<PromptCacheMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]

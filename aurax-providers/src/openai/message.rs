@@ -7,7 +7,9 @@ use aurax_core::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use super::NAME;
 use super::content::{self, Content, ContentPart};
 use super::details;
 use super::quirks::{Quirks, Thoughts};
@@ -37,6 +39,9 @@ pub(super) struct Message<'a> {
     pub(super) audio: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<Called<'a>>,
+    /// Fields of a vendor's own.
+    #[serde(flatten)]
+    pub(super) own: Option<Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +100,12 @@ impl<'e> Encoder<'e> {
                 Role::System | Role::Developer => out.push(self.instruction(at, message)?),
                 Role::Assistant => out.push(self.assistant(at, message)?),
                 _ => self.user_or_tool(at, message, &mut out, &mut media)?,
+            }
+            let native = message.native.as_ref();
+            let subject = format!("messages[{at}]");
+            let own = tool::own(native, self.target, &subject, self.omissions)?;
+            if let Some(last) = out.last_mut().filter(|_| own.is_some()) {
+                last.own = own;
             }
         }
         flush(&mut media, &mut out);
@@ -254,10 +265,10 @@ impl<'e> Encoder<'e> {
         subject: &str,
         turn: &mut Turn<'a>,
     ) -> Result<()> {
-        let is_own = native
-            .origin
-            .as_ref()
-            .is_none_or(|origin| *origin == self.origin);
+        let is_own = match &native.origin {
+            Some(origin) => *origin == self.origin,
+            None => native.is_for(&self.target.provider, NAME),
+        };
         match native.kind.as_str() {
             details::KIND if !is_own => {
                 self.has_foreign_thoughts = true;
@@ -279,14 +290,11 @@ impl<'e> Encoder<'e> {
 
     /// A part in the words of the provider that is called; another's is left out.
     fn native<'a>(&mut self, native: &'a Native, subject: &str) -> Result<Option<ContentPart<'a>>> {
-        match &native.origin {
-            Some(origin) if *origin.provider != *self.target.provider => {
-                let why = format!("left out: only {} understands it", origin.provider);
-                self.omissions.note(subject, why)?;
-                Ok(None)
-            }
-            _ => Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?))),
+        if let Some(why) = tool::foreign(native, self.target) {
+            self.omissions.note(subject, why)?;
+            return Ok(None);
         }
+        Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?)))
     }
 
     fn name<'a>(&mut self, at: usize, message: &'a aurax_core::Message) -> Result<Option<&'a str>> {

@@ -10,6 +10,7 @@ mod content;
 mod details;
 mod embed;
 pub(crate) mod error;
+mod inbound;
 mod kind;
 mod media;
 mod message;
@@ -30,6 +31,7 @@ use aurax_core::{
 };
 use http::{HeaderMap, HeaderName};
 
+pub use inbound::{ChatInbound, EmbeddingsInbound, ThoughtFields, write_model, write_models};
 pub use quirks::{
     JsonOutput, Limit, Metadata, Names, Parts, Quirks, ReasoningControl, Seed, Takes, Thoughts,
     ToolIds, User,

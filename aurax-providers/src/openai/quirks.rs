@@ -108,8 +108,13 @@ pub struct Takes {
     pub allowed_tools: bool,
     /// `top_k`, which OpenAI has not.
     pub top_k: bool,
+    /// `min_p`, which servers of open models have.
+    pub min_p: bool,
     /// `prompt_cache_key`.
     pub cache_key: bool,
+    /// `prompt_cache_retention`: OpenAI
+    /// (<https://platform.openai.com/docs/guides/prompt-caching>).
+    pub cache_retention: bool,
     /// `metadata`.
     pub metadata: Metadata,
     /// Vectors in base64, which are a third of their length as numbers: OpenAI
@@ -229,7 +234,9 @@ impl Takes {
         refusals: false,
         allowed_tools: false,
         top_k: false,
+        min_p: false,
         cache_key: false,
+        cache_retention: false,
         metadata: Metadata::Never,
         base64_vectors: false,
         stops: None,
@@ -265,6 +272,7 @@ impl Quirks {
                 refusals: true,
                 allowed_tools: true,
                 cache_key: true,
+                cache_retention: true,
                 metadata: Metadata::WithStore,
                 base64_vectors: true,
                 stops: Some(4),

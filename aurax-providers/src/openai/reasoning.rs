@@ -52,7 +52,7 @@ pub(super) fn encode(
     omissions: &mut Omissions,
 ) -> Result<Thinking> {
     let control = quirks.reasoning;
-    let hide = reasoning.show == Some(ShowThinking::Omitted);
+    let hide = reasoning.show.map(|show| show == ShowThinking::Omitted);
     if control == ReasoningControl::Object {
         return object(reasoning, target, hide, omissions);
     }
@@ -97,8 +97,8 @@ pub(super) fn encode(
         }
         (_, Some(level)) => fields.reasoning_effort = Some(word(level)),
     }
-    if hide && control == ReasoningControl::EffortOrHidden {
-        fields.include_reasoning = Some(false);
+    if control == ReasoningControl::EffortOrHidden {
+        fields.include_reasoning = hide.map(|hide| !hide);
     }
     Ok(fields)
 }
@@ -107,11 +107,11 @@ pub(super) fn encode(
 fn object(
     reasoning: &Reasoning,
     target: &Target,
-    hide: bool,
+    hide: Option<bool>,
     omissions: &mut Omissions,
 ) -> Result<Thinking> {
     let mut object = ReasoningObject {
-        exclude: hide.then_some(true),
+        exclude: hide,
         ..ReasoningObject::default()
     };
     match (reasoning.budget_tokens, reasoning.effort) {

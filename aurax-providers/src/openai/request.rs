@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aurax_core::{CacheTtl, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Warning};
+use aurax_core::{
+    CacheTtl, Error, ErrorKind, Json, OutputFormat, Phase, Request, Result, Truncation, Warning,
+};
 
 use super::body::{Body, CacheOptions, ResponseFormat, Schema, StreamOptions};
 use super::message::Encoder;
@@ -58,6 +60,7 @@ impl<'a> Settings<'a, '_> {
     fn body(mut self) -> Result<Body<'a>> {
         let request = self.request;
         self.check()?;
+        self.unknown_here()?;
         let messages =
             Encoder::new(self.target, self.quirks, self.omissions).messages(&request.messages)?;
         let thinks = setting::thinks(request, self.target);
@@ -107,6 +110,7 @@ impl<'a> Settings<'a, '_> {
             )?,
             top_p: self.takes(sampling.top_p, Setting::TopP, "sampling.top_p", thinks)?,
             top_k: self.top_k()?,
+            min_p: self.min_p()?,
             frequency_penalty: self.takes(
                 sampling.frequency_penalty,
                 Setting::Penalties,
@@ -129,6 +133,7 @@ impl<'a> Settings<'a, '_> {
                 .as_deref()
                 .filter(|_| self.quirks.takes.cache_key),
             prompt_cache_options: self.cache_options(),
+            prompt_cache_retention: self.cache_retention(),
             service_tier: request.service_tier.as_deref(),
             store: request.store,
             metadata: self.metadata()?,
@@ -142,10 +147,11 @@ impl<'a> Settings<'a, '_> {
     }
 
     /// What no model can answer, what this one is known not to do, and what the wire cannot say.
-    fn check(&self) -> Result<()> {
+    fn check(&mut self) -> Result<()> {
         let request = self.request;
         check::features(request, self.target)?;
         check::tool_names(request, 128)?;
+        check::failures(request, self.omissions)?;
         let wrong = |field, message: String| {
             Err(Error::new(ErrorKind::InvalidRequest, message)
                 .with_context("part", field)
@@ -192,6 +198,34 @@ impl<'a> Settings<'a, '_> {
         self.takes(top_k, Setting::TopK, "sampling.top_k", false)
     }
 
+    fn min_p(&mut self) -> Result<Option<f64>> {
+        let min_p = self.request.sampling.min_p;
+        if min_p.is_some() && !self.quirks.takes.min_p {
+            let why = format!("left out: {} has no such setting", self.target.provider);
+            self.omissions.note("sampling.min_p", why)?;
+            return Ok(None);
+        }
+        Ok(min_p)
+    }
+
+    /// Settings this wire does not know at all.
+    fn unknown_here(&mut self) -> Result<()> {
+        let request = self.request;
+        for (is_set, name) in [
+            (request.speed.is_some(), "speed"),
+            (request.truncation == Some(Truncation::Auto), "truncation"),
+            (request.context_window.is_some(), "context_window"),
+            (request.reasoning.mode.is_some(), "reasoning.mode"),
+            (request.reasoning.context.is_some(), "reasoning.context"),
+        ] {
+            if is_set {
+                let why = "left out: chat completions have no such setting";
+                self.omissions.note(name, why)?;
+            }
+        }
+        Ok(())
+    }
+
     fn response_format(&mut self) -> Result<Option<ResponseFormat<'a>>> {
         let object = ResponseFormat::Object {
             r#type: "json_object",
@@ -230,12 +264,34 @@ impl<'a> Settings<'a, '_> {
         })
     }
 
-    /// Half an hour is the one time GPT-5.6 and later take; everywhere else, and for other times,
-    /// caches keep what they keep.
+    /// Half an hour is the one time GPT-5.6 and later take.
     fn cache_options(&self) -> Option<CacheOptions> {
-        let ttl = self.request.cache?.ttl?;
-        (self.target.rules.cache_breakpoints && ttl == CacheTtl::HalfHour)
-            .then_some(CacheOptions { ttl: ttl.as_str() })
+        if !self.target.rules.cache_breakpoints {
+            return None;
+        }
+        let ttl = self.request.cache.and_then(|hint| hint.ttl);
+        let options = CacheOptions {
+            mode: self.request.cache_mode,
+            ttl: ttl
+                .filter(|ttl| *ttl == CacheTtl::HalfHour)
+                .map(CacheTtl::as_str),
+        };
+        (options.mode.is_some() || options.ttl.is_some()).then_some(options)
+    }
+
+    /// A day, or only in memory, which newer models refuse; caches keep other times as they see
+    /// fit.
+    fn cache_retention(&self) -> Option<&'static str> {
+        if !self.quirks.takes.cache_retention {
+            return None;
+        }
+        match self.request.cache?.ttl? {
+            CacheTtl::Day => Some("24h"),
+            CacheTtl::FiveMinutes if !self.target.rules.refuses(Setting::ShortCache, false) => {
+                Some("in_memory")
+            }
+            _ => None,
+        }
     }
 
     fn metadata(&mut self) -> Result<Option<&'a BTreeMap<String, String>>> {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
+use aurax_core::{Function, Json, Native, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use super::NAME;
 use super::quirks::{Quirks, ToolIds};
 use crate::digest::{base62, hash};
 use crate::omissions::{Omissions, unsupported};
@@ -31,6 +33,9 @@ pub(super) struct FunctionDef<'a> {
     parameters: Cow<'a, Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
+    /// Fields of a vendor's own.
+    #[serde(flatten)]
+    own: Option<Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,16 +109,20 @@ pub(super) fn encode<'a>(
     for (at, tool) in request.tools.iter().enumerate() {
         let is_offered = |name: &String| offered.is_none_or(|offered| offered.contains(name));
         match tool {
-            Tool::Function(function) if is_offered(&function.name) => tools.push(define(function)),
+            Tool::Function(function) if is_offered(&function.name) => {
+                let own = own(
+                    function.native.as_ref(),
+                    target,
+                    &format!("tools[{at}]"),
+                    omissions,
+                )?;
+                tools.push(define(function, own));
+            }
             Tool::Function(_) => {}
             Tool::Native(native) if offered.is_none() => {
-                match &native.origin {
-                    Some(origin) if *origin.provider != *target.provider => {
-                        let why = format!("left out: it is a tool of {}", origin.provider);
-                        omissions.note(&format!("tools[{at}]"), why)?;
-                        continue;
-                    }
-                    _ => {}
+                if let Some(why) = foreign(native, target) {
+                    omissions.note(&format!("tools[{at}]"), why)?;
+                    continue;
                 }
                 tools.push(ToolDef::Native(raw(&native.json, &format!("tools[{at}]"))?));
             }
@@ -155,7 +164,7 @@ pub(super) fn encode<'a>(
 }
 
 /// A function without parameters is sent with an empty object of them: some servers insist on it.
-fn define(function: &Function) -> ToolDef<'_> {
+fn define(function: &Function, own: Option<Map<String, Value>>) -> ToolDef<'_> {
     let nothing = || {
         Cow::Owned(Json::from(
             serde_json::json!({"type": "object", "properties": {}}),
@@ -171,8 +180,40 @@ fn define(function: &Function) -> ToolDef<'_> {
                 .as_ref()
                 .map_or_else(nothing, Cow::Borrowed),
             strict: function.strict,
+            own,
         },
     }
+}
+
+/// Why a provider's own block is left out; `None` where the target understands it.
+pub(super) fn foreign(native: &Native, target: &Target) -> Option<String> {
+    if native.is_for(&target.provider, NAME) {
+        return None;
+    }
+    let maker = native.origin.as_ref().map(|origin| &*origin.provider);
+    let maker = maker
+        .or(native.wire.as_deref())
+        .unwrap_or("its own provider");
+    Some(format!("left out: only {maker} understands it"))
+}
+
+/// Fields of the vendor's own; another's are left out.
+pub(super) fn own(
+    native: Option<&Native>,
+    target: &Target,
+    subject: &str,
+    omissions: &mut Omissions,
+) -> Result<Option<Map<String, Value>>> {
+    let Some(native) = native else {
+        return Ok(None);
+    };
+    if let Some(why) = foreign(native, target) {
+        omissions.note(&format!("{subject}.native"), why)?;
+        return Ok(None);
+    }
+    serde_json::from_str(&native.json)
+        .map(Some)
+        .map_err(|e| unsupported(subject, "the native fields are no JSON object").with_source(e))
 }
 
 /// JSON text of the caller's, as it is.

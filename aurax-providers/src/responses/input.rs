@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::NAME;
 use super::content::{self, Content, ContentPart};
 use super::message::Turn;
 use super::tool;
@@ -210,14 +211,12 @@ impl<'e> Encoder<'e> {
         native: &'a Native,
         subject: &str,
     ) -> Result<Option<&'a RawValue>> {
-        match &native.origin {
-            Some(origin) if *origin.provider != *self.target.provider => {
-                let why = format!("left out: only {} understands it", origin.provider);
-                self.omissions.note(subject, why)?;
-                Ok(None)
-            }
-            _ => Ok(Some(raw(&native.json, subject)?)),
+        if native.is_for(&self.target.provider, NAME) {
+            return Ok(Some(raw(&native.json, subject)?));
         }
+        self.omissions
+            .note(subject, "left out: only its own provider understands it")?;
+        Ok(None)
     }
 
     fn text<'a>(&self, text: &'a Text) -> ContentPart<'a> {

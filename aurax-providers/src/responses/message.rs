@@ -3,10 +3,10 @@
 use aurax_core::{Item, Message, Part, Result, Text, Thinking, ToolCall};
 use serde_json::{Map, Value};
 
-use super::REASONING_TEXT;
 use super::content::{Content, ContentPart, Known};
 use super::input::{Encoder, InputItem, Thought, is_content, misplaced, subject};
 use super::tool;
+use super::{NAME, REASONING_TEXT};
 
 /// Turns the parts of one message into items: neighbours that one item lists go together.
 pub(super) struct Turn<'t, 'e, 'a> {
@@ -87,9 +87,8 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
 
     fn words(&self, text: &'a Text) -> ContentPart<'a> {
         let own = |native: &&'a aurax_core::Native| {
-            let origin = native.origin.as_ref();
-            native.kind == "annotation"
-                && origin.is_none_or(|by| *by.provider == *self.encoder.origin.provider)
+            let provider = &self.encoder.origin.provider;
+            native.kind == "annotation" && native.is_for(provider, NAME)
         };
         let annotations = text
             .citations
@@ -175,7 +174,7 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
             .find_map(|thought| thought.signature.as_ref());
         let item = self.own(first.item.as_ref());
         let is_own = match signature {
-            Some(signature) => signature.is_for(&self.encoder.origin),
+            Some(signature) => signature.is_for_wire(&self.encoder.origin, NAME),
             None => item.is_some(),
         };
         if !is_own {

@@ -111,10 +111,12 @@ impl<'a> Settings<'a, '_> {
     }
 
     /// What no model can answer, what this one is known not to do, and what the wire cannot say.
-    fn check(&self) -> Result<()> {
+    fn check(&mut self) -> Result<()> {
         let request = self.request;
         check::features(request, self.target)?;
         check::tool_names(request, 128)?;
+        check::failures(request, self.omissions)?;
+        check::native_fields(request, self.omissions)?;
         if request.n.is_some_and(|n| n > 1) {
             return Err(unsupported("n", "this wire gives one answer a call"));
         }
@@ -274,9 +276,10 @@ impl<'a> Settings<'a, '_> {
         self.request.store.or(unless_told)
     }
 
-    /// Where nothing is stored, thoughts can go back only if they are handed out.
+    /// Thoughts can go back only if they are handed out: what is stored may be gone by then, and
+    /// another provider of the wire never had it.
     fn include(&self, logprobs: bool) -> Vec<&'static str> {
-        let encrypted = self.quirks.encrypted_reasoning && self.request.store != Some(true);
+        let encrypted = self.quirks.encrypted_reasoning;
         let logprobs = logprobs && !self.quirks.logprobs_flag;
         [(encrypted, ENCRYPTED), (logprobs, LOGPROBS)]
             .into_iter()

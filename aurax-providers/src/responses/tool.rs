@@ -6,6 +6,7 @@ use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::NAME;
 use crate::digest::{base62, hash};
 use crate::omissions::Omissions;
 use crate::openai::tool::raw;
@@ -68,13 +69,12 @@ pub(super) fn encode<'a>(
         let subject = || format!("tools[{at}]");
         match tool {
             Tool::Function(function) => tools.push(ToolDef::Function(define(function))),
-            Tool::Native(native) => match &native.origin {
-                Some(origin) if *origin.provider != *target.provider => {
-                    let why = format!("left out: it is a tool of {}", origin.provider);
-                    omissions.note(&subject(), why)?;
-                }
-                _ => tools.push(ToolDef::Native(raw(&native.json, &subject())?)),
-            },
+            Tool::Native(native) if native.is_for(&target.provider, NAME) => {
+                tools.push(ToolDef::Native(raw(&native.json, &subject())?));
+            }
+            Tool::Native(_) => {
+                omissions.note(&subject(), "left out: it is another provider's own tool")?;
+            }
             _ => {}
         }
     }

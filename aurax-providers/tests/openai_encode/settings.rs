@@ -1,8 +1,9 @@
 //! Settings, and what models refuse.
 
 use aurax_core::{
-    Effort, ErrorKind, Extra, Function, Json, Message, OnUnsupported, OutputFormat, Reasoning,
-    Request, Sampling, ShowThinking, Tool, ToolChoice,
+    CacheHint, CacheTtl, Effort, ErrorKind, Extra, Function, Json, Message, OnUnsupported,
+    OutputFormat, PromptCacheMode, Reasoning, Request, Sampling, ShowThinking, Tool, ToolChoice,
+    Truncation,
 };
 use serde_json::{Value, json};
 
@@ -323,4 +324,105 @@ fn extra_fields_of_another_wire_are_left_out() {
     check("extra_elsewhere", "openai/gpt-4o", request.clone());
     request.extra = Extra::new(Some("openai.chat".into()), fields);
     assert_eq!(field("openai/gpt-4o", request, "top_k"), (json!(5), 0));
+}
+
+#[test]
+fn how_long_caches_are_kept_goes_to_models_that_take_it() {
+    let kept = |ttl| hi().with_cache(CacheHint::new().with_ttl(ttl));
+    let retention = |model, ttl| field(model, kept(ttl), "prompt_cache_retention");
+    assert_eq!(retention("openai/gpt-4o", CacheTtl::Day), (json!("24h"), 0));
+    let minutes = CacheTtl::FiveMinutes;
+    assert_eq!(retention("openai/gpt-4o", minutes), (json!("in_memory"), 0));
+    // Newer models take a day alone, and other vendors nothing of it.
+    assert_eq!(retention("openai/gpt-5.5", minutes), (Value::Null, 0));
+    assert_eq!(retention("openai/gpt-5.6-sol", minutes), (Value::Null, 0));
+    assert_eq!(
+        retention("openai/gpt-5.5", CacheTtl::Day),
+        (json!("24h"), 0)
+    );
+    assert_eq!(retention("groq/any", CacheTtl::Day), (Value::Null, 0));
+
+    let mut explicit = kept(CacheTtl::HalfHour);
+    explicit.cache_mode = Some(PromptCacheMode::Explicit);
+    let options = |model| field(model, explicit.clone(), "prompt_cache_options");
+    let wanted = json!({"mode": "explicit", "ttl": "30m"});
+    assert_eq!(options("openai/gpt-5.6-sol"), (wanted, 0));
+    assert_eq!(options("openai/gpt-4o"), (Value::Null, 0));
+}
+
+#[test]
+fn min_p_goes_to_servers_of_open_models() {
+    let request = || {
+        let mut sampling = Sampling::default();
+        sampling.min_p = Some(0.1);
+        hi().with_sampling(sampling)
+    };
+    assert_eq!(field("llama.cpp/any", request(), "min_p"), (json!(0.1), 0));
+    assert_eq!(field("openai/gpt-4o", request(), "min_p"), (Value::Null, 1));
+}
+
+/// Sets one setting.
+type Set = fn(&mut Request);
+
+#[test]
+fn settings_this_wire_has_not_are_left_out_with_warnings() {
+    let set: [(&str, Set); 5] = [
+        ("speed", |request| request.speed = Some("fast".into())),
+        ("truncation", |request| {
+            request.truncation = Some(Truncation::Auto)
+        }),
+        ("context_window", |request| {
+            request.context_window = Some(8192)
+        }),
+        ("reasoning.mode", |request| {
+            request.reasoning.mode = Some("x".into())
+        }),
+        ("reasoning.context", |request| {
+            request.reasoning.context = Some("x".into())
+        }),
+    ];
+    for (subject, set) in set {
+        let mut request = hi();
+        set(&mut request);
+        let encoded = encode("openai/gpt-4o", request.clone()).unwrap();
+        assert_eq!(encoded.warnings.len(), 1, "{subject}");
+        assert_eq!(encoded.warnings[0].subject, subject);
+        let refused = encode(
+            "openai/gpt-4o",
+            request.with_on_unsupported(OnUnsupported::Refuse),
+        );
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    let mut request = hi();
+    request.truncation = Some(Truncation::Disabled);
+    assert!(
+        encode("openai/gpt-4o", request)
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+}
+
+#[test]
+fn blocks_a_client_supplied_over_another_wire_are_left_out() {
+    let block = aurax_core::Native::of_client("anthropic.messages", "web_search_20250305", "{}");
+    let request = hi().with_tools([Tool::Native(block.clone())]);
+    assert_eq!(field("openai/gpt-4o", request, "tools"), (Value::Null, 1));
+    let request = Request::new([Message::user("Hi").with(block)]);
+    assert_eq!(encode("openai/gpt-4o", request).unwrap().warnings.len(), 1);
+    let own = aurax_core::Native::of_client("openai.chat", "web_search", r#"{"type":"x"}"#);
+    let request = hi().with_tools([Tool::Native(own)]);
+    assert_eq!(
+        field("openai/gpt-4o", request, "tools"),
+        (json!([{"type": "x"}]), 0)
+    );
+}
+
+#[test]
+fn shown_thoughts_are_asked_for_where_that_can_be_said() {
+    let shown = || hi().with_reasoning(Reasoning::default().with_show(ShowThinking::Auto));
+    let (said, _) = field("groq/openai/gpt-oss-20b", shown(), "include_reasoning");
+    assert_eq!(said, json!(true));
+    let (said, _) = field("openrouter/any", shown(), "reasoning");
+    assert_eq!(said, json!({"exclude": false}));
 }

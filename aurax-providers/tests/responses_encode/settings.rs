@@ -58,10 +58,10 @@ fn every_setting_has_its_place() {
 }
 
 #[test]
-fn a_stored_answer_needs_no_thoughts_handed_out() {
+fn thoughts_are_handed_out_even_where_the_answer_is_stored() {
     let body = body(MODEL, ask().with_store(true));
     assert_eq!(body["store"], true);
-    assert!(body.get("include").is_none());
+    assert_eq!(body["include"], json!(["reasoning.encrypted_content"]));
 }
 
 #[test]

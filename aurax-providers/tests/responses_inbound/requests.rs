@@ -191,7 +191,7 @@ fn settings_land_in_the_domain() {
 #[test]
 fn what_has_no_place_travels_with_the_name_of_the_wire() {
     let body = json!({
-        "model": "m", "input": "Hi", "instructions": "", "text": {"verbosity": "low"},
+        "model": "m", "input": "Hi", "text": {"verbosity": "low"},
         "reasoning": {"effort": "low", "generate_summary": "auto"},
         "tool_choice": {"type": "web_search"}, "include": ["file_search_call.results"],
         "tools": [{"type": "function", "name": "f", "defer_loading": true}],
@@ -201,7 +201,6 @@ fn what_has_no_place_travels_with_the_name_of_the_wire() {
     assert_eq!(request.extra.wire.as_deref(), Some("openai.responses"));
     let fields = &request.extra.fields;
     for name in [
-        "instructions",
         "text",
         "reasoning",
         "tool_choice",

@@ -1,10 +1,6 @@
 //! The responses API: requests and replies, there and back.
 
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::path::Path;
-
-use aurax_core::{Delivery, Event, Fold, Head, Response, Result};
+use aurax_core::{Delivery, Event, Fold, Head, Op, Response, Result};
 use aurax_providers::ModelRules;
 use aurax_providers::frame::FrameParser;
 use aurax_providers::inbound::{Inbound, Incoming, Stamp, WriteReply};
@@ -13,39 +9,33 @@ use aurax_providers::wire::{Decode, Target, Wire};
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
-use super::case::{self, Case};
-use super::tally::{Findings, Tally, Verdict};
+use super::case::Case;
+use super::kinds::{Kinds, Seen};
+use super::messages::{NOTHING, TEXT, TURNS};
+use super::requests::understood;
+use super::tally::{Findings, Verdict};
 
-/// Runs every recorded exchange of the wire, and prints how often which difference came up.
-pub(crate) fn suite(folder: &Path) -> std::result::Result<Tally, Box<dyn Error>> {
-    let cases: Vec<Case> = case::read_folder(folder)?;
-    let mut tally = Tally::default();
-    let mut differences = BTreeMap::new();
-    for case in cases.iter().filter(|case| case.is_responses()) {
-        let mut trip = Trip {
-            case,
-            wire: Responses::new(Quirks::openai()),
-            inbound: ResponsesInbound::new(),
-            differences: &mut differences,
-            findings: Findings::default(),
-        };
-        if let Err(error) = trip.run() {
-            trip.findings.differ("error", &"a round trip", &error);
-        }
-        let verdict = Verdict::new(trip.findings);
-        tally.add("round trip responses", &case.id, verdict);
+/// Sends an exchange there and back.
+pub(crate) fn judge(case: &Case, kinds: &Kinds) -> Verdict {
+    let mut trip = Trip {
+        case,
+        wire: Responses::new(Quirks::openai()),
+        inbound: ResponsesInbound::new(),
+        seen: Seen::default(),
+        findings: Findings::default(),
+    };
+    if let Err(error) = trip.run() {
+        trip.findings.differ("error", &"a round trip", &error);
     }
-    for (name, count) in &differences {
-        println!("difference {count}: {name}");
-    }
-    Ok(tally)
+    kinds.add(trip.seen);
+    Verdict::new(trip.findings).under(&case.api)
 }
 
 struct Trip<'a> {
     case: &'a Case,
     wire: Responses,
     inbound: ResponsesInbound,
-    differences: &'a mut BTreeMap<&'static str, usize>,
+    seen: Seen,
     findings: Findings,
 }
 
@@ -67,6 +57,9 @@ impl Trip<'_> {
     }
 
     fn request(&mut self, incoming: &Incoming, target: &Target) -> Result<()> {
+        if let Op::Chat(request) = &incoming.call.op {
+            understood(self.case, request, &mut self.findings);
+        }
         let encoded = self.wire.encode(&incoming.call, target)?;
         let sent: Value = serde_json::from_slice(&encoded.body).unwrap_or_default();
         let mut expected = self.case.request.body.clone();
@@ -74,15 +67,11 @@ impl Trip<'_> {
             if let Some(fields) = expected.as_object_mut()
                 && change(fields)
             {
-                self.count(name);
+                self.seen.note(name);
             }
         }
         self.findings.equal("request", &expected, &sent);
         Ok(())
-    }
-
-    fn count(&mut self, name: &'static str) {
-        *self.differences.entry(name).or_default() += 1;
     }
 
     /// The reply as it was delivered, written whole and as a stream.
@@ -108,7 +97,8 @@ impl Trip<'_> {
 
     fn same(&mut self, how: &str, answer: &Response, mut got: Response) {
         if answer.extra != got.extra && contains(&got.extra, &answer.extra) {
-            self.count("replies have every field the SDKs insist on");
+            self.seen
+                .note_reply("every field the SDKs insist on is there");
             got.extra.clone_from(&answer.extra);
         }
         self.findings.equal(how, answer, &got);
@@ -166,17 +156,14 @@ type Change = fn(&mut Map<String, Value>) -> bool;
 
 /// What the wire says in another way, which means the same; each returns whether it came up.
 const CHANGES: [(&str, Change); 5] = [
-    (
-        "leading instructions stand above the conversation",
-        instructions,
-    ),
-    ("messages and their words have one form", messages),
+    (TURNS, instructions),
+    (TEXT, messages),
     ("a function says that its schema is not enforced", strict),
     (
         "nothing is to be stored, and thoughts are handed out",
         stateless,
     ),
-    ("what a tool answered has no status", status),
+    (NOTHING, nothing),
 ];
 
 fn instructions(body: &mut Map<String, Value>) -> bool {
@@ -229,16 +216,18 @@ fn strict(body: &mut Map<String, Value>) -> bool {
 fn stateless(body: &mut Map<String, Value>) -> bool {
     let before = body.clone();
     body.entry("store").or_insert(false.into());
-    if body.get("store") == Some(&json!(false)) {
-        body.entry("include")
-            .or_insert(json!(["reasoning.encrypted_content"]));
-    }
+    body.entry("include")
+        .or_insert(json!(["reasoning.encrypted_content"]));
     *body != before
 }
 
-fn status(body: &mut Map<String, Value>) -> bool {
+fn nothing(body: &mut Map<String, Value>) -> bool {
+    let has_none = body.get("instructions") == Some(&json!(""));
+    if has_none {
+        body.remove("instructions");
+    }
     let items = body.get_mut("input").and_then(Value::as_array_mut);
-    let mut changed = false;
+    let mut changed = has_none;
     for item in items.into_iter().flatten().filter_map(Value::as_object_mut) {
         let is_output = item.get("type") == Some(&json!("function_call_output"));
         changed |= is_output && item.remove("status").is_some();

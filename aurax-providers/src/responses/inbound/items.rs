@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::carry::{Purpose, unpack};
 use super::parts::{content, invalid, required};
 use crate::object::{Object, items};
-use crate::responses::REASONING_TEXT;
+use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
 
 /// Reads `input`: a text, or a list of items.
@@ -60,7 +60,7 @@ impl Reader<'_> {
                 } else {
                     Role::Assistant
                 };
-                let native = Native::new(None, kind, item.get());
+                let native = Native::of_client(NAME, kind, item.get());
                 self.add(role, [Part::Native(native)]);
                 Ok(())
             }
@@ -163,7 +163,7 @@ impl Reader<'_> {
                     thoughts.push((String::new(), None));
                 }
                 let item = listed(fields);
-                let signature = encrypted.map(|data| Signature::new(data, None));
+                let signature = encrypted.map(|data| Signature::of_client(data, NAME));
                 self.think(thoughts, Some(&item), signature);
             }
         }

@@ -7,6 +7,7 @@ use aurax_core::{
 use serde_json::value::RawValue;
 
 use crate::object::{Object, items};
+use crate::responses::NAME;
 
 /// An error that names the field at fault.
 pub(super) fn invalid(param: &str, message: impl Into<String>) -> Error {
@@ -41,7 +42,7 @@ fn part(part: &RawValue, param: &str) -> Result<Part> {
         "input_image" => Part::Image(image(fields, param)?),
         "input_file" => Part::Document(document(fields, param)?),
         "input_audio" => Part::Audio(audio(fields, param)?),
-        _ => Part::Native(Native::new(None, kind, part.get())),
+        _ => Part::Native(Native::of_client(NAME, kind, part.get())),
     })
 }
 
@@ -70,7 +71,7 @@ fn text(mut fields: Object<'_>, param: &str) -> Result<Text> {
         citation.title = named.text("title").or_else(|| named.text("filename"));
         citation.start = named.read("start_index");
         citation.end = named.read("end_index");
-        citation.native = Some(Native::new(None, "annotation", annotation.get()));
+        citation.native = Some(Native::of_client(NAME, "annotation", annotation.get()));
         text.citations.push(citation);
     }
     Ok(text)

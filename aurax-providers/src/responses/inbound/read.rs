@@ -123,15 +123,12 @@ impl<'a> Reader<'a> {
 
     fn conversation(&mut self, seal: &Seal) -> Result<()> {
         match self.typed::<String>("instructions", "a text")? {
-            Some(words) if words.is_empty() => {
-                self.extra.insert("instructions".to_owned(), words.into());
-            }
-            Some(words) => {
+            Some(words) if !words.is_empty() => {
                 let parts = vec![Part::Text(Text::new(words))];
                 let message = Message::new(Role::System, parts);
                 self.request.messages.push(message);
             }
-            None => {}
+            _ => {}
         }
         match self.fields.take("input") {
             Some(input) => items::read(input, seal, &mut self.request.messages),
@@ -239,15 +236,12 @@ impl<'a> Reader<'a> {
         if lists(LOGPROBS) {
             self.request.logprobs.get_or_insert(0);
         }
-        let by_itself = |name: &String| match name.as_str() {
-            ENCRYPTED => self.request.store != Some(true),
-            name => name == LOGPROBS,
-        };
+        let by_itself = |name: &String| [ENCRYPTED, LOGPROBS].contains(&name.as_str());
         if listed.iter().all(by_itself) {
             return Ok(());
         }
         let mut names = listed.clone();
-        if self.request.store != Some(true) && !lists(ENCRYPTED) {
+        if !lists(ENCRYPTED) {
             names.push(ENCRYPTED.to_owned());
         }
         self.extra.insert("include".to_owned(), names.into());
@@ -327,7 +321,7 @@ fn tool(tool: &RawValue, param: &str) -> Result<(Tool, bool)> {
     };
     let kind = fields.text("type").unwrap_or_default();
     if kind != "function" {
-        let native = Native::new(None, kind, tool.get());
+        let native = Native::of_client(NAME, kind, tool.get());
         return Ok((Tool::Native(native), true));
     }
     let Some(name) = fields.text("name") else {

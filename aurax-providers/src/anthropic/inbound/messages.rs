@@ -1,0 +1,182 @@
+//! The conversation a client sends.
+
+use std::collections::HashMap;
+
+use aurax_core::{
+    Message, Native, Part, RedactedThinking, Result, Role, Signature, Text, Thinking, ToolCall,
+    ToolResult,
+};
+
+use super::super::NAME;
+use super::super::response::wanted_back;
+use super::settings::cache_mark;
+use super::{content, opened};
+use crate::Seal;
+use crate::inbound::fields::{Field, Fields};
+use crate::raw::RawObject;
+
+/// Reads instructions: words, or blocks of them.
+pub(super) fn system(field: &Field<'_>) -> Result<Option<Message>> {
+    let parts = words(field)?;
+    Ok((!parts.is_empty()).then(|| Message::new(Role::System, parts)))
+}
+
+fn words(field: &Field<'_>) -> Result<Vec<Part>> {
+    if field.is_text() {
+        return Ok(vec![Text::new(field.string()?).into()]);
+    }
+    let mut parts = Vec::new();
+    for block in field.list()? {
+        let mut block = block.object()?;
+        let kind = block.require("type")?;
+        if kind.string()? != "text" {
+            return Err(kind.invalid("instructions are text"));
+        }
+        parts.push(content::text(&mut block)?.into());
+    }
+    Ok(parts)
+}
+
+/// Reads the turns of a conversation.
+pub(super) struct Reader<'s> {
+    seal: &'s Seal,
+    /// The names of tools, by the ids of their calls.
+    names: HashMap<String, String>,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(seal: &'s Seal) -> Self {
+        Self {
+            seal,
+            names: HashMap::new(),
+        }
+    }
+
+    pub(super) fn read(mut self, field: &Field<'_>) -> Result<Vec<Message>> {
+        let list = field.list()?;
+        if list.is_empty() {
+            return Err(field.invalid("at least one message is required"));
+        }
+        list.iter().map(|message| self.message(message)).collect()
+    }
+
+    fn message(&mut self, field: &Field<'_>) -> Result<Message> {
+        let mut fields = field.object()?;
+        let role = fields.require("role")?;
+        let said = fields.require("content")?;
+        match role.string()?.as_str() {
+            "system" => Ok(Message::new(Role::System, words(&said)?)),
+            "user" => {
+                let parts = self.turn(&said, Self::user)?;
+                let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
+                let answers = !parts.is_empty() && parts.iter().all(is_result);
+                let role = if answers { Role::Tool } else { Role::User };
+                Ok(Message::new(role, parts))
+            }
+            "assistant" => {
+                let parts = self.turn(&said, Self::assistant)?;
+                Ok(Message::new(Role::Assistant, parts))
+            }
+            _ => Err(role.invalid("expected user, assistant or system")),
+        }
+    }
+
+    fn turn(
+        &mut self,
+        field: &Field<'_>,
+        read: fn(&mut Self, &str, &mut Fields<'_>, &Field<'_>) -> Result<Option<Part>>,
+    ) -> Result<Vec<Part>> {
+        if field.is_text() {
+            return Ok(vec![Text::new(field.string()?).into()]);
+        }
+        if !field.is_list() {
+            return Err(field.invalid("expected a string or an array of blocks"));
+        }
+        let mut parts = Vec::new();
+        for block in field.list()? {
+            let mut fields = block.object()?;
+            let kind = fields.require("type")?.string()?;
+            parts.extend(read(self, &kind, &mut fields, &block)?);
+        }
+        Ok(parts)
+    }
+
+    fn user(
+        &mut self,
+        kind: &str,
+        fields: &mut Fields<'_>,
+        block: &Field<'_>,
+    ) -> Result<Option<Part>> {
+        Ok(Some(match kind {
+            "tool_result" => self.result(fields)?.into(),
+            _ => content::part(kind, fields, block)?,
+        }))
+    }
+
+    fn assistant(
+        &mut self,
+        kind: &str,
+        fields: &mut Fields<'_>,
+        block: &Field<'_>,
+    ) -> Result<Option<Part>> {
+        Ok(Some(match kind {
+            "text" => content::text(fields)?.into(),
+            "thinking" => {
+                let mut thinking = Thinking::new(fields.string("thinking")?.unwrap_or_default());
+                let proof = fields.string("signature")?.unwrap_or_default();
+                thinking.signature = opened(self.seal, proof);
+                thinking.into()
+            }
+            "redacted_thinking" => {
+                let data = fields.require("data")?.string()?;
+                // Without its proof there is nothing to read, and nobody to read it.
+                return Ok(opened(self.seal, data)
+                    .map(RedactedThinking::new)
+                    .map(Part::from));
+            }
+            "tool_use" => self.call(fields)?.into(),
+            // Documents of the assistant's, blocks of server tools: to be sent back as they came.
+            _ => Native::of_client(NAME, kind, block.text()).into(),
+        }))
+    }
+
+    fn call(&mut self, fields: &mut Fields<'_>) -> Result<ToolCall> {
+        let beside = RawObject::parse(fields.text()).and_then(|block| wanted_back(&block));
+        let id = fields.require("id")?.string()?;
+        let name = fields.require("name")?.string()?;
+        let input = fields.require("input")?;
+        if !input.is_object() {
+            return Err(input.invalid("Input should be an object"));
+        }
+        self.names.insert(id.clone(), name.clone());
+        let mut call = ToolCall::new(id, name, input.text());
+        call.signature = beside.map(|beside| Signature::of_client(beside, NAME));
+        call.cache = cache_mark(fields)?;
+        Ok(call)
+    }
+
+    fn result(&mut self, fields: &mut Fields<'_>) -> Result<ToolResult> {
+        let id = fields.require("tool_use_id")?.string()?;
+        let mut result = ToolResult::for_id(id, "");
+        result.content.clear();
+        result.name = self.names.get(&result.call_id).cloned();
+        result.is_error = fields.flag("is_error")?;
+        result.cache = cache_mark(fields)?;
+        match fields.take("content") {
+            None => {}
+            Some(text) if text.is_text() => {
+                result.content.push(Text::new(text.string()?).into());
+            }
+            Some(blocks) => {
+                for block in blocks.list()? {
+                    let mut fields = block.object()?;
+                    let kind = fields.require("type")?.string()?;
+                    result
+                        .content
+                        .push(content::part(&kind, &mut fields, &block)?);
+                }
+            }
+        }
+        Ok(result)
+    }
+}

@@ -1,0 +1,248 @@
+//! Tool calls of a stream, brought into an order in which they do not interleave.
+//!
+//! Clients that put calls together from their pieces take them one after another; some providers
+//! send pieces of several calls in turns.
+
+use aurax_core::ToolCallStart;
+
+/// A piece of a call that may be written now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Start {
+        index: usize,
+        start: &'a ToolCallStart,
+    },
+    Arguments {
+        index: usize,
+        text: &'a str,
+    },
+}
+
+/// The calls of one choice.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    calls: Vec<Queued>,
+    /// The number of the call that is being written.
+    open: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    part: u32,
+    start: ToolCallStart,
+    waiting: String,
+    progress: Progress,
+}
+
+impl Order {
+    /// How many calls there are.
+    #[cfg(feature = "openai")]
+    pub(crate) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// True while a call is written whose end has not come.
+    #[cfg(feature = "anthropic")]
+    pub(crate) fn is_writing(&self) -> bool {
+        let open = self.calls.get(self.open);
+        open.is_some_and(|call| !call.progress.is_complete())
+    }
+
+    /// True where the part is a call.
+    #[cfg(feature = "anthropic")]
+    pub(crate) fn has(&self, part: u32) -> bool {
+        self.calls.iter().any(|call| call.part == part)
+    }
+
+    /// Takes the start of a call.
+    pub(crate) fn start(
+        &mut self,
+        part: u32,
+        start: &ToolCallStart,
+        write: &mut impl FnMut(Piece<'_>),
+    ) {
+        self.calls.push(Queued {
+            part,
+            start: start.clone(),
+            waiting: String::new(),
+            progress: Progress::default(),
+        });
+        if let [first] = self.calls.as_slice() {
+            write(Piece::Start {
+                index: 0,
+                start: &first.start,
+            });
+            return;
+        }
+        self.advance(write);
+    }
+
+    /// Takes arguments of a call.
+    pub(crate) fn arguments(&mut self, part: u32, text: &str, write: &mut impl FnMut(Piece<'_>)) {
+        let Some(index) = self.calls.iter().rposition(|call| call.part == part) else {
+            return;
+        };
+        if let Some(call) = self.calls.get_mut(index) {
+            // Some providers' word for no arguments.
+            if !call.progress.has_begun && text.trim() == "null" {
+                return;
+            }
+            call.progress.read(text);
+            // What follows a complete call belongs to it all the same.
+            if index <= self.open {
+                write(Piece::Arguments { index, text });
+            } else {
+                call.waiting.push_str(text);
+            }
+        }
+        self.advance(write);
+    }
+
+    /// Writes what waits: nothing more will come.
+    pub(crate) fn finish(&mut self, write: &mut impl FnMut(Piece<'_>)) {
+        while self.next(write) {}
+    }
+
+    /// Writes what waits, and no arguments as an empty object.
+    #[cfg(feature = "openai")]
+    pub(crate) fn finish_complete(&mut self, write: &mut impl FnMut(Piece<'_>)) {
+        loop {
+            if let Some(call) = self.calls.get_mut(self.open)
+                && !std::mem::replace(&mut call.progress.has_begun, true)
+            {
+                let (index, text) = (self.open, "{}");
+                write(Piece::Arguments { index, text });
+            }
+            if !self.next(write) {
+                break;
+            }
+        }
+    }
+
+    fn advance(&mut self, write: &mut impl FnMut(Piece<'_>)) {
+        while self
+            .calls
+            .get(self.open)
+            .is_some_and(|call| call.progress.is_complete())
+            && self.next(write)
+        {}
+    }
+
+    /// Goes on to the next call; false where there is none.
+    fn next(&mut self, write: &mut impl FnMut(Piece<'_>)) -> bool {
+        let index = self.open.saturating_add(1);
+        let Some(call) = self.calls.get_mut(index) else {
+            return false;
+        };
+        self.open = index;
+        write(Piece::Start {
+            index,
+            start: &call.start,
+        });
+        let waiting = std::mem::take(&mut call.waiting);
+        if !waiting.is_empty() {
+            write(Piece::Arguments {
+                index,
+                text: &waiting,
+            });
+        }
+        true
+    }
+}
+
+/// How far an object has come, read text by text.
+#[derive(Debug, Default)]
+struct Progress {
+    has_begun: bool,
+    depth: usize,
+    in_text: bool,
+    escaped: bool,
+    closed: bool,
+}
+
+impl Progress {
+    fn read(&mut self, text: &str) {
+        self.has_begun |= !text.trim().is_empty();
+        for byte in text.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_text => self.escaped = true,
+                b'"' => self.in_text = !self.in_text,
+                b'{' | b'[' if !self.in_text => self.depth = self.depth.saturating_add(1),
+                b'}' | b']' if !self.in_text => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.closed |= self.depth == 0;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    const fn is_complete(&self) -> bool {
+        self.closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(pieces: &[(u32, &str)]) -> Vec<String> {
+        let mut order = Order::default();
+        let mut out = Vec::new();
+        let mut write = |piece: Piece<'_>| {
+            out.push(match piece {
+                Piece::Start { index, start } => format!("{index} {}", start.id),
+                Piece::Arguments { index, text } => format!("{index}+{text}"),
+            });
+        };
+        for (part, text) in pieces {
+            match text.strip_prefix('#') {
+                Some(id) => order.start(*part, &ToolCallStart::new(id, "f"), &mut write),
+                None => order.arguments(*part, text, &mut write),
+            }
+        }
+        order.finish(&mut write);
+        out
+    }
+
+    #[test]
+    fn calls_one_after_another_pass_at_once() {
+        let pieces = [
+            (7, "#a"),
+            (7, "{\"x\":\"}"),
+            (7, "\"}"),
+            (9, "#b"),
+            (9, "{}"),
+        ];
+        assert_eq!(
+            log(&pieces),
+            ["0 a", "0+{\"x\":\"}", "0+\"}", "1 b", "1+{}"]
+        );
+    }
+
+    #[test]
+    fn a_later_call_waits_for_the_one_before() {
+        let pieces = [
+            (7, "#a"),
+            (9, "#b"),
+            (9, "{"),
+            (7, "{"),
+            (9, "}"),
+            (7, "}"),
+            (9, " "),
+        ];
+        assert_eq!(log(&pieces), ["0 a", "0+{", "0+}", "1 b", "1+{}", "1+ "]);
+    }
+
+    #[test]
+    fn null_is_no_arguments() {
+        assert_eq!(log(&[(1, "#a"), (1, "null")]), ["0 a"]);
+    }
+
+    #[test]
+    fn calls_that_never_close_are_written_at_the_end() {
+        let pieces = [(1, "#a"), (2, "#b"), (2, "{}"), (3, "#c")];
+        assert_eq!(log(&pieces), ["0 a", "1 b", "1+{}", "2 c"]);
+    }
+}

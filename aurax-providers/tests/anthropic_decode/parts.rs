@@ -1,0 +1,211 @@
+//! What an answer is made of.
+
+use super::*;
+
+#[test]
+fn words_in_pieces_are_the_words() {
+    let response = both(
+        &json!([{"type": "text", "text": "Grüße 🌊"}]),
+        &[
+            open(0, &json!({"type": "text", "text": ""})),
+            delta(0, &json!({"type": "text_delta", "text": "Grü"})),
+            delta(0, &json!({"type": "text_delta", "text": "ße 🌊"})),
+            close(0),
+        ],
+        "end_turn",
+    );
+    assert_eq!(response.text(), "Grüße 🌊");
+    assert_eq!(response.id.as_deref(), Some("msg_1"));
+    assert_eq!(response.finish_reason(), Some(FinishReason::Stop));
+}
+
+#[test]
+fn an_answer_without_blocks_has_no_parts() {
+    let response = both(&json!([]), &[], "end_turn");
+    assert_eq!(response.text(), "");
+    assert_eq!(response.choices[0].message.parts, []);
+}
+
+#[test]
+fn tool_calls_keep_the_bytes_of_their_arguments() {
+    let response = both(
+        &json!([
+            {"type": "text", "text": "Let me see."},
+            {"type": "tool_use", "id": "toolu_1", "name": "get_weather",
+             "input": {"city": "Paris", "n": 1.5}, "caller": {"type": "direct"}},
+            {"type": "tool_use", "id": "toolu_2", "name": "now", "input": {}},
+        ]),
+        &[
+            open(0, &json!({"type": "text", "text": ""})),
+            delta(0, &json!({"type": "text_delta", "text": "Let me see."})),
+            close(0),
+            open(
+                1,
+                &json!({"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}}),
+            ),
+            delta(1, &json!({"type": "input_json_delta", "partial_json": ""})),
+            delta(
+                1,
+                &json!({"type": "input_json_delta", "partial_json": "{\"city\":\"Pa"}),
+            ),
+            delta(
+                1,
+                &json!({"type": "input_json_delta", "partial_json": "ris\",\"n\":1.5}"}),
+            ),
+            close(1),
+            open(
+                2,
+                &json!({"type": "tool_use", "id": "toolu_2", "name": "now", "input": {}}),
+            ),
+            delta(2, &json!({"type": "input_json_delta", "partial_json": ""})),
+            close(2),
+        ],
+        "tool_use",
+    );
+    let calls: Vec<_> = response.tool_calls().collect();
+    assert_eq!(calls[0].arguments, r#"{"city":"Paris","n":1.5}"#);
+    assert_eq!(calls[1].arguments, "{}");
+    assert_eq!(response.finish_reason(), Some(FinishReason::ToolCalls));
+}
+
+#[test]
+fn who_called_a_tool_goes_back_with_the_call() {
+    let caller = json!({"type": "code_execution_20260521", "tool_id": "srvtoolu_1"});
+    let call = |input: &Value| {
+        json!({"type": "tool_use", "id": "toolu_1", "name": "click", "input": input,
+            "caller": caller, "toolset_name": "computer"})
+    };
+    let response = both(
+        &json!([call(&json!({"x": 1}))]),
+        &[
+            open(0, &call(&json!({}))),
+            delta(
+                0,
+                &json!({"type": "input_json_delta", "partial_json": "{\"x\":1}"}),
+            ),
+            close(0),
+        ],
+        "tool_use",
+    );
+    let called = response.tool_calls().next().unwrap().clone();
+    let request = Request::new([
+        Message::user("Hi"),
+        response.into_message(),
+        Message::tool([ToolResult::new(&called, "done")]),
+    ]);
+    let again = Call::chat(target().model, request);
+    let encoded = Anthropic::new().encode(&again, &target()).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["messages"][1]["content"][0], call(&json!({"x": 1})));
+    assert_eq!(
+        body["messages"][2]["content"][0]["toolset_name"],
+        "computer"
+    );
+}
+
+#[test]
+fn thoughts_keep_their_proof_and_who_gave_it() {
+    let response = both(
+        &json!([
+            {"type": "thinking", "thinking": "Hm.", "signature": "EqQB"},
+            {"type": "thinking", "thinking": "", "signature": "EqQC"},
+            {"type": "redacted_thinking", "data": "Emw="},
+            {"type": "text", "text": "Yes."},
+        ]),
+        &[
+            open(
+                0,
+                &json!({"type": "thinking", "thinking": "", "signature": ""}),
+            ),
+            delta(0, &json!({"type": "thinking_delta", "thinking": "H"})),
+            delta(0, &json!({"type": "thinking_delta", "thinking": "m."})),
+            delta(0, &json!({"type": "signature_delta", "signature": "EqQB"})),
+            close(0),
+            open(
+                1,
+                &json!({"type": "thinking", "thinking": "", "signature": ""}),
+            ),
+            delta(1, &json!({"type": "signature_delta", "signature": "EqQC"})),
+            close(1),
+            open(2, &json!({"type": "redacted_thinking", "data": "Emw="})),
+            close(2),
+            open(3, &json!({"type": "text", "text": ""})),
+            delta(3, &json!({"type": "text_delta", "text": "Yes."})),
+            close(3),
+        ],
+        "end_turn",
+    );
+    let parts = &response.choices[0].message.parts;
+    let kinds: Vec<_> = parts.iter().map(Part::kind).collect();
+    assert_eq!(kinds, ["thinking", "thinking", "redacted_thinking", "text"]);
+    let Part::Thinking(thinking) = &parts[1] else {
+        panic!("{parts:?}")
+    };
+    let signature = thinking.signature.as_ref().unwrap();
+    assert_eq!(signature.data, "EqQC");
+    assert_eq!(
+        signature.origin,
+        Some(Origin::new("anthropic", "claude-opus-4-8"))
+    );
+}
+
+#[test]
+fn blocks_of_the_providers_own_come_whole() {
+    let found = json!({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
+        {"type": "web_search_result", "url": "https://example.com", "title": "Sky",
+         "encrypted_content": "Eo=", "page_age": null}]});
+    let cite = json!({"type": "web_search_result_location", "url": "https://example.com",
+        "title": "Sky", "cited_text": "It scatters.", "encrypted_index": "Eo"});
+    let search = |input: Value| json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": input});
+    let response = both(
+        &json!([
+            search(json!({"query": "sky"})),
+            found,
+            {"type": "text", "text": "It scatters.", "citations": [cite]},
+            {"type": "compaction", "content": "So far.", "signature": "Eq"},
+            {"type": "later_block", "data": [1, 2]},
+        ]),
+        &[
+            open(0, &search(json!({}))),
+            delta(0, &json!({"type": "input_json_delta", "partial_json": ""})),
+            delta(
+                0,
+                &json!({"type": "input_json_delta", "partial_json": "{\"query\":"}),
+            ),
+            delta(
+                0,
+                &json!({"type": "input_json_delta", "partial_json": "\"sky\"}"}),
+            ),
+            close(0),
+            open(1, &found),
+            close(1),
+            open(2, &json!({"type": "text", "text": "", "citations": null})),
+            delta(2, &json!({"type": "citations_delta", "citation": cite})),
+            delta(2, &json!({"type": "text_delta", "text": "It scatters."})),
+            close(2),
+            open(
+                3,
+                &json!({"type": "compaction", "content": null, "signature": "Eq"}),
+            ),
+            delta(3, &json!({"type": "compaction_delta", "content": "So "})),
+            delta(3, &json!({"type": "compaction_delta", "content": "far."})),
+            close(3),
+            open(4, &json!({"type": "later_block", "data": [1, 2]})),
+            close(4),
+        ],
+        "end_turn",
+    );
+    let parts = &response.choices[0].message.parts;
+    let Part::Native(block) = &parts[0] else {
+        panic!("{parts:?}")
+    };
+    assert_eq!(block.kind, "server_tool_use");
+    assert_eq!(block.json, search(json!({"query": "sky"})).to_string());
+    let Part::Text(text) = &parts[2] else {
+        panic!("{parts:?}")
+    };
+    let citation = &text.citations[0];
+    assert_eq!(citation.url.as_deref(), Some("https://example.com"));
+    assert_eq!(citation.quote.as_deref(), Some("It scatters."));
+    assert_eq!(citation.native.as_ref().unwrap().json, cite.to_string());
+}
