@@ -25,7 +25,7 @@ pub(crate) fn base62(mut number: u64) -> String {
 
 /// An id for a tool call the provider gave none: `call_` and eighteen letters and digits, of which
 /// the second half follows from the first, so that it is known again, whoever kept it.
-#[cfg(any(feature = "gemini", feature = "ollama"))]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn call_id(seed: &[&str]) -> String {
     let first = base62(hash(seed));
     let second = proof(&first);
@@ -42,7 +42,7 @@ pub(crate) fn is_made_up(id: &str) -> bool {
 
 /// The calls of tools there are in the conversation so far; ids of one turn differ by it from those
 /// of another.
-#[cfg(any(feature = "gemini", feature = "ollama"))]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn calls_before(call: &aurax_core::Call) -> usize {
     let aurax_core::Op::Chat(request) = &call.op else {
         return 0;
@@ -51,12 +51,15 @@ pub(crate) fn calls_before(call: &aurax_core::Call) -> usize {
     parts.filter(|part| part.as_tool_call().is_some()).count()
 }
 
-#[cfg(any(feature = "gemini", feature = "ollama"))]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 fn proof(first: &str) -> String {
     base62(hash(&["made up", first]))
 }
 
-#[cfg(all(test, any(feature = "gemini", feature = "ollama")))]
+#[cfg(all(
+    test,
+    any(feature = "anthropic", feature = "gemini", feature = "ollama")
+))]
 mod tests {
     use super::*;
 

@@ -13,7 +13,12 @@ pub mod anthropic;
 mod check;
 mod client;
 mod demo;
-#[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 mod digest;
 mod environment;
 #[cfg(any(feature = "openai", feature = "gemini", feature = "ollama"))]

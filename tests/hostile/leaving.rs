@@ -12,7 +12,7 @@ use super::world::{World, name};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_reply_frees_the_upstream_and_is_settled() {
     let world = World::start().await;
-    for (number, dialect) in (1..).zip([Dialect::Chat, Dialect::Messages]) {
+    for (number, dialect) in (1..).zip(Dialect::ALL) {
         let model = format!("{}/{}", name(dialect), Scenario::SilentMiddle.name());
         let mut reply = world.engine.stream(&model, "Hi").await.unwrap();
         let batch = reply.next().await.unwrap().unwrap();

@@ -66,9 +66,7 @@ pub(crate) fn engine(base_url: impl Fn(Dialect) -> String) -> (Engine, MemoryLed
         .retry(RetryPolicy::never())
         .breaker(BreakerPolicy::never());
     for dialect in Dialect::ALL {
-        let Some(preset) = presets::find(name(dialect)) else {
-            continue;
-        };
+        let preset = presets::find(name(dialect)).unwrap();
         let options = Options::new()
             .with_api_key("sk-hostile-key")
             .with_base_url(base_url(dialect));

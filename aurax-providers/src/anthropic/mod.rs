@@ -84,8 +84,9 @@ impl Wire for Anthropic {
         request::encode(call, target)
     }
 
-    fn decoder(&self, _: &Call, target: &Target) -> Box<dyn Decode> {
-        Box::new(stream::Decoder::new(target.origin()))
+    fn decoder(&self, call: &Call, target: &Target) -> Box<dyn Decode> {
+        let calls_before = crate::digest::calls_before(call);
+        Box::new(stream::Decoder::new(target.origin(), calls_before))
     }
 
     fn error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::stream::unreadable;
 use super::usage;
+use crate::digest::call_id;
 use crate::raw::RawObject;
 
 /// Fields of a message that have a place of their own.
@@ -28,10 +29,16 @@ const MESSAGE_FIELDS: [&str; 9] = [
     "stop_details",
 ];
 
+/// The most fields without a place that are kept.
+const MAX_EXTRA: usize = 64;
+
 /// A message that is arriving.
 #[derive(Debug)]
 pub(super) struct Message {
     origin: Origin,
+    /// The calls of tools in the conversation so far.
+    calls_before: usize,
+    id: Option<String>,
     /// The blocks that are open, by their index on the wire.
     open: BTreeMap<u32, Open>,
     last: u32,
@@ -85,9 +92,11 @@ struct BlockDelta<'a> {
 }
 
 impl Message {
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn new(origin: Origin, calls_before: usize) -> Self {
         Self {
             origin,
+            calls_before,
+            id: None,
             open: BTreeMap::new(),
             last: 0,
             parts: 0,
@@ -107,10 +116,9 @@ impl Message {
     /// Takes the message as it begins or, in a whole reply, as it is.
     pub(super) fn start(&mut self, message: &RawObject, events: &mut Vec<Event>) {
         if !std::mem::replace(&mut self.started, true) {
-            events.push(Event::Start(Start::new(
-                message.text("id"),
-                message.text("model"),
-            )));
+            self.id = message.text("id");
+            let start = Start::new(self.id.clone(), message.text("model"));
+            events.push(Event::Start(start));
         }
         self.stop.overlay(message);
         self.keep(message, &MESSAGE_FIELDS);
@@ -190,10 +198,13 @@ impl Message {
             }
             "tool_use" => {
                 self.calls_tools = true;
-                say(Delta::ToolCall(ToolCallStart::new(
-                    block.text("id").unwrap_or_default(),
-                    block.text("name").unwrap_or_default(),
-                )));
+                let id = block.text("id").filter(|id| !id.is_empty());
+                let id = id.unwrap_or_else(|| {
+                    let place = format!("{}.{part}", self.calls_before);
+                    call_id(&[self.id.as_deref().unwrap_or_default(), &place])
+                });
+                let name = block.text("name").unwrap_or_default();
+                say(Delta::ToolCall(ToolCallStart::new(id, name)));
                 if let Some(caller) = wanted_back(&block) {
                     say(Delta::Signature(self.signed(caller)));
                 }
@@ -301,7 +312,8 @@ impl Message {
     /// Keeps the fields that have no place of their own.
     fn keep(&mut self, object: &RawObject, placed: &[&str]) {
         for (name, value) in object.fields() {
-            if !placed.contains(&name) {
+            let has_room = self.extra.fields().count() < MAX_EXTRA;
+            if !placed.contains(&name) && (has_room || self.extra.get(name).is_some()) {
                 self.extra.set(name, value.clone());
             }
         }

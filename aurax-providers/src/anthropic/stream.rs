@@ -20,8 +20,8 @@ pub(super) struct Decoder(Message);
 
 impl Decoder {
     /// A decoder for a reply of `origin`, which is noted as the maker of all that is opaque.
-    pub(super) fn new(origin: Origin) -> Self {
-        Self(Message::new(origin))
+    pub(super) fn new(origin: Origin, calls_before: usize) -> Self {
+        Self(Message::new(origin, calls_before))
     }
 }
 
