@@ -69,6 +69,32 @@ pub(crate) fn native_fields(request: &Request, omissions: &mut Omissions) -> Res
     Ok(())
 }
 
+/// Notes proofs on words and tool calls, which this wire has no place for.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
+#[cfg(any(feature = "openai", feature = "ollama", feature = "anthropic"))]
+pub(crate) fn proofs(
+    request: &Request,
+    omissions: &mut Omissions,
+    has_place: impl Fn(&Part) -> bool,
+) -> Result<()> {
+    let proved = parts(request).filter(|(_, part)| match part {
+        Part::Text(text) => text.signature.is_some() && !has_place(part),
+        Part::ToolCall(call) => call.signature.is_some() && !has_place(part),
+        _ => false,
+    });
+    match proved.count() {
+        0 => Ok(()),
+        count => omissions.note(
+            "messages",
+            format!(
+                "{count} signatures of words and tool calls left out: only their maker reads them"
+            ),
+        ),
+    }
+}
+
 /// Notes that a tool's failure has no mark of its own on the wire: its words have to say it.
 ///
 /// # Errors

@@ -26,13 +26,15 @@ impl<'a> Object<'a> {
         Self::parse(value.get()).ok()
     }
 
-    /// Takes a field's value; `None` also where it is null.
+    /// Takes a field's value; `None` also where it is null. Of a field that is there several times
+    /// the last one counts, and none of them is left.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter_mut()
-            .rfind(|(key, _)| key.0 == name)
-            .and_then(|(_, value)| value.take())
-            .filter(|value| value.get() != "null")
+        let mut fields = self.0.iter_mut().filter(|(key, _)| key.0 == name);
+        let mut taken = fields.next()?.1.take();
+        for (_, value) in fields {
+            taken = value.take().or(taken);
+        }
+        taken.filter(|value| value.get() != "null")
     }
 
     /// Takes a field of type `T`; `None` also where it is of another type.
@@ -99,11 +101,15 @@ pub(crate) fn items(value: &RawValue) -> Vec<&RawValue> {
 pub(crate) struct Pairs(Vec<(String, Box<RawValue>)>);
 
 impl Pairs {
-    /// Sets a field, at its place where there is one already, else at the end.
-    pub(crate) fn set(&mut self, name: &str, value: Box<RawValue>) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
-            Some((_, slot)) => *slot = value,
-            None => self.0.push((name.to_owned(), value)),
+    /// Sets fields of different names, each at its place where there is one already, else at the
+    /// end. There may be very many of them.
+    pub(crate) fn set_all(&mut self, fields: impl IntoIterator<Item = (String, Box<RawValue>)>) {
+        let own = self.0.len();
+        for (name, value) in fields {
+            match self.0.iter_mut().take(own).find(|(key, _)| *key == name) {
+                Some((_, slot)) => *slot = value,
+                None => self.0.push((name, value)),
+            }
         }
     }
 }

@@ -100,16 +100,20 @@ impl RawObject {
 
     /// Merges `fields` in: objects into objects, anything else in place of what was there.
     pub(crate) fn merge(&mut self, fields: &Map<String, Value>) {
+        // Names differ among the new fields, so each can only meet one that was there before.
+        let own = self.0.len();
         for (name, value) in fields {
-            let inner = value.as_object().zip(self.object(name));
-            let merged = match inner {
+            let Some((_, slot)) = self.0.iter_mut().take(own).rfind(|(key, _)| key == name) else {
+                self.0.push((name.clone(), value.clone().into()));
+                continue;
+            };
+            *slot = match value.as_object().zip(Self::parse(slot.as_str())) {
                 Some((fields, mut inner)) => {
                     inner.merge(fields);
                     Json::from_value(&inner).unwrap_or_else(|_| value.clone().into())
                 }
                 None => value.clone().into(),
             };
-            self.set(name, merged);
         }
     }
 }

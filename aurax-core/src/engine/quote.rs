@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use crate::bucket::{Bucket, Buckets};
 use crate::call::Call;
-use crate::chat::{CacheTtl, Part, Request, Tool, Warning};
+use crate::chat::{CacheTtl, Part, Reasoning, Request, Tool, Warning};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::model::{ModelId, ModelInfo};
@@ -123,9 +123,11 @@ impl Engine {
         let input = self.count(prices, &model, request).await;
         let info = prices.and_then(|prices| self.prices().model_info(prices, model.as_str()));
         let input_bound = input_bound(prices, model.as_str(), request);
+        let most = info.as_ref().and_then(|info| info.max_output_tokens);
         let limit = request.max_output_tokens.map(u64::from);
-        let max_output_tokens =
-            limit.or_else(|| info.as_ref().and_then(|info| info.max_output_tokens));
+        // Some providers count thoughts beside the limit, so that it is raised by what they take.
+        let thinks = request.reasoning != Reasoning::default();
+        let max_output_tokens = if thinks { most } else { limit.or(most) };
         let worst_case = input_bound
             .zip(max_output_tokens)
             .filter(|_| !searches_by_itself(info.as_ref()))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Credential, Ctx};
 use crate::provider::ProviderInfo;
 use crate::secret::Fingerprint;
 
@@ -22,9 +22,7 @@ pub(super) struct Lane {
 impl Lane {
     /// The lane of a call to `provider`; a key is found by the provider's name, else its aliases.
     pub(super) fn of(provider: &ProviderInfo, ctx: &Ctx) -> Self {
-        let own = std::iter::once(&provider.name)
-            .chain(&provider.aliases)
-            .find_map(|name| ctx.credential(name));
+        let own = own(provider, ctx);
         Self {
             provider: provider.name.clone(),
             origin: own
@@ -33,6 +31,18 @@ impl Lane {
             key: own.map(|own| own.key.fingerprint()),
         }
     }
+}
+
+/// The caller's own key for a provider.
+fn own<'a>(provider: &ProviderInfo, ctx: &'a Ctx) -> Option<&'a Credential> {
+    std::iter::once(&provider.name)
+        .chain(&provider.aliases)
+        .find_map(|name| ctx.credential(name))
+}
+
+/// The caller's own address for a provider, whole.
+pub(super) fn address<'a>(provider: &ProviderInfo, ctx: &'a Ctx) -> Option<&'a str> {
+    own(provider, ctx).and_then(|own| own.base_url.as_deref())
 }
 
 /// The scheme, host and port of a URL in one spelling; the whole text of anything else.
@@ -58,7 +68,6 @@ fn origin(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ctx::Credential;
 
     #[test]
     fn an_origin_has_one_spelling() {

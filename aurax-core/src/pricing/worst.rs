@@ -18,7 +18,7 @@ const SPAN: [Duration; 3] = [Duration::ZERO, Duration::minutes(5), Duration::min
 
 /// Facts that a request settles by itself. What else changes a price, such as the region that
 /// serves the call, is the provider's to choose.
-const SETTLED: [&str; 3] = ["service_tier", "speed", "processing"];
+const SETTLED: [&str; 2] = ["speed", "processing"];
 
 /// What a call cannot exceed.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! `tokens/encodings.json`) and agrees with recorded usage for most tools; what is counted of it is
 //! an estimate.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -66,6 +68,7 @@ fn object(out: &mut String, properties: &Map<String, Value>, required: &[Value],
         ("{ ", ", ", " }")
     };
     out.push_str(open);
+    let required: HashSet<&str> = required.iter().filter_map(Value::as_str).collect();
     for (i, (name, property)) in properties.iter().enumerate() {
         if i > 0 {
             out.push_str(between);
@@ -74,7 +77,7 @@ fn object(out: &mut String, properties: &Map<String, Value>, required: &[Value],
             comment(out, description);
         }
         out.push_str(name);
-        let is_required = required.iter().any(|required| required == name.as_str());
+        let is_required = required.contains(name.as_str());
         out.push_str(if is_required { ": " } else { "?: " });
         of_type(out, property, depth - 1);
     }

@@ -28,7 +28,14 @@ pub(super) fn text_bytes(request: &Request) -> u64 {
 /// not text, sound, anything only its provider understands, tools the provider runs itself, and
 /// fields of its own format.
 pub(crate) fn input_bound(provider: Option<&str>, model: &str, request: &Request) -> Option<u64> {
-    if !request.extra.fields.is_empty() {
+    let is_plain = |tool: &Tool| tool.as_function().is_some_and(|own| own.native.is_none());
+    if !request.extra.fields.is_empty()
+        || request
+            .messages
+            .iter()
+            .any(|message| message.native.is_some())
+        || !request.tools.iter().all(is_plain)
+    {
         return None;
     }
     let image = encodings::known(provider, model)
@@ -44,9 +51,6 @@ pub(crate) fn input_bound(provider: Option<&str>, model: &str, request: &Request
             .saturating_add(parts);
     }
     for tool in &request.tools {
-        let Tool::Function(_) = tool else {
-            return None;
-        };
         bound = bound.saturating_add(FRAME).saturating_add(tool_bytes(tool));
     }
     if let OutputFormat::JsonSchema { name, schema, .. } = &request.output {
@@ -80,6 +84,8 @@ fn parts_bound(parts: &[Part], image: Option<ImageRule>) -> Option<u64> {
                     .saturating_add(name)
                     .saturating_add(len(&result.call_id))
             }
+            // How large a picture may be that is looked at in full, nobody says.
+            Part::Image(picture) if picture.detail.as_deref() == Some("original") => return None,
             Part::Image(_) => image::most_tokens(image?),
             Part::Document(document) => match &document.source {
                 Source::Text(text) => [&document.filename, &document.title, &document.context]

@@ -13,6 +13,10 @@ use crate::rules::{ModelRules, Setting};
 /// The smallest budget the API takes.
 pub(super) const LEAST_BUDGET: u32 = 1024;
 
+/// The mode of a client that asks for an effort and says nothing of thinking: effort counts for
+/// everything a model writes, and thinking stays as the model has it.
+pub(super) const EFFORT_ALONE: &str = "effort_alone";
+
 /// The [`Reasoning::mode`] of a model that thinks between the uses of tools and not before them.
 pub(super) const BETWEEN_TOOLS: &str = "between_tools";
 
@@ -86,6 +90,14 @@ pub(super) fn plan(
     let refuses = |setting| rules.refuses(setting, true);
     if let Some(mode) = &asked.mode {
         let unknown = *rules == ModelRules::default();
+        if mode == EFFORT_ALONE {
+            let effort = asked.effort.filter(|_| !refuses(Setting::Effort));
+            return Ok(Plan {
+                thinking: None,
+                effort: effort.map(|level| fitted(level, None, rules)),
+                thinks: rules.thinks_by_default,
+            });
+        }
         if mode == BETWEEN_TOOLS && (rules.thinks_between_tools || unknown) {
             return Ok(between_tools(asked.effort, rules));
         }

@@ -181,6 +181,11 @@ fn finish(
         None => target.rules.clone(),
     };
     let mut omissions = Omissions::new(request.on_unsupported);
+    let origin = target.origin();
+    check::proofs(request, &mut omissions, |part| {
+        let proof = part.as_tool_call().and_then(|call| call.signature.as_ref());
+        proof.is_some_and(|proof| proof.is_for_wire(&origin, super::NAME))
+    })?;
     let plan = reasoning::plan(&request.reasoning, &rules, &mut omissions)?;
     let takes_prefill = !plan.thinks && !rules.refuses(Setting::Prefill, false);
     let conversation = conversation(request, target, takes_prefill, &mut omissions)?;

@@ -81,6 +81,7 @@ pub(super) fn conversation<'a>(
 #[derive(Debug, Default)]
 struct Foreign {
     proofs: u32,
+    thoughts: u32,
     native: u32,
     media: u32,
 }
@@ -164,6 +165,8 @@ impl<'a> Reader<'a, '_> {
                         let mut part = Part::text(thinking.text.as_str()).signed(Some(proof));
                         part.thought = Some(true);
                         self.say(role, part);
+                    } else if thinking.signature.is_none() {
+                        self.foreign.thoughts += 1;
                     }
                 }
                 Said::RedactedThinking(_) if is_model => self.foreign.proofs += 1,
@@ -335,6 +338,10 @@ impl<'a> Reader<'a, '_> {
             (
                 self.foreign.proofs,
                 "proofs of thoughts left out: another model made them",
+            ),
+            (
+                self.foreign.thoughts,
+                "thoughts left out: they carry no signature",
             ),
             (
                 self.foreign.native,

@@ -32,6 +32,7 @@ pub(crate) fn headers(error: &Error, status: StatusCode) -> HeaderMap {
 pub(crate) fn message(error: &Error) -> &str {
     match error.kind() {
         ErrorKind::Internal => "the server failed; try again, and report it if that does not help",
+        ErrorKind::Config => "the server is not set up for this call; tell whoever runs it",
         ErrorKind::Ledger => "the server cannot record the call now; try again",
         _ => error.message(),
     }

@@ -63,7 +63,7 @@ pub(crate) fn body(body: &[u8], places: Places) -> Result<Fields<'_>> {
 }
 
 /// Whether brackets outside of texts are nested too deep.
-fn is_deep(text: &str) -> bool {
+pub(crate) fn is_deep(text: &str) -> bool {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {

@@ -198,7 +198,7 @@ impl<'a> Reader<'a, '_> {
         for (count, what) in [
             (
                 self.foreign,
-                "parts left out: only their own maker can read them",
+                "thoughts and native parts left out: only their own maker can read them",
             ),
             (
                 self.pictures,

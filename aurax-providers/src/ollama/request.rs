@@ -100,6 +100,7 @@ pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
     check::features(request, target)?;
     let mut omissions = Omissions::new(request.on_unsupported);
     check::native_fields(request, &mut omissions)?;
+    check::proofs(request, &mut omissions, |_| false)?;
     let body = body(request, target, &mut omissions)?;
     let text = serde_json::to_string(&body).map_err(|e| no_json().with_source(e))?;
     let mut body = RawObject::parse(&text).ok_or_else(no_json)?;

@@ -152,6 +152,7 @@ impl<'a> Settings<'a, '_> {
         check::features(request, self.target)?;
         check::tool_names(request, 128)?;
         check::failures(request, self.omissions)?;
+        check::proofs(request, self.omissions, |_| false)?;
         let wrong = |field, message: String| {
             Err(Error::new(ErrorKind::InvalidRequest, message)
                 .with_context("part", field)

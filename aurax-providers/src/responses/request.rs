@@ -116,6 +116,7 @@ impl<'a> Settings<'a, '_> {
         check::features(request, self.target)?;
         check::tool_names(request, 128)?;
         check::failures(request, self.omissions)?;
+        check::proofs(request, self.omissions, |_| false)?;
         check::native_fields(request, self.omissions)?;
         if request.n.is_some_and(|n| n > 1) {
             return Err(unsupported("n", "this wire gives one answer a call"));

@@ -304,3 +304,14 @@ fn thoughts_a_client_brought_from_another_wire_stay_behind() {
     assert!(!body(&foreign).to_string().contains("gAAA"));
     assert_eq!(subjects(&foreign).len(), 1);
 }
+
+#[test]
+fn an_effort_alone_turns_no_thinking_on() {
+    let mut reasoning = Reasoning::new(Effort::High);
+    reasoning.mode = Some("effort_alone".into());
+    let request = hi().with_reasoning(reasoning).with_max_output_tokens(4096);
+    let body = body(&encode("claude-opus-4-5", request).unwrap());
+    assert_eq!(body["output_config"]["effort"], "high");
+    assert!(body.get("thinking").is_none());
+    assert_eq!(body["max_tokens"], 4096);
+}

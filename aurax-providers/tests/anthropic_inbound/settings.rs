@@ -66,6 +66,8 @@ fn thinking_of_every_type_is_read() {
     both.effort = Some(Effort::High);
     let mut off = Reasoning::new(Effort::Low);
     off.budget_tokens = Some(0);
+    let mut alone = Reasoning::new(Effort::Max);
+    alone.mode = Some("effort_alone".into());
     let mut between = Reasoning::default();
     between.mode = Some("between_tools".into());
     for (fields, expected) in [
@@ -100,10 +102,7 @@ fn thinking_of_every_type_is_read() {
             off,
         ),
         (json!({"thinking": {"type": "between_tools"}}), between),
-        (
-            json!({"output_config": {"effort": "max"}}),
-            effort(Effort::Max),
-        ),
+        (json!({"output_config": {"effort": "max"}}), alone),
     ] {
         assert_eq!(request(&fields).reasoning, expected, "{fields}");
     }

@@ -324,3 +324,18 @@ fn a_server_without_a_store_refuses_what_needs_one() {
     let plain = json!({"model": "m", "input": "Hi", "store": false, "background": false});
     inbound().refuse_stateful(&read(&plain).unwrap()).unwrap();
 }
+
+#[test]
+fn of_a_field_that_is_there_twice_the_last_one_counts_and_none_travels_on() {
+    let body = r#"{"model": "m", "input": "Hi", "store": true, "max_output_tokens": 100000,
+        "store": false, "max_output_tokens": 16}"#;
+    let incoming = ResponsesInbound::new().read(body.as_bytes()).unwrap();
+    let Op::Chat(request) = &incoming.call.op else {
+        panic!("a chat");
+    };
+    assert_eq!(
+        (request.store, request.max_output_tokens),
+        (Some(false), Some(16))
+    );
+    assert!(request.extra.fields.is_empty(), "{:?}", request.extra);
+}

@@ -27,12 +27,14 @@ impl Entry {
 /// Whether the answer to `call` may stand for another answer to the same call.
 ///
 /// Not where the provider should keep the answer to be referred to, nor where it looks something
-/// up on the way: such a call is more than its answer.
+/// up on the way: such a call is more than its answer. What fields of a provider's own format ask
+/// for is not known.
 pub(super) fn is_repeatable(call: &Call) -> bool {
     match &call.op {
         Op::Chat(request) => {
             let native = |tool: &Tool| matches!(tool, Tool::Native(_));
-            request.store != Some(true) && !request.tools.iter().any(native)
+            let is_plain = request.extra.fields.is_empty();
+            is_plain && request.store != Some(true) && !request.tools.iter().any(native)
         }
         Op::Embed(_) => true,
     }

@@ -30,6 +30,8 @@ pub struct CacheKey([u8; 32]);
 pub(super) struct Target<'a> {
     pub(super) provider: &'a ProviderInfo,
     pub(super) lane: &'a Lane,
+    /// The caller's own address, whole: one host may have several gateways.
+    pub(super) address: Option<&'a str>,
     pub(super) model: &'a ModelId,
 }
 
@@ -60,6 +62,7 @@ impl CacheKey {
         let Target {
             provider,
             lane,
+            address,
             model,
         } = target;
         let port = provider.server_port.map(u16::to_be_bytes);
@@ -68,7 +71,7 @@ impl CacheKey {
             Some(principal.as_str().as_bytes()),
             Some(provider.name.as_bytes()),
             Some(provider.wire.as_bytes()),
-            lane.origin.as_deref().map(str::as_bytes),
+            address.map(str::as_bytes),
             provider.server_address.as_deref().map(str::as_bytes),
             port.as_ref().map(<[u8; 2]>::as_slice),
             lane.key.as_ref().map(|key| key.as_bytes().as_slice()),
@@ -129,12 +132,14 @@ mod tests {
     use crate::chat::Request;
     use crate::ctx::{Credential, Ctx};
     use crate::embed::EmbedRequest;
+    use crate::layer::lane::address;
 
     fn key(principal: &str, ctx: &Ctx, provider: &ProviderInfo, model: &str, op: &Op) -> CacheKey {
         let lane = Lane::of(provider, ctx);
         let target = Target {
             provider,
             lane: &lane,
+            address: address(provider, ctx),
             model: &ModelId::parse(model).unwrap(),
         };
         CacheKey::new(&Principal::new(principal), target, op, &Secret::new("s")).unwrap()
@@ -226,6 +231,7 @@ mod tests {
         let target = Target {
             provider: &first,
             lane: &lane,
+            address: None,
             model: &model,
         };
         let with = |secret| {

@@ -22,7 +22,7 @@ pub use self::key::CacheKey;
 use self::key::Target;
 pub use self::memory::MemoryCache;
 pub use self::store::CacheStore;
-use super::lane::Lane;
+use super::lane::{Lane, address};
 use super::watch::{Watch, ends, watch};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
@@ -225,6 +225,7 @@ impl Provider for Cached {
         let target = Target {
             provider,
             lane: &lane,
+            address: address(provider, ctx),
             model: &model,
         };
         let secret = &self.layer.policy.secret;

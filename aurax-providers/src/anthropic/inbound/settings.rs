@@ -4,7 +4,7 @@ use aurax_core::{CacheHint, Effort, OutputFormat, Reasoning, Request, Result, Sh
 
 use serde_json::{Map, Value};
 
-use super::super::reasoning::BETWEEN_TOOLS;
+use super::super::reasoning::{BETWEEN_TOOLS, EFFORT_ALONE};
 use crate::inbound::fields::{Field, Fields};
 
 /// Reads the settings; what is inside of them and has no place is returned under their names.
@@ -93,6 +93,8 @@ fn output(config: &mut Fields<'_>, request: &mut Request) -> Result<()> {
         let reasoning = &mut request.reasoning;
         if reasoning.effort == Some(Effort::Off) {
             reasoning.budget_tokens = Some(0);
+        } else if *reasoning == Reasoning::default() {
+            reasoning.mode = Some(EFFORT_ALONE.to_owned());
         }
         reasoning.effort = Some(level);
     }

@@ -1,10 +1,10 @@
 //! Errors in the shape OpenAI's clients raise.
 
-use aurax_core::{Error, ErrorKind, Retry};
-use http::{HeaderName, HeaderValue, StatusCode};
+use aurax_core::{Error, ErrorKind};
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::inbound::ErrorReply;
+use crate::inbound::{ErrorReply, failure};
 
 /// What a kind of error is to a client: status, type and code.
 const fn class(kind: ErrorKind) -> (u16, &'static str, Option<&'static str>) {
@@ -50,12 +50,11 @@ pub(super) fn code(error: &Error) -> &'static str {
 /// Clients find an input that is too long by OpenAI's words for it. What broke inside says nothing.
 pub(super) fn message(error: &Error) -> String {
     const WORDS: &str = "maximum context length";
-    let message = error.message();
+    let message = failure::message(error);
     match error.kind() {
         ErrorKind::ContextLength if !message.contains(WORDS) => {
             format!("This model's {WORDS} is exceeded: {message}")
         }
-        ErrorKind::Internal => "the server had an error while answering".to_owned(),
         _ => message.to_owned(),
     }
 }
@@ -65,19 +64,6 @@ pub(super) fn reply(error: &Error) -> ErrorReply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = json!({"error": fields(error)}).to_string();
     let mut reply = ErrorReply::new(status, body);
-    if let Some(wait) = error.retry_after() {
-        let seconds = wait.as_millis().div_ceil(1000);
-        set(&mut reply, "retry-after", &seconds.to_string());
-        set(&mut reply, "retry-after-ms", &wait.as_millis().to_string());
-    }
-    if error.retry() == Retry::Never {
-        set(&mut reply, "x-should-retry", "false");
-    }
+    reply.headers = failure::headers(error, status);
     reply
-}
-
-fn set(reply: &mut ErrorReply, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        reply.headers.insert(HeaderName::from_static(name), value);
-    }
 }

@@ -83,7 +83,7 @@ impl Frame {
         // The provider's own usage keeps its digits.
         let mut pairs: Pairs = serde_json::from_str(&text).unwrap_or_default();
         if let Some(usage) = &ending.usage {
-            pairs.set("usage", usage.clone());
+            pairs.set_all([("usage".to_owned(), usage.clone())]);
         }
         serde_json::value::to_raw_value(&pairs).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
@@ -159,7 +159,9 @@ pub(super) fn usage(usage: &Usage, own: bool) -> Box<RawValue> {
         reasoning,
         ..
     } = usage.reported;
-    let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+    // What nobody reported was counted or estimated here.
+    let input = input.unwrap_or_else(|| usage.buckets.input_tokens());
+    let output = output.unwrap_or_else(|| usage.buckets.output_tokens());
     let fields = json!({
         "input_tokens": input,
         "input_tokens_details": {

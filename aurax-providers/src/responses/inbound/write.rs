@@ -386,12 +386,13 @@ impl WriteReply for Writer {
         start.created = response.created;
         self.start(&start);
         let choice = response.choices.first();
+        let mut weighed = false;
         for (number, part) in (0_u32..).zip(choice.into_iter().flat_map(|c| &c.message.parts)) {
             for delta in whole::deltas(part) {
                 self.delta(number, &delta, &mut None);
             }
             if let (Part::Text(_), Some(choice)) = (part, choice)
-                && self.sheet.items.len() == 1
+                && !std::mem::replace(&mut weighed, true)
             {
                 self.sheet.weigh(&choice.logprobs);
             }
