@@ -56,7 +56,7 @@ pub(crate) fn merge(
         omissions.note("extra", why)?;
         return Ok(body);
     }
-    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
+    let mut added = Vec::with_capacity(extra.fields.len());
     for (name, value) in &extra.fields {
         if reserved.contains(&name.as_str()) {
             let why = "left out: the engine sets this field itself";
@@ -64,8 +64,10 @@ pub(crate) fn merge(
             continue;
         }
         let value: Box<RawValue> = serde_json::value::to_raw_value(value).map_err(broken)?;
-        fields.set(name, value);
+        added.push((name.clone(), value));
     }
+    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
+    fields.merge(added);
     serde_json::to_vec(&fields).map_err(broken)
 }
 

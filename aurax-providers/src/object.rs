@@ -106,6 +106,18 @@ impl Pairs {
             None => self.0.push((name.to_owned(), value)),
         }
     }
+
+    /// Sets fields that have a name of their own each: they are looked for among those that are
+    /// there already and not among each other, as they may be many.
+    pub(crate) fn merge(&mut self, fields: Vec<(String, Box<RawValue>)>) {
+        let own = self.0.len();
+        for (name, value) in fields {
+            match self.0.iter_mut().take(own).find(|(key, _)| *key == name) {
+                Some((_, slot)) => *slot = value,
+                None => self.0.push((name, value)),
+            }
+        }
+    }
 }
 
 impl Serialize for Pairs {

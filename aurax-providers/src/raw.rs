@@ -99,18 +99,29 @@ impl RawObject {
     }
 
     /// Merges `fields` in: objects into objects, anything else in place of what was there.
+    ///
+    /// Fields are looked for among those that are there already and not among each other, as they
+    /// may be many.
     pub(crate) fn merge(&mut self, fields: &Map<String, Value>) {
+        let own = self.0.len();
         for (name, value) in fields {
-            let inner = value.as_object().zip(self.object(name));
-            let merged = match inner {
-                Some((fields, mut inner)) => {
-                    inner.merge(fields);
-                    Json::from_value(&inner).unwrap_or_else(|_| value.clone().into())
-                }
-                None => value.clone().into(),
-            };
-            self.set(name, merged);
+            let known = self.0.iter_mut().take(own).rfind(|(key, _)| key == name);
+            match known {
+                Some((_, slot)) => *slot = merged(slot, value),
+                None => self.0.push((name.clone(), value.clone().into())),
+            }
         }
+    }
+}
+
+/// `value`, merged into what was there where both are objects.
+fn merged(there: &Json, value: &Value) -> Json {
+    match value.as_object().zip(RawObject::parse(there.as_str())) {
+        Some((fields, mut object)) => {
+            object.merge(fields);
+            Json::from_value(&object).unwrap_or_else(|_| value.clone().into())
+        }
+        None => value.clone().into(),
     }
 }
 
