@@ -22,6 +22,11 @@ fn bound(size: usize) -> usize {
     16 * size + 4096
 }
 
+/// What may come of an answer, which says a little by itself, to a request of so many bytes.
+fn answer_bound(size: usize) -> usize {
+    bound(size) + 16 * 1024
+}
+
 /// A request is read or refused, every time alike; what was read is sent on in a body that is not
 /// much larger, and its answer is one that `wire`, the client's protocol, reads.
 pub fn request(inbound: &dyn Inbound, wire: &dyn Wire, data: &[u8]) {
@@ -92,7 +97,7 @@ fn answer(
     let writer = |delivery| inbound.writer(incoming, &head(delivery), Stamp::new("req_1", 7));
     let said = fold(events);
     let body = writer(Delivery::Whole).whole(&said);
-    assert!(body.len() <= bound(size), "{size} bytes became {}", body.len());
+    assert!(body.len() <= answer_bound(size), "{size} bytes became {}", body.len());
     let mut heard = Vec::new();
     let target = target(call.model.clone());
     let read = wire.decoder(call, &target).whole(&body, &mut heard);
@@ -105,7 +110,7 @@ fn answer(
     for event in events {
         writer.event(event, &mut out);
     }
-    assert!(out.len() <= bound(size), "{size} bytes became {}", out.len());
+    assert!(out.len() <= answer_bound(size), "{size} bytes became {}", out.len());
     if matches!(call.op, Op::Chat(_)) {
         let (heard, read) = stream(wire, call, &out, out.len());
         read.unwrap_or_else(|error| panic!("{error}: {out:?}"));

@@ -359,3 +359,24 @@ fn a_long_name_is_not_repeated_with_every_result() {
     assert_eq!(results(&request("n".repeat(256))), 100);
     assert_eq!(results(&request("n".repeat(257))), 0);
 }
+
+/// Each field a client makes up costs the same, however many there are: this takes a minute where
+/// they are looked for among each other.
+#[test]
+fn many_fields_nobody_knows_are_sent_on() {
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    for number in 0..100_000 {
+        body[format!("field_{number}")] = json!(number);
+    }
+    let call = read(&body).call;
+    let target = Target {
+        provider: "openai".into(),
+        model: call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = OpenAi::default().encode(&call, &target).unwrap();
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(sent["field_99999"], json!(99_999));
+    assert_eq!(sent.as_object().unwrap().len(), 100_002);
+}
