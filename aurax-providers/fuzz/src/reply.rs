@@ -10,7 +10,10 @@ use crate::{model, target};
 /// same however it was cut.
 pub fn reply(wire: &dyn Wire, data: &[u8]) {
     read(wire, data, |_, streams| {
-        Call::chat(model(), Request::new([Message::user("Hi")]).with_stream(streams))
+        Call::chat(
+            model(),
+            Request::new([Message::user("Hi")]).with_stream(streams),
+        )
     });
 }
 
@@ -38,7 +41,10 @@ fn read(wire: &dyn Wire, data: &[u8], call: impl Fn(u8, bool) -> Call) {
     assert_eq!(together.1.is_ok(), apart.1.is_ok());
     let status = 400 + u16::from(*cut);
     let error = wire.error(status, &http::HeaderMap::new(), data);
-    assert!(error.to_string().len() < 16 * 1024, "an error goes on and on");
+    assert!(
+        error.to_string().len() < 16 * 1024,
+        "an error goes on and on"
+    );
 }
 
 /// Numbers that are none equal nothing, but are written alike.
@@ -49,7 +55,12 @@ fn same(together: &[Event], apart: &[Event], cut: u8) {
     }
 }
 
-pub(crate) fn stream(wire: &dyn Wire, call: &Call, data: &[u8], size: usize) -> (Vec<Event>, Result<()>) {
+pub(crate) fn stream(
+    wire: &dyn Wire,
+    call: &Call,
+    data: &[u8],
+    size: usize,
+) -> (Vec<Event>, Result<()>) {
     let mut events = Vec::new();
     let mut decoder = wire.decoder(call, &target(model()));
     let mut parser = FrameParser::new(wire.framing());
@@ -91,8 +102,14 @@ fn ends_once(events: &[Event], read: &Result<()>) {
     }
     let response = fold.finish();
     if let Some(usage) = &response.usage {
-        assert!(usage.buckets.input_tokens() <= 1_000_000_000_000_000, "absurd input");
-        assert!(usage.buckets.output_tokens() <= 1_000_000_000_000_000, "absurd output");
+        assert!(
+            usage.buckets.input_tokens() <= 1_000_000_000_000_000,
+            "absurd input"
+        );
+        assert!(
+            usage.buckets.output_tokens() <= 1_000_000_000_000_000,
+            "absurd output"
+        );
     }
 }
 
@@ -110,8 +127,16 @@ fn joined(events: &[Event]) -> Vec<Event> {
 fn join(last: &mut Event, next: &Event) -> bool {
     match (last, next) {
         (
-            Event::Delta { choice, part, delta },
-            Event::Delta { choice: next_choice, part: next_part, delta: next },
+            Event::Delta {
+                choice,
+                part,
+                delta,
+            },
+            Event::Delta {
+                choice: next_choice,
+                part: next_part,
+                delta: next,
+            },
         ) if (*choice, *part) == (*next_choice, *next_part) => match (delta, next) {
             (Delta::Text(text), Delta::Text(more))
             | (Delta::Thinking(text), Delta::Thinking(more))

@@ -81,7 +81,11 @@ fn encode(wire: &dyn Wire, call: &Call, size: usize) {
     let path = once.path.parse::<http::uri::PathAndQuery>();
     assert!(path.is_ok(), "{} has the path {:?}", wire.name(), once.path);
     let grown = once.body.len();
-    assert!(grown <= bound(size), "{}: {size} bytes became {grown}", wire.name());
+    assert!(
+        grown <= bound(size),
+        "{}: {size} bytes became {grown}",
+        wire.name()
+    );
 }
 
 /// Writes the answer `events`, whole and streamed, and reads it as a client does.
@@ -97,7 +101,11 @@ fn answer(
     let writer = |delivery| inbound.writer(incoming, &head(delivery), Stamp::new("req_1", 7));
     let said = fold(events);
     let body = writer(Delivery::Whole).whole(&said);
-    assert!(body.len() <= answer_bound(size), "{size} bytes became {}", body.len());
+    assert!(
+        body.len() <= answer_bound(size),
+        "{size} bytes became {}",
+        body.len()
+    );
     let mut heard = Vec::new();
     let target = target(call.model.clone());
     let read = wire.decoder(call, &target).whole(&body, &mut heard);
@@ -110,7 +118,11 @@ fn answer(
     for event in events {
         writer.event(event, &mut out);
     }
-    assert!(out.len() <= answer_bound(size), "{size} bytes became {}", out.len());
+    assert!(
+        out.len() <= answer_bound(size),
+        "{size} bytes became {}",
+        out.len()
+    );
     if matches!(call.op, Op::Chat(_)) {
         let (heard, read) = stream(wire, call, &out, out.len());
         read.unwrap_or_else(|error| panic!("{error}: {out:?}"));
@@ -147,7 +159,9 @@ fn says_the_same(said: &Response, heard: &Response) {
     assert_eq!(said.text(), heard.text());
     let calls = |response: &Response| -> Vec<(String, String)> {
         let calls = response.tool_calls();
-        calls.map(|call| (call.name.clone(), call.arguments.clone())).collect()
+        calls
+            .map(|call| (call.name.clone(), call.arguments.clone()))
+            .collect()
     };
     assert_eq!(calls(said), calls(heard));
     assert_eq!(said.finish_reason(), heard.finish_reason());
@@ -163,7 +177,11 @@ fn fold(events: &[Event]) -> Response {
 }
 
 fn chat() -> Vec<Event> {
-    let delta = |part, delta| Event::Delta { choice: 0, part, delta };
+    let delta = |part, delta| Event::Delta {
+        choice: 0,
+        part,
+        delta,
+    };
     let proof = Signature::new("EqQB", Some(Origin::new("fuzz", "model")));
     vec![
         start(),

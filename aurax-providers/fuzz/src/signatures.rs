@@ -7,7 +7,14 @@ use aurax_providers::inbound::Inbound;
 use aurax_providers::responses::ResponsesInbound;
 
 /// What stands behind a seal and says what it is for, and what does not.
-const PURPOSES: [&str; 6] = ["", ".redacted", ".last", ".native-block", ".native-", ".other"];
+const PURPOSES: [&str; 6] = [
+    "",
+    ".redacted",
+    ".last",
+    ".native-block",
+    ".native-",
+    ".other",
+];
 
 /// A text that opens was sealed, byte for byte; what was sealed opens, and not when a byte of it
 /// was changed; a client may send either in any place of a signature.

@@ -360,7 +360,7 @@ fn a_long_name_is_not_repeated_with_every_result() {
     assert_eq!(results(&request("n".repeat(257))), 0);
 }
 
-/// Each field a client makes up costs the same, however many there are: this takes a minute where
+/// Each field a client makes up costs the same, however many there are: this takes minutes where
 /// they are looked for among each other.
 #[test]
 fn many_fields_nobody_knows_are_sent_on() {
