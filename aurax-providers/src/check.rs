@@ -11,6 +11,10 @@ use aurax_core::{
 use crate::omissions::{Omissions, unsupported};
 use crate::wire::Target;
 
+/// Names of tools that are longer are not repeated with every result of theirs, which could make a
+/// request many times its size; no provider takes them.
+pub(crate) const LONGEST_NAME: usize = 256;
+
 /// Refuses a request that cannot succeed at `target`, whatever the wire.
 ///
 /// # Errors

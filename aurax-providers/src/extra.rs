@@ -56,7 +56,6 @@ pub(crate) fn merge(
         omissions.note("extra", why)?;
         return Ok(body);
     }
-    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
     let mut added = Vec::with_capacity(extra.fields.len());
     for (name, value) in &extra.fields {
         if reserved.contains(&name.as_str()) {
@@ -67,7 +66,8 @@ pub(crate) fn merge(
         let value: Box<RawValue> = serde_json::value::to_raw_value(value).map_err(broken)?;
         added.push((name.clone(), value));
     }
-    fields.set_all(added);
+    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
+    fields.merge(added);
     serde_json::to_vec(&fields).map_err(broken)
 }
 

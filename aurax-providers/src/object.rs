@@ -101,9 +101,9 @@ pub(crate) fn items(value: &RawValue) -> Vec<&RawValue> {
 pub(crate) struct Pairs(Vec<(String, Box<RawValue>)>);
 
 impl Pairs {
-    /// Sets fields of different names, each at its place where there is one already, else at the
-    /// end. There may be very many of them.
-    pub(crate) fn set_all(&mut self, fields: impl IntoIterator<Item = (String, Box<RawValue>)>) {
+    /// Sets fields that have a name of their own each: they are looked for among those that are
+    /// there already and not among each other, as they may be many.
+    pub(crate) fn merge(&mut self, fields: Vec<(String, Box<RawValue>)>) {
         let own = self.0.len();
         for (name, value) in fields {
             match self.0.iter_mut().take(own).find(|(key, _)| *key == name) {

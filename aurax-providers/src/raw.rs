@@ -99,22 +99,29 @@ impl RawObject {
     }
 
     /// Merges `fields` in: objects into objects, anything else in place of what was there.
+    ///
+    /// Fields are looked for among those that are there already and not among each other, as they
+    /// may be many.
     pub(crate) fn merge(&mut self, fields: &Map<String, Value>) {
-        // Names differ among the new fields, so each can only meet one that was there before.
         let own = self.0.len();
         for (name, value) in fields {
-            let Some((_, slot)) = self.0.iter_mut().take(own).rfind(|(key, _)| key == name) else {
-                self.0.push((name.clone(), value.clone().into()));
-                continue;
-            };
-            *slot = match value.as_object().zip(Self::parse(slot.as_str())) {
-                Some((fields, mut inner)) => {
-                    inner.merge(fields);
-                    Json::from_value(&inner).unwrap_or_else(|_| value.clone().into())
-                }
-                None => value.clone().into(),
-            };
+            let known = self.0.iter_mut().take(own).rfind(|(key, _)| key == name);
+            match known {
+                Some((_, slot)) => *slot = merged(slot, value),
+                None => self.0.push((name.clone(), value.clone().into())),
+            }
         }
+    }
+}
+
+/// `value`, merged into what was there where both are objects.
+fn merged(there: &Json, value: &Value) -> Json {
+    match value.as_object().zip(RawObject::parse(there.as_str())) {
+        Some((fields, mut object)) => {
+            object.merge(fields);
+            Json::from_value(&object).unwrap_or_else(|_| value.clone().into())
+        }
+        None => value.clone().into(),
     }
 }
 

@@ -15,6 +15,7 @@ use aurax_core::{
 use super::NAME;
 use super::media;
 use super::part::{Answer, Content, FunctionCall, FunctionResponse, Part, Piece, Role};
+use crate::check::LONGEST_NAME;
 use crate::digest::is_made_up;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
@@ -310,12 +311,17 @@ impl<'a> Reader<'a, '_> {
             }
         }
         let called = self.calls.get(result.call_id.as_str()).copied();
-        let name = called.map(|called| called.name).or(result.name.as_deref());
+        let name = called
+            .map(|called| called.name)
+            .or(result.name.as_deref())
+            .ok_or_else(|| invalid(subject, "a tool's result needs the tool's name"))?;
+        if name.len() > LONGEST_NAME {
+            return Err(invalid(subject, "the tool's name is too long"));
+        }
         let part = Part {
             function_response: Some(FunctionResponse {
                 id: called.and_then(|called| called.id),
-                name: name
-                    .ok_or_else(|| invalid(subject, "a tool's result needs the tool's name"))?,
+                name,
                 response: match result.is_error {
                     Some(true) => Answer::Error(words),
                     _ => Answer::Output(words),

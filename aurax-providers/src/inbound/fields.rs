@@ -44,16 +44,10 @@ pub(crate) struct Fields<'a> {
 /// # Errors
 /// `InvalidRequest` where it is no JSON object, or nested too deep.
 pub(crate) fn body(body: &[u8], places: Places) -> Result<Fields<'_>> {
-    let invalid = |message: &str| Error::new(ErrorKind::InvalidRequest, message);
-    let text =
-        std::str::from_utf8(body).map_err(|e| invalid("the body is not UTF-8").with_source(e))?;
-    if is_deep(text) {
-        return Err(invalid(&format!(
-            "the body is nested deeper than {MAX_DEPTH} levels"
-        )));
-    }
-    let raw: &RawValue = serde_json::from_str(text)
-        .map_err(|e| invalid("the body cannot be parsed as JSON").with_source(e))?;
+    let raw: &RawValue = serde_json::from_str(text(body)?).map_err(|e| {
+        let message = "the body cannot be parsed as JSON";
+        Error::new(ErrorKind::InvalidRequest, message).with_source(e)
+    })?;
     let root = Field {
         place: String::new(),
         places,
@@ -62,8 +56,24 @@ pub(crate) fn body(body: &[u8], places: Places) -> Result<Fields<'_>> {
     root.object()
 }
 
+/// The text of a request's body.
+///
+/// # Errors
+/// `InvalidRequest` where it is no text, or nested too deep.
+pub(crate) fn text(body: &[u8]) -> Result<&str> {
+    let invalid = |message: &str| Error::new(ErrorKind::InvalidRequest, message);
+    let text =
+        std::str::from_utf8(body).map_err(|e| invalid("the body is not UTF-8").with_source(e))?;
+    if is_deep(text) {
+        return Err(invalid(&format!(
+            "the body is nested deeper than {MAX_DEPTH} levels"
+        )));
+    }
+    Ok(text)
+}
+
 /// Whether brackets outside of texts are nested too deep.
-pub(crate) fn is_deep(text: &str) -> bool {
+fn is_deep(text: &str) -> bool {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {

@@ -12,6 +12,7 @@ use aurax_core::{
 use base64::Engine as _;
 use serde::Serialize;
 
+use crate::check::LONGEST_NAME;
 use crate::omissions::{Omissions, unsupported};
 use crate::raw::RawObject;
 use crate::wire::Target;
@@ -168,9 +169,10 @@ impl<'a> Reader<'a, '_> {
     /// Adds a tool's result, and returns its pictures.
     fn result(&mut self, subject: &str, result: &'a ToolResult) -> Result<Vec<&'a str>> {
         let called = self.names.get(result.call_id.as_str()).copied();
+        let name = called.or(result.name.as_deref());
         let mut turn = Turn {
             role: "tool",
-            tool_name: called.or(result.name.as_deref()),
+            tool_name: name.filter(|name| name.len() <= LONGEST_NAME),
             tool_call_id: Some(&result.call_id),
             ..Turn::default()
         };

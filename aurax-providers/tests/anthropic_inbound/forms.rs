@@ -277,3 +277,23 @@ fn fields_of_a_tool_s_own_go_back_to_this_wire() {
     let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert_eq!(sent["tools"], body["tools"]);
 }
+
+/// The name of a tool is told with each result of its calls; one that no provider takes is not.
+#[test]
+fn a_long_name_is_not_repeated_with_every_result() {
+    let results = |name: String| {
+        let call = json!({"type": "tool_use", "id": "t", "name": name, "input": {}});
+        let result = json!({"type": "tool_result", "tool_use_id": "t"});
+        let messages = json!([{"role": "assistant", "content": [call]},
+            {"role": "user", "content": vec![result; 100]}]);
+        let request = request(&json!({"messages": messages}));
+        let results = request.messages[1].parts.iter();
+        let named = results.filter(|part| match part {
+            Part::ToolResult(result) => result.name.is_some(),
+            _ => false,
+        });
+        named.count()
+    };
+    assert_eq!(results("n".repeat(256)), 100);
+    assert_eq!(results("n".repeat(257)), 0);
+}

@@ -254,3 +254,21 @@ fn what_nobody_says_is_refused() {
     let error = encode(FLASH_2_5, empty).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
 }
+
+/// The name of a tool is told with each result of its calls: a long one would make the request many
+/// times its size.
+#[test]
+fn a_result_of_a_tool_with_a_long_name_is_refused() {
+    let encode = |length: usize| {
+        let asked = call("a", &"n".repeat(length), "{}");
+        let results = Message::tool([ToolResult::new(&asked, "1")]);
+        let asked = Message::assistant(asked);
+        encode(
+            FLASH_2_5,
+            Request::new([Message::user("Hi"), asked, results]),
+        )
+    };
+    assert!(encode(256).is_ok());
+    let error = encode(257).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+}

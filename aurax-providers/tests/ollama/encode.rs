@@ -129,6 +129,21 @@ fn what_the_api_cannot_take_is_named() {
     assert_eq!(cut.context("tool"), Some("f"));
 }
 
+/// The name of a tool is told with each result of its calls: a long one would make the request many
+/// times its size.
+#[test]
+fn a_long_name_is_not_repeated_with_every_result() {
+    let name = |length: usize| {
+        let call = ToolCall::new("a", "n".repeat(length), "{}");
+        let result = Message::tool([ToolResult::new(&call, "1")]);
+        let said = [Message::user("Hi"), Message::assistant(call), result];
+        let sent = body(&encode("m", Request::new(said)).unwrap());
+        sent["messages"][2].get("tool_name").cloned()
+    };
+    assert_eq!(name(256), Some(json!("n".repeat(256))));
+    assert_eq!(name(257), None);
+}
+
 #[test]
 fn thinking_is_whether_and_for_a_few_models_how_much() {
     let level = |level| Reasoning::new(level);

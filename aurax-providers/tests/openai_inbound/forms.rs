@@ -3,6 +3,7 @@
 use aurax_core::{CacheTtl, Part, Role, Source, Tool, ToolChoice};
 use aurax_providers::ModelRules;
 use aurax_providers::anthropic::Anthropic;
+use aurax_providers::inbound::Incoming;
 use aurax_providers::openai::OpenAi;
 use aurax_providers::wire::{Target, Wire};
 use serde_json::{Value, json};
@@ -335,4 +336,47 @@ fn fields_of_a_vendor_s_own_stay_where_they_were() {
         ]
     );
     assert!(!String::from_utf8_lossy(&other.body).contains("defer_loading"));
+}
+
+/// The name of a tool is told with each result of its calls; one that no provider takes is not.
+#[test]
+fn a_long_name_is_not_repeated_with_every_result() {
+    let request = |name: String| {
+        let call = json!({"id": "c", "type": "function", "function": {"name": name}});
+        let mut messages = vec![json!({"role": "assistant", "tool_calls": [call]})];
+        messages.extend(vec![json!({"role": "tool", "tool_call_id": "c"}); 100]);
+        read(&json!({"model": "m", "messages": messages}))
+    };
+    let results = |incoming: &Incoming| {
+        let request = chat(incoming);
+        let results = request.messages[1].parts.iter();
+        let named = results.filter(|part| match part {
+            Part::ToolResult(result) => result.name.is_some(),
+            _ => false,
+        });
+        named.count()
+    };
+    assert_eq!(results(&request("n".repeat(256))), 100);
+    assert_eq!(results(&request("n".repeat(257))), 0);
+}
+
+/// Each field a client makes up costs the same, however many there are: this takes minutes where
+/// they are looked for among each other.
+#[test]
+fn many_fields_nobody_knows_are_sent_on() {
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    for number in 0..100_000 {
+        body[format!("field_{number}")] = json!(number);
+    }
+    let call = read(&body).call;
+    let target = Target {
+        provider: "openai".into(),
+        model: call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = OpenAi::default().encode(&call, &target).unwrap();
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(sent["field_99999"], json!(99_999));
+    assert_eq!(sent.as_object().unwrap().len(), 100_002);
 }

@@ -281,6 +281,39 @@ fn mistakes_name_their_field() {
     }
 }
 
+#[test]
+fn a_body_nested_too_deep_is_refused() {
+    let body = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"model": "m", "input": "Hi", "a": {open}{close}}}"#)
+    };
+    assert!(inbound().read(body(63).as_bytes()).is_ok());
+    let error = inbound().read(body(64).as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert_eq!(error.context("param"), Some("body"));
+}
+
+/// Each part of an item has its id, so a long one and many parts are many times the request.
+#[test]
+fn a_long_id_and_many_parts_are_refused() {
+    let read = |id: usize, parts: usize| {
+        let part = json!({"type": "output_text", "text": "a"});
+        let thought = json!({"type": "summary_text", "text": "a"});
+        let message = json!({"role": "assistant", "id": "i".repeat(id),
+                             "content": vec![part; parts]});
+        let reasoning = json!({"type": "reasoning", "id": "i".repeat(id),
+                               "summary": vec![thought; parts]});
+        [message, reasoning].map(|item| read(&json!({"model": "m", "input": [item]})))
+    };
+    assert!(read(4096, 200).iter().all(Result::is_ok));
+    for (refused, param) in read(4096, 300)
+        .into_iter()
+        .zip(["input[0].content", "input[0]"])
+    {
+        assert_eq!(refused.unwrap_err().context("param"), Some(param));
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_a_request_or_a_mistake(bytes in proptest::collection::vec(0_u8..128, 0..64)) {
@@ -329,8 +362,9 @@ fn a_server_without_a_store_refuses_what_needs_one() {
 fn of_a_field_that_is_there_twice_the_last_one_counts_and_none_travels_on() {
     let body = r#"{"model": "m", "input": "Hi", "store": true, "max_output_tokens": 100000,
         "store": false, "max_output_tokens": 16}"#;
-    let incoming = ResponsesInbound::new().read(body.as_bytes()).unwrap();
-    let Op::Chat(request) = &incoming.call.op else {
+    let incoming = aurax_providers::responses::ResponsesInbound::new();
+    let incoming = incoming.read(body.as_bytes()).unwrap();
+    let aurax_core::Op::Chat(request) = &incoming.call.op else {
         panic!("a chat");
     };
     assert_eq!(

@@ -12,6 +12,7 @@ use super::super::response::wanted_back;
 use super::settings::cache_mark;
 use super::{content, opened};
 use crate::Seal;
+use crate::check::LONGEST_NAME;
 use crate::inbound::fields::{Field, Fields};
 use crate::raw::RawObject;
 
@@ -148,7 +149,9 @@ impl<'s> Reader<'s> {
         if !input.is_object() {
             return Err(input.invalid("Input should be an object"));
         }
-        self.names.insert(id.clone(), name.clone());
+        if name.len() <= LONGEST_NAME {
+            self.names.insert(id.clone(), name.clone());
+        }
         let mut call = ToolCall::new(id, name, input.text());
         call.signature = beside.map(|beside| Signature::of_client(beside, NAME));
         call.cache = cache_mark(fields)?;

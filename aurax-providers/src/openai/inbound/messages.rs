@@ -7,6 +7,7 @@ use aurax_core::{Message, Native, Part, Refusal, Result, Role, Thinking, ToolCal
 use super::super::NAME;
 use super::super::details;
 use super::parts;
+use crate::check::LONGEST_NAME;
 use crate::digest::{base62, hash};
 use crate::inbound::fields::{Field, Fields};
 
@@ -140,7 +141,9 @@ impl Reader {
             // Some clients send the object itself.
             Some(object) => object.text().to_owned(),
         };
-        self.names.insert(id.clone(), name.clone());
+        if name.len() <= LONGEST_NAME {
+            self.names.insert(id.clone(), name.clone());
+        }
         Ok(ToolCall::new(id, name, arguments).into())
     }
 }

@@ -13,6 +13,9 @@ use crate::object::{Object, items};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
 
+/// How many bytes the parts of one item may repeat of its id and phase.
+const MAX_REPEATED: usize = 1 << 20;
+
 /// Reads `input`: a text, or a list of items.
 pub(super) fn read(input: &RawValue, seal: &Seal, messages: &mut Vec<Message>) -> Result<()> {
     if let Ok(text) = serde_json::from_str::<String>(input.get()) {
@@ -42,10 +45,7 @@ impl Reader<'_> {
         let kind = fields.text("type");
         match kind.as_deref() {
             Some("message") | None => self.message(fields, param),
-            Some("reasoning") => {
-                self.reasoning(fields);
-                Ok(())
-            }
+            Some("reasoning") => self.reasoning(fields, param),
             Some("function_call") => self.call(fields, param),
             Some("function_call_output") => self.result(fields, param),
             Some("item_reference") => {
@@ -104,6 +104,7 @@ impl Reader<'_> {
             parts.push(Part::Text(Text::default()));
         }
         if item != Item::default() {
+            repeats(&item, parts.len(), &param)?;
             for part in &mut parts {
                 match part {
                     Part::Text(text) => text.item = Some(item.clone()),
@@ -146,7 +147,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn reasoning(&mut self, mut fields: Object<'_>) {
+    fn reasoning(&mut self, mut fields: Object<'_>, param: &str) -> Result<()> {
         let encrypted = fields.text("encrypted_content");
         let texts = |list: Vec<&RawValue>, kind: Option<&str>| -> Vec<(String, Option<String>)> {
             list.into_iter()
@@ -163,10 +164,12 @@ impl Reader<'_> {
                     thoughts.push((String::new(), None));
                 }
                 let item = listed(fields);
+                repeats(&item, thoughts.len(), param)?;
                 let signature = encrypted.map(|data| Signature::of_client(data, NAME));
                 self.think(thoughts, Some(&item), signature);
             }
         }
+        Ok(())
     }
 
     fn think(
@@ -226,6 +229,17 @@ fn listed(mut fields: Object<'_>) -> Item {
         .filter(|extra| !extra.is_empty())
         .map(|extra| Value::Object(extra).into());
     item
+}
+
+/// Each part of an item has its id; a long one and many parts would be many times the request.
+fn repeats(item: &Item, parts: usize, param: &str) -> Result<()> {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let each = length(&item.id).saturating_add(length(&item.phase));
+    if each.saturating_mul(parts) > MAX_REPEATED {
+        let message = "the id and phase are too long for so many parts";
+        return Err(invalid(param, message));
+    }
+    Ok(())
 }
 
 /// Messages of people and instructions are complete as they stand.

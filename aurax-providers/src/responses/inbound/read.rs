@@ -13,8 +13,7 @@ use serde_json::{Map, Value};
 
 use super::items;
 use super::parts::invalid;
-use crate::inbound::Incoming;
-use crate::inbound::fields::is_deep;
+use crate::inbound::{Incoming, fields};
 use crate::object::Object;
 use crate::responses::NAME;
 use crate::responses::request::{ENCRYPTED, LOGPROBS};
@@ -51,11 +50,7 @@ const STATEFUL: [&str; 4] = [
 ];
 
 pub(super) fn read(body: &[u8], seal: &Seal) -> Result<Incoming> {
-    let text = std::str::from_utf8(body)
-        .map_err(|e| invalid("body", "the body is not UTF-8").with_source(e))?;
-    if is_deep(text) {
-        return Err(invalid("body", "the body is nested too deep"));
-    }
+    let text = fields::text(body).map_err(|error| error.with_context("param", "body"))?;
     let object = |text| {
         Object::parse(text)
             .map_err(|e| invalid("body", "the body is not a JSON object").with_source(e))

@@ -83,7 +83,7 @@ impl Frame {
         // The provider's own usage keeps its digits.
         let mut pairs: Pairs = serde_json::from_str(&text).unwrap_or_default();
         if let Some(usage) = &ending.usage {
-            pairs.set_all([("usage".to_owned(), usage.clone())]);
+            pairs.merge(vec![("usage".to_owned(), usage.clone())]);
         }
         serde_json::value::to_raw_value(&pairs).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
