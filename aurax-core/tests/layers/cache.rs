@@ -430,3 +430,16 @@ async fn memory_is_bounded_and_what_was_used_last_stays() {
         .unwrap();
     assert_eq!(desk.attempts(), before);
 }
+
+/// Who reads a shared store cannot look up an answer by asking the question elsewhere.
+#[tokio::test(start_paused = true)]
+async fn engines_share_a_store_only_with_the_same_secret() {
+    let (desk, store) = (desk(), MemoryCache::new());
+    let call = ask("first/a", Delivery::Whole);
+    for (secret, attempts, entries) in [("one", 1, 1), ("one", 1, 1), ("two", 2, 2)] {
+        let (engine, _) = build(&desk, store.clone(), on().with_secret(secret));
+        chat(&engine, &Ctx::local(), &call).await.unwrap();
+        assert_eq!(desk.attempts(), attempts, "{secret}");
+        assert_eq!(store.size().0, entries, "{secret}");
+    }
+}

@@ -173,6 +173,12 @@ async fn no_refusal_is_believed_for_longer_than_the_policy_says() {
         chat(&engine, &Ctx::local()).await.unwrap();
         assert_eq!(tenths(start), waited, "{asked:?}");
     }
+    let policy = RatePolicy::default().with_max_pause(secs(5));
+    let (hurried, _) = engine(&refuses_once(Some(secs(20))), policy);
+    chat(&hurried, &Ctx::local()).await.unwrap_err();
+    let start = Instant::now();
+    chat(&hurried, &Ctx::local()).await.unwrap();
+    assert_eq!(tenths(start), 50);
     let (engine, _) = engine(&refuses_once(None), RatePolicy::default());
     chat(&engine, &Ctx::local()).await.unwrap_err();
     let start = Instant::now();
