@@ -15,6 +15,7 @@ use crate::chat::{Event, Fold, Response};
 use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::id::new_id;
 use crate::model::ModelId;
 use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
@@ -158,7 +159,7 @@ impl RequestGuard {
     /// Takes the permit, the first time, and commits the attempt's intent.
     async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
         self.take_permit().await?;
-        let id = Uuid::now_v7();
+        let id = new_id();
         let started_at = self.clock.now();
         // Known to the guard before the ledger hears of it: a future dropped while the intent
         // commits is settled as not sent.
