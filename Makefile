@@ -65,7 +65,7 @@ prices: ## refresh the price book from its sources
 	tools/prices/refresh
 
 bench: ## benchmarks
-	cargo bench --workspace --all-features
+	cargo bench --package aurax --all-features --bench '*'
 
 coverage: ## line coverage of the tests, as a summary and as HTML in the target folder
 	@tools/check/install cargo-nextest cargo-llvm-cov

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::id::new_id;
 use crate::layer::{CacheMode, QuotaPolicy};
 use crate::ledger::RequestGuard;
 use crate::model::ModelId;
@@ -74,7 +75,7 @@ pub struct RequestId(Uuid);
 impl RequestId {
     /// A new id.
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self(new_id())
     }
 
     /// The id as a UUID.

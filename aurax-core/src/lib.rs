@@ -11,6 +11,7 @@ mod ctx;
 mod embed;
 mod engine;
 mod error;
+mod id;
 mod json;
 mod layer;
 mod ledger;

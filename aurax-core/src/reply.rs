@@ -148,6 +148,11 @@ impl Reply {
         &self.head
     }
 
+    /// The head, for a layer that adds to it and leaves the stream alone.
+    pub(crate) const fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
     /// Splits the answer for a layer that wraps the stream.
     pub fn into_parts(self) -> (Head, BoxStream<'static, Result<Batch>>) {
         (self.head, self.batches)
@@ -197,9 +202,10 @@ impl Reply {
                 Ok(batch) => batch,
                 Err(error) => return Err(error.with_partial(fold.finish())),
             };
-            for event in &batch.events {
-                fold.push(event);
-                if matches!(event, Event::End(_)) {
+            for event in batch.events {
+                let is_end = matches!(event, Event::End(_));
+                fold.take(event);
+                if is_end {
                     return Ok(fold.finish());
                 }
             }

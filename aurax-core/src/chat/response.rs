@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Delta, Event, Finish, FinishReason, TokenLogprob, Warning};
+use super::event::{Delta, End, Event, Finish, FinishReason, TokenLogprob, Warning};
 use super::message::{Message, Role};
 use super::part::{Part, RedactedThinking, Refusal, Text, Thinking};
 use super::tool::ToolCall;
@@ -104,7 +104,8 @@ impl Response {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fold {
-    response: Response,
+    // Boxed: it is large, and who folds moves about.
+    response: Box<Response>,
     /// For each choice, the number of each of its parts.
     numbers: Vec<Vec<u32>>,
 }
@@ -113,7 +114,7 @@ impl Fold {
     /// Starts an answer of `provider` for the model that was asked.
     pub fn new(provider: impl Into<Arc<str>>, model: impl Into<String>) -> Self {
         Self {
-            response: Response {
+            response: Box::new(Response {
                 id: None,
                 provider: provider.into(),
                 model: model.into(),
@@ -127,7 +128,7 @@ impl Fold {
                 receipt: None,
                 warnings: Vec::new(),
                 extra: serde_json::Map::new(),
-            },
+            }),
             numbers: Vec::new(),
         }
     }
@@ -163,20 +164,31 @@ impl Fold {
             }
             Event::Embedding(embedding) => self.response.embeddings.push(embedding.clone()),
             Event::Usage(usage) => self.response.usage = Some((**usage).clone()),
-            Event::End(end) => {
-                for (number, finish) in (0..).zip(&end.finish) {
-                    if let Some((choice, _)) = self.choice(number) {
-                        choice.finish = Some(finish.clone());
-                    }
-                }
-                if end.usage.is_some() {
-                    self.response.usage.clone_from(&end.usage);
-                }
-                self.response.service_tier.clone_from(&end.service_tier);
-                self.response.receipt.clone_from(&end.receipt);
-                self.response.extra.clone_from(&end.extra);
+            Event::End(end) => self.end((**end).clone()),
+        }
+    }
+
+    /// As [`Fold::push`], of an event that nobody else needs.
+    pub(crate) fn take(&mut self, event: Event) {
+        match event {
+            Event::Usage(usage) => self.response.usage = Some(*usage),
+            Event::End(end) => self.end(*end),
+            event => self.push(&event),
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        for (number, finish) in (0..).zip(end.finish) {
+            if let Some((choice, _)) = self.choice(number) {
+                choice.finish = Some(finish);
             }
         }
+        if end.usage.is_some() {
+            self.response.usage = end.usage;
+        }
+        self.response.service_tier = end.service_tier;
+        self.response.receipt = end.receipt;
+        self.response.extra = end.extra;
     }
 
     /// What has arrived so far.
@@ -186,7 +198,7 @@ impl Fold {
 
     /// The answer.
     pub fn finish(self) -> Response {
-        self.response
+        *self.response
     }
 
     /// Choices above this number are passed over: no provider offers as many.
@@ -274,4 +286,44 @@ fn append(part: &mut Part, delta: &Delta) -> bool {
         _ => return false,
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bucket::{Bucket, Buckets};
+    use crate::usage::UsageSource;
+
+    #[test]
+    fn taking_an_event_is_pushing_it() {
+        let usage = |count| {
+            let buckets = Buckets::new().with(Bucket::Input, count);
+            Usage::measured(buckets, UsageSource::Provider)
+        };
+        let finish = Finish::new(FinishReason::Stop, None);
+        let mut end = End::new(vec![finish], Some(usage(2)));
+        end.service_tier = Some("default".to_owned());
+        end.extra.insert("field".to_owned(), "kept".into());
+        let delta = Delta::Text("Hi".to_owned());
+        let events = [
+            Event::Delta {
+                choice: 0,
+                part: 0,
+                delta,
+            },
+            Event::Usage(Box::new(usage(1))),
+            Event::End(Box::new(end)),
+        ];
+        let mut pushed = Fold::new("demo", "echo");
+        let mut taken = pushed.clone();
+        for event in events {
+            pushed.push(&event);
+            taken.take(event);
+            assert_eq!(pushed.partial(), taken.partial());
+        }
+        let answer = taken.finish();
+        assert_eq!(answer.usage, Some(usage(2)));
+        assert_eq!(answer.finish_reason(), Some(FinishReason::Stop));
+        assert_eq!(answer.extra.len(), 1);
+    }
 }

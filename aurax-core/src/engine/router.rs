@@ -9,7 +9,7 @@ use crate::chat::Warning;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::layer::Resolve;
-use crate::model::{Lifecycle, ModelId, ModelInfo};
+use crate::model::{ModelId, ModelInfo};
 use crate::pricing::Pricer;
 use crate::provider::{Capability, Catalog, KeyStatus, Provider, ProviderInfo};
 use crate::reply::Reply;
@@ -139,10 +139,10 @@ impl Router {
     /// provider knows better.
     pub(super) fn retired(&self, prices: &str, model: &ModelId) -> Option<Warning> {
         let book = self.pricer.book();
-        let info = book.model_info(prices, model.as_str())?;
-        if info.lifecycle != Lifecycle::Retired {
+        if !book.is_retired(prices, model.as_str()) {
             return None;
         }
+        let info = book.model_info(prices, model.as_str())?;
         let since = info
             .retires
             .map_or_else(String::new, |day| format!(" since {day}"));
@@ -224,10 +224,9 @@ fn list(names: Vec<String>) -> String {
     names.join(", ")
 }
 
-fn warn(reply: Reply, warning: Warning) -> Reply {
-    let (mut head, batches) = reply.into_parts();
-    head.warnings.push(warning);
-    Reply::new(head, batches)
+fn warn(mut reply: Reply, warning: Warning) -> Reply {
+    reply.head_mut().warnings.push(warning);
+    reply
 }
 
 fn ambiguous(model: &ModelId, targets: &[&Target]) -> Error {

@@ -48,11 +48,9 @@ impl Provider for Fallback {
             failed = model;
             answer = self.inner.call(ctx, &call.with_model(model.clone())).await;
         }
-        answer.map(|reply| {
-            let (mut head, batches) = reply.into_parts();
-            head.warnings.splice(0..0, warnings);
-            Reply::new(head, batches)
-        })
+        let mut reply = answer?;
+        reply.head_mut().warnings.splice(0..0, warnings);
+        Ok(reply)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::chat::{Event, Fold, Response};
 use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::id::new_id;
 use crate::model::ModelId;
 use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
@@ -95,7 +96,7 @@ impl RequestGuard {
             guard: self.clone(),
             id,
             started: self.clock.monotonic(),
-            fold: Fold::new(provider.name.clone(), model.as_str()),
+            fold: None,
             outcome: Outcome::Unknown,
             failure: None,
             deltas: 0,
@@ -158,7 +159,7 @@ impl RequestGuard {
     /// Takes the permit, the first time, and commits the attempt's intent.
     async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
         self.take_permit().await?;
-        let id = Uuid::now_v7();
+        let id = new_id();
         let started_at = self.clock.now();
         // Known to the guard before the ledger hears of it: a future dropped while the intent
         // commits is settled as not sent.
@@ -231,7 +232,8 @@ pub(crate) struct AttemptRecorder {
     guard: Arc<RequestGuard>,
     id: Uuid,
     started: Instant,
-    fold: Fold,
+    /// `None` until there is a reply.
+    fold: Option<Fold>,
     outcome: Outcome,
     failure: Option<Failure>,
     deltas: u64,
@@ -240,11 +242,13 @@ pub(crate) struct AttemptRecorder {
 
 impl AttemptRecorder {
     pub(crate) fn head(&mut self, head: &Head) {
-        self.fold = Fold::from_head(head);
+        self.fold = Some(Fold::from_head(head));
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
-        self.fold.push(event);
+        if let Some(fold) = &mut self.fold {
+            fold.push(event);
+        }
         if event.is_content() && self.first_content.is_none() {
             self.first_content = Some(self.elapsed());
         }
@@ -306,11 +310,10 @@ fn outcome_of(error: &Error) -> Outcome {
 
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
-        let fold = std::mem::replace(&mut self.fold, Fold::new("", ""));
         let report = Report {
             outcome: self.outcome,
             failure: self.failure.take(),
-            response: fold.finish(),
+            fold: self.fold.take(),
             deltas: self.deltas,
             first_content: self.first_content,
             duration: self.elapsed(),

@@ -12,7 +12,7 @@ pub(super) use super::record::Failure;
 use super::record::{Attempt, Outcome, Settlement};
 use crate::bucket::{Bucket, Buckets};
 use crate::call::{Call, Op};
-use crate::chat::Response;
+use crate::chat::{Fold, Response};
 use crate::ctx::{Ctx, Principal, RequestId};
 use crate::embed::EmbedInput;
 use crate::model::ModelId;
@@ -128,7 +128,8 @@ pub(super) struct PendingAttempt {
 pub(super) struct Report {
     pub(super) outcome: Outcome,
     pub(super) failure: Option<Failure>,
-    pub(super) response: Response,
+    /// What arrived; `None` where there was no reply.
+    pub(super) fold: Option<Fold>,
     pub(super) deltas: u64,
     pub(super) first_content: Option<Duration>,
     pub(super) duration: Duration,
@@ -162,6 +163,12 @@ impl PendingAttempt {
         self.report = Some(report);
     }
 
+    /// What has arrived of the answer.
+    fn response(&self) -> Option<&Response> {
+        let fold = self.report.as_ref()?.fold.as_ref()?;
+        Some(fold.partial())
+    }
+
     fn outcome(&self) -> Outcome {
         match &self.report {
             Some(report) => report.outcome,
@@ -178,10 +185,9 @@ impl PendingAttempt {
             .as_ref()
             .map_or(self.started_at, |report| report.ended_at);
         let answered_by = self
-            .report
-            .as_ref()
-            .map(|report| report.response.model.clone())
-            .filter(|model| model != self.model.as_str());
+            .response()
+            .filter(|response| response.model != self.model.as_str())
+            .map(|response| response.model.clone());
         let (cost, computed_cost) = usage.as_ref().map_or((Cost::Free, Cost::Free), |usage| {
             let priced = pricer.price(&Sale {
                 provider: self.prices.as_deref(),
@@ -213,15 +219,14 @@ impl PendingAttempt {
             failure: report.as_ref().and_then(|report| report.failure.clone()),
         };
         let delivered = matches!(outcome, Outcome::Complete | Outcome::Partial);
-        let response = report.map(|report| report.response);
-        (attempt, response.filter(|_| delivered))
+        let fold = report.and_then(|report| report.fold);
+        (attempt, fold.filter(|_| delivered).map(Fold::finish))
     }
 
     /// What the provider bills: its own word when the answer is complete, else its word so far
     /// raised to what was seen; nothing when it never had the request or refused it.
     fn usage(&self, outcome: Outcome, op: &Op) -> Option<Usage> {
-        let response = self.report.as_ref().map(|report| &report.response);
-        let reported = response.and_then(|response| response.usage.as_ref());
+        let reported = self.response().and_then(|response| response.usage.as_ref());
         match (outcome, reported) {
             (Outcome::NotSent | Outcome::Rejected, _) => None,
             (Outcome::Complete, Some(usage)) if is_whole(usage, op) => Some(usage.clone()),
@@ -251,9 +256,10 @@ impl PendingAttempt {
         let (Op::Chat(_), Some(report)) = (op, &self.report) else {
             return 0;
         };
-        let estimated = report
-            .response
-            .choices
+        let choices = self
+            .response()
+            .map_or(&[][..], |response| &response.choices);
+        let estimated = choices
             .iter()
             .map(|choice| estimate_parts(&choice.message.parts))
             .fold(0, u64::saturating_add);

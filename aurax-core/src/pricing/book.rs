@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::error::PriceError;
 use super::file::BilledAt;
 use super::listing::{Listing, Matched, Provider};
-use super::name::spellings;
+use super::name::{folded, spellings};
 use super::near::nearest;
 use super::rate::Price;
 use super::shelf::{Shelf, Tables};
@@ -173,16 +173,14 @@ impl PriceBook {
 
     /// Whether [`PriceBook::resolve`] finds a model; it costs no search for similar names.
     pub fn knows(&self, provider: &str, model: &str) -> bool {
-        self.provider(provider)
-            .is_some_and(|own| self.find(own, model).is_some())
+        self.look_up(provider, model).is_some()
     }
 
     /// Whether the book tells the model by its name: as [`PriceBook::knows`], but a row for
     /// whatever name does not count. Of a local server such a row says what a call costs, not
     /// which models there are.
     pub fn recognises(&self, provider: &str, model: &str) -> bool {
-        self.provider(provider)
-            .and_then(|own| self.find(own, model))
+        self.look_up(provider, model)
             .is_some_and(|found| found.matched != Matched::Any)
     }
 
@@ -205,29 +203,48 @@ impl PriceBook {
 
     /// The provider of that key or alias, without regard to case.
     pub(super) fn provider(&self, name: &str) -> Option<&Provider> {
-        let i = self.keys.get(&name.trim().to_lowercase())?;
+        let i = self.keys.get(&*folded(name))?;
         self.providers.get(*i)
     }
 
+    /// As [`PriceBook::resolve`], without a word about what was not found.
+    pub(super) fn look_up(&self, provider: &str, model: &str) -> Option<Resolved<'_>> {
+        self.find(self.provider(provider)?, model)
+    }
+
     pub(super) fn find<'a>(&'a self, own: &'a Provider, model: &str) -> Option<Resolved<'a>> {
+        // The first that is tried is nearly always the one: nothing is spelled out for it.
+        let (seller, (listing, matched)) = own
+            .find(&folded(model), &self.tables.routes)
+            .map(|found| (own, found))
+            .or_else(|| self.find_spelled(own, model))?;
+        Some(Resolved {
+            provider: &own.key,
+            priced_by: &seller.key,
+            model: &listing.id,
+            matched,
+            own,
+            seller,
+            listing,
+        })
+    }
+
+    /// Tries every spelling at every provider whose prices it may be.
+    fn find_spelled<'a>(
+        &'a self,
+        own: &'a Provider,
+        model: &str,
+    ) -> Option<(&'a Provider, (&'a Listing, Matched))> {
         let is_own = |segment: &str| {
             self.provider(segment)
                 .is_some_and(|named| std::ptr::eq(named, own))
         };
         let spellings = spellings(model, is_own);
         self.sellers(own).find_map(|seller| {
-            let (listing, matched) = spellings
+            let found = spellings
                 .iter()
                 .find_map(|name| seller.find(name, &self.tables.routes))?;
-            Some(Resolved {
-                provider: &own.key,
-                priced_by: &seller.key,
-                model: &listing.id,
-                matched,
-                own,
-                seller,
-                listing,
-            })
+            Some((seller, found))
         })
     }
 
@@ -238,12 +255,6 @@ impl PriceBook {
             Price::Free | Price::Listed(_) => Ok(()),
             Price::Unknown => Err(resolved.unpriced()),
         }
-    }
-
-    /// Whether the time a call ends decides its price, and not the time it was made.
-    pub(super) fn bills_at_completion(&self, provider: &str) -> bool {
-        self.provider(provider)
-            .is_some_and(|provider| provider.billed_at == BilledAt::Completion)
     }
 }
 
@@ -285,6 +296,11 @@ impl Resolved<'_> {
     /// Whether the price is another provider's.
     pub(super) fn is_fallback(&self) -> bool {
         !std::ptr::eq(self.own, self.seller)
+    }
+
+    /// Whether the time a call ends decides its price, and not the time it was made.
+    pub(super) fn bills_at_completion(&self) -> bool {
+        self.own.billed_at == BilledAt::Completion
     }
 
     /// The error for a model without a price.

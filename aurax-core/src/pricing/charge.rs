@@ -34,16 +34,25 @@ impl PriceBook {
         usage: &Usage,
         at: OffsetDateTime,
     ) -> Result<Bill, PriceError> {
-        let model = self.resolve(provider, model)?;
+        self.bill_found(&self.resolve(provider, model)?, usage, at)
+    }
+
+    /// As [`PriceBook::bill`], of a model that was found already.
+    pub(super) fn bill_found(
+        &self,
+        model: &Resolved<'_>,
+        usage: &Usage,
+        at: OffsetDateTime,
+    ) -> Result<Bill, PriceError> {
         let charge = Charge {
             book: self,
             context: &usage.price_context,
             at: at.checked_to_offset(UtcOffset::UTC).unwrap_or(at),
         };
         if usage.iterations.is_empty() {
-            charge.bill(&model, &usage.buckets, &usage.anomalies)
+            charge.bill(model, &usage.buckets, &usage.anomalies)
         } else {
-            charge.bill_runs(&model, usage)
+            charge.bill_runs(model, usage)
         }
     }
 }

@@ -17,12 +17,18 @@ impl PriceBook {
     /// request may ask for: lists of hosts and of new models leave out what a model can do, and a
     /// wrong `Some(false)` would refuse a request that works.
     pub fn model_info(&self, provider: &str, model: &str) -> Option<ModelInfo> {
-        let resolved = self.find(self.provider(provider)?, model)?;
+        let resolved = self.look_up(provider, model)?;
         let mut info = info(resolved.seller, resolved.listing);
         if resolved.listing.is_label {
             info.id = model.trim().to_owned();
         }
         Some(info)
+    }
+
+    /// Whether the book knows the model and that it is out of service.
+    pub(crate) fn is_retired(&self, provider: &str, model: &str) -> bool {
+        self.look_up(provider, model)
+            .is_some_and(|found| lifecycle(found.listing) == Lifecycle::Retired)
     }
 
     /// All models of a provider that it takes by name, in the book's order; none where the

@@ -1,11 +1,24 @@
 //! The spellings under which a caller's name for a model may be in the price book.
 
+use std::borrow::Cow;
+
+/// `name` as the book writes names: in lower case, without space around it.
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
+    let name = name.trim();
+    let is_folded = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if name.bytes().all(is_folded) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.to_lowercase())
+    }
+}
+
 /// The spellings of `name` to look up, the likeliest first.
 ///
 /// `is_own` tells whether a leading segment (`segment/model`) is a name of the provider itself,
 /// which may be left out; any other is a part of the model's name.
 pub(super) fn spellings(name: &str, is_own: impl Fn(&str) -> bool) -> Vec<String> {
-    let name = name.trim().to_lowercase();
+    let name = folded(name).into_owned();
     let mut spellings = Vec::with_capacity(2);
     if let Some((segment, rest)) = name.split_once('/')
         && !rest.is_empty()

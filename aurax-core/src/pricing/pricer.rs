@@ -153,24 +153,26 @@ impl Pricer {
         let Some(provider) = sale.provider else {
             return Cost::Unpriced;
         };
-        let (provider, model, is_assumed) = match (sale.answered_by, &self.unknown_model) {
-            (Some(answered), _) if self.book.knows(provider, answered) => {
-                (provider, answered, false)
-            }
-            (answered, _) if self.book.knows(provider, sale.asked) => {
-                (provider, sale.asked, answered.is_some())
-            }
-            (_, UnknownModel::Assume { provider, model }) => (&**provider, &**model, true),
-            _ => return Cost::Unpriced,
+        let known = |name: &str| self.book.look_up(provider, name);
+        let (model, is_assumed) = if let Some(model) = sale.answered_by.and_then(known) {
+            (model, false)
+        } else if let Some(model) = known(sale.asked) {
+            (model, sale.answered_by.is_some())
+        } else if let UnknownModel::Assume { provider, model } = &self.unknown_model
+            && let Some(model) = self.book.look_up(provider, model)
+        {
+            (model, true)
+        } else {
+            return Cost::Unpriced;
         };
-        let at = if self.book.bills_at_completion(provider) {
+        let at = if model.bills_at_completion() {
             sale.ended_at
         } else {
             sale.started_at
         };
         let is_estimate = is_assumed || sale.usage.source != UsageSource::Provider;
         self.book
-            .bill(provider, model, sale.usage, at)
+            .bill_found(&model, sale.usage, at)
             .map_or(Cost::Unpriced, |bill| cost(&bill, is_estimate))
     }
 }
