@@ -45,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn suite(folder: &Path) -> Result<Tally, Box<dyn Error>> {
-    let cases: Vec<Case> = case::read_folder(folder)?;
+    let mut cases: Vec<Case> = case::read_folder(folder)?;
+    cases.retain(|case| is_chat(case) || case.is_responses());
     let kinds = Kinds::default();
     let verdicts = workers::map(&cases, |case| judge(case, &kinds));
     kinds.print()?;
@@ -63,15 +64,15 @@ fn suite(folder: &Path) -> Result<Tally, Box<dyn Error>> {
     Ok(tally)
 }
 
+/// Whether clients send such a request and get such a reply; an error has neither.
+fn is_chat(case: &Case) -> bool {
+    let apis = ["openai.chat", "anthropic.messages"];
+    apis.contains(&case.api.as_str()) && !case.is_error()
+}
+
 fn judge(case: &Case, kinds: &Kinds) -> Verdict {
     if case.is_responses() {
         return responses::judge(case, kinds);
-    }
-    if !["openai.chat", "anthropic.messages"].contains(&case.api.as_str()) {
-        return Verdict::Skipped(format!("{} is not read from clients here", case.api));
-    }
-    if case.is_error() {
-        return Verdict::Skipped("an error is no answer".to_owned());
     }
     let Some(wire) = wires::wire_for(&case.api, &case.provider) else {
         return Verdict::Skipped(format!("{} has no wire", case.api));
