@@ -1,5 +1,6 @@
 //! What is said to a model and what it says: the one vocabulary every wire translates.
 
+mod cache;
 mod event;
 mod media;
 mod message;
@@ -8,14 +9,14 @@ mod request;
 mod response;
 mod tool;
 
+pub use cache::{CacheHint, CacheTtl, PromptCacheMode};
 pub use event::{
     Delta, End, Event, Finish, FinishReason, Logprob, Start, TokenLogprob, ToolCallStart, Warning,
 };
 pub use media::{Audio, Document, Image, Source};
 pub use message::{Message, Role};
 pub use part::{
-    CacheHint, CacheTtl, Citation, Item, Native, Origin, Part, PromptCacheMode, RedactedThinking,
-    Refusal, Signature, Text, Thinking,
+    Citation, Item, Native, Origin, Part, RedactedThinking, Refusal, Signature, Text, Thinking,
 };
 pub use request::{
     Effort, Extra, OnUnsupported, OutputFormat, Reasoning, Request, Sampling, ShowThinking,

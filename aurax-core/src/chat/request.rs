@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::{CacheHint, PromptCacheMode};
 use super::message::Message;
-use super::part::{CacheHint, Part, PromptCacheMode};
+use super::part::Part;
 use super::tool::{Tool, ToolChoice};
 use crate::json::Json;
 

@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::part::{CacheHint, Item, Native, Part, Signature};
+use super::cache::CacheHint;
+use super::part::{Item, Native, Part, Signature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 

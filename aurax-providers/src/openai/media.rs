@@ -85,13 +85,13 @@ fn document_url<'a>(url: Cow<'a, str>, name: Option<&'a str>) -> ContentPart<'a>
     })
 }
 
-fn default_name<'a>(media_type: &str) -> Cow<'a, str> {
+pub(crate) fn default_name<'a>(media_type: &str) -> Cow<'a, str> {
     let extension = media_type.split('/').next_back().unwrap_or("bin");
     format!("document.{extension}").into()
 }
 
 /// The words of a document that is plain text.
-fn words(source: &Source) -> Option<Cow<'_, str>> {
+pub(crate) fn words(source: &Source) -> Option<Cow<'_, str>> {
     match source {
         Source::Text(text) => Some(text.as_str().into()),
         Source::Inline { media_type, data } if media_type.starts_with("text/") => {
@@ -105,7 +105,7 @@ fn words(source: &Source) -> Option<Cow<'_, str>> {
 }
 
 /// A document of plain text as text, below its title and the remarks about it.
-fn written_out(document: &Document, words: &str) -> String {
+pub(crate) fn written_out(document: &Document, words: &str) -> String {
     let title = document.title.as_deref().or(document.filename.as_deref());
     let heads = [title, document.context.as_deref()];
     let mut text: String = heads

@@ -12,7 +12,7 @@ mod embed;
 pub(crate) mod error;
 mod inbound;
 mod kind;
-mod media;
+pub(crate) mod media;
 mod message;
 pub(crate) mod models;
 mod quirks;

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use aurax_core::{Audio, Document, Image, Part, Result, Source, Text};
-use base64::Engine as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::omissions::unsupported;
+use crate::openai::media::{default_name, words, written_out};
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -201,38 +201,6 @@ fn document(document: &Document) -> ContentPart<'_> {
         file_id,
         prompt_cache_breakpoint: None,
     })
-}
-
-fn default_name<'a>(media_type: &str) -> Cow<'a, str> {
-    let extension = media_type.split('/').next_back().unwrap_or("bin");
-    format!("document.{extension}").into()
-}
-
-/// The words of a document that is plain text.
-fn words(source: &Source) -> Option<Cow<'_, str>> {
-    match source {
-        Source::Text(text) => Some(text.as_str().into()),
-        Source::Inline { media_type, data } if media_type.starts_with("text/") => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(data)
-                .ok()?;
-            String::from_utf8(bytes).ok().map(Cow::Owned)
-        }
-        _ => None,
-    }
-}
-
-/// A document of plain text as text, below its title and the remarks about it.
-fn written_out(document: &Document, words: &str) -> String {
-    let title = document.title.as_deref().or(document.filename.as_deref());
-    let heads = [title, document.context.as_deref()];
-    let mut text: String = heads
-        .into_iter()
-        .flatten()
-        .map(|head| format!("{head}\n\n"))
-        .collect();
-    text.push_str(words);
-    text
 }
 
 fn audio<'a>(audio: &'a Audio, subject: &str) -> Result<ContentPart<'a>> {
