@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use uuid::Uuid;
 
 use crate::id::new_id;
@@ -154,6 +156,21 @@ timeout_setters! {
     with_total = total: "Limits one attempt as a whole.",
 }
 
+/// Ready when a call's caller has given up; see [`Ctx::cancelled`].
+#[derive(Debug)]
+pub struct Cancelled(Option<Pin<Box<WaitForCancellationFutureOwned>>>);
+
+impl Future for Cancelled {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(cancelled) => cancelled.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
 /// Everything a call carries besides the question. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ctx {
@@ -161,7 +178,7 @@ pub struct Ctx {
     principal: Principal,
     deadline: Option<Instant>,
     timeouts: Option<Timeouts>,
-    cancel: CancellationToken,
+    cancel: Option<CancellationToken>,
     tags: Arc<BTreeMap<String, String>>,
     credentials: Arc<BTreeMap<Arc<str>, Credential>>,
     idempotency_key: Option<Arc<str>>,
@@ -181,11 +198,11 @@ impl Ctx {
             principal,
             deadline: None,
             timeouts: None,
-            cancel: CancellationToken::new(),
+            cancel: None,
             tags: Arc::default(),
             credentials: Arc::default(),
             idempotency_key: None,
-            fallback: Arc::new([]),
+            fallback: Arc::default(),
             quota: None,
             cache: None,
             raw: false,
@@ -224,7 +241,7 @@ impl Ctx {
     /// call's future or reply does the same without an error.
     #[must_use]
     pub fn with_cancel(mut self, cancel: CancellationToken) -> Self {
-        self.cancel = cancel;
+        self.cancel = Some(cancel);
         self
     }
 
@@ -311,9 +328,33 @@ impl Ctx {
         self.timeouts.as_ref()
     }
 
-    /// Tells when the caller has given up.
-    pub const fn cancel(&self) -> &CancellationToken {
-        &self.cancel
+    /// Tells when the caller has given up; `None` for a call that ends only by being dropped.
+    pub const fn cancel(&self) -> Option<&CancellationToken> {
+        self.cancel.as_ref()
+    }
+
+    /// Whether the caller has given up.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// Becomes ready when the caller gives up, for a stream that outlives this context.
+    pub fn cancelled(&self) -> Cancelled {
+        let cancel = self.cancel.clone();
+        Cancelled(cancel.map(|cancel| Box::pin(cancel.cancelled_owned())))
+    }
+
+    /// Does `work` unless the caller gives up before it is done.
+    ///
+    /// # Cancel safety
+    /// That of `work`, which is dropped when the caller gives up.
+    pub async fn unless_cancelled<F: Future + Send>(&self, work: F) -> Option<F::Output> {
+        match &self.cancel {
+            Some(cancel) => cancel.run_until_cancelled(work).await,
+            None => Some(work.await),
+        }
     }
 
     /// The call's labels.
@@ -328,6 +369,10 @@ impl Ctx {
     /// The call's own key for `provider`, where it has one.
     pub fn credential(&self, provider: &str) -> Option<&Credential> {
         self.credentials.get(provider)
+    }
+
+    pub(crate) fn has_credentials(&self) -> bool {
+        !self.credentials.is_empty()
     }
 
     /// The call's name for recognising a repeat.

@@ -37,7 +37,7 @@ pub use chat::{
     Tool, ToolCall, ToolCallStart, ToolChoice, ToolResult, Truncation, Warning,
 };
 pub use clock::{Clock, SystemClock};
-pub use ctx::{Credential, Ctx, Principal, RequestId, Timeouts};
+pub use ctx::{Cancelled, Credential, Ctx, Principal, RequestId, Timeouts};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
 pub use engine::{Engine, EngineBuilder, Fits, Quote};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};

@@ -1,5 +1,7 @@
 //! What comes back from a call.
 
+mod body;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,9 +9,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, Stream, StreamExt};
+use futures::stream::{BoxStream, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
+use self::body::Body;
+pub(crate) use self::body::Watch;
 use crate::chat::{Event, Fold, Response, Warning};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::model::ModelId;
@@ -113,6 +117,13 @@ impl Batch {
         Self { events, raw: None }
     }
 
+    /// Whether the answer ends here.
+    pub(crate) fn ends(&self) -> bool {
+        self.events
+            .iter()
+            .any(|event| matches!(event, Event::End(_)))
+    }
+
     /// Adds the frames themselves.
     #[must_use]
     pub fn with_raw(mut self, raw: Bytes) -> Self {
@@ -124,22 +135,26 @@ impl Batch {
 /// An answer: its head, and its events as they come.
 ///
 /// It owns the connection. The stream ends after the batch with the [`Event::End`], or with an
-/// error.
+/// error; one that stops without either ends with an error of kind `Truncated`.
 ///
 /// # Cancel safety
 /// Dropping a reply, at any point, closes the connection and settles the call with what had
 /// arrived.
 pub struct Reply {
-    head: Head,
-    batches: BoxStream<'static, Result<Batch>>,
+    // Boxed: replies are handed from layer to layer.
+    head: Box<Head>,
+    body: Body,
 }
 
 impl Reply {
     /// An answer with its events still to come.
-    pub fn new(head: Head, batches: impl Stream<Item = Result<Batch>> + Send + 'static) -> Self {
+    pub fn new(
+        head: impl Into<Box<Head>>,
+        batches: impl Stream<Item = Result<Batch>> + Send + 'static,
+    ) -> Self {
         Self {
-            head,
-            batches: batches.boxed(),
+            head: head.into(),
+            body: Body::new(batches.boxed()),
         }
     }
 
@@ -154,8 +169,14 @@ impl Reply {
     }
 
     /// Splits the answer for a layer that wraps the stream.
-    pub fn into_parts(self) -> (Head, BoxStream<'static, Result<Batch>>) {
-        (self.head, self.batches)
+    pub fn into_parts(self) -> (Box<Head>, BoxStream<'static, Result<Batch>>) {
+        (self.head, self.body.into_stream())
+    }
+
+    /// Lets `watcher` follow the answer, for a layer that leaves the stream as it is.
+    pub(crate) fn watched(mut self, watcher: impl Watch) -> Self {
+        self.body = self.body.watched(Box::new(watcher));
+        self
     }
 
     /// Reads on until the first content, or the end, has arrived; nothing is lost.
@@ -170,20 +191,20 @@ impl Reply {
     pub async fn first_content(mut self) -> Result<Self> {
         let mut seen = Vec::new();
         loop {
-            let batch = self.batches.next().await.ok_or_else(truncated)??;
+            let batch = self.body.next().await.ok_or_else(truncated)??;
             let done = batch
                 .events
                 .iter()
                 .any(|event| event.is_content() || matches!(event, Event::End(_)));
             // Signs of life are not worth replaying, and there may be any number of them.
             if !batch.events.is_empty() || batch.raw.is_some() {
-                seen.push(Ok(batch));
+                seen.push(batch);
             }
             if done {
                 break;
             }
         }
-        self.batches = stream::iter(seen).chain(self.batches).boxed();
+        self.body.put_back(seen);
         Ok(self)
     }
 
@@ -197,7 +218,7 @@ impl Reply {
     /// Dropping the future stops the call, which is settled with what had arrived.
     pub async fn collect(mut self) -> Result<Response> {
         let mut fold = Fold::from_head(&self.head);
-        while let Some(batch) = self.batches.next().await {
+        while let Some(batch) = self.body.next().await {
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => return Err(error.with_partial(fold.finish())),
@@ -226,7 +247,7 @@ impl Stream for Reply {
     type Item = Result<Batch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.batches.poll_next_unpin(cx)
+        self.body.poll_next_unpin(cx)
     }
 }
 

@@ -190,10 +190,10 @@ impl EngineBuilder {
         let pricer = Arc::new(pricer);
         let clock = self.clock;
         let timeout = TimeoutLayer::new(self.timeouts, clock.clone());
-        let breaker = BreakerLayer::new(self.breaker, clock.clone());
         let targets = self.providers.into_iter().map(|provider| {
             // A budget of its own: one provider's outage does not spend another's retries.
             let retry = RetryLayer::new(self.retry, clock.clone());
+            let breaker = BreakerLayer::new(self.breaker, clock.clone());
             let rate = RateLayer::new(of(&self.rates, &*provider), clock.clone());
             let concurrency =
                 ConcurrencyLayer::new(of(&self.concurrency, &*provider), clock.clone());

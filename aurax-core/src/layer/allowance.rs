@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::watch::Watch;
 use super::window::Window;
 use crate::chat::Event;
 use crate::clock::Clock;
 use crate::error::{Error, Phase};
-use crate::reply::Batch;
+use crate::reply::{Batch, Watch};
 use crate::usage::Usage;
 
 /// How much may be used within any minute; `None` is without limit.

@@ -1,12 +1,8 @@
 //! Announces every attempt to the ledger before it is made, and follows it to its end.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
-use futures::{Stream, StreamExt as _};
 
 use super::trace::record_target;
 use super::{Layer, forward_to_inner};
@@ -15,7 +11,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::ledger::AttemptRecorder;
 use crate::provider::Provider;
-use crate::reply::{Batch, Reply, truncated};
+use crate::reply::{Batch, Reply, Watch};
 
 /// Records attempts with the guard that the meter put into the call's context; without one it
 /// does nothing.
@@ -45,71 +41,28 @@ impl Provider for Recorded {
         };
         let mut recorder = guard.open(ctx, self.inner.info(), &call.model).await?;
         match self.inner.call(ctx, call).await {
-            Ok(reply) => Ok(follow(reply, recorder)),
+            Ok(reply) => {
+                recorder.head(reply.head());
+                Ok(reply.watched(recorder))
+            }
             Err(error) => {
-                recorder.failed(&error);
+                recorder.fail(&error);
                 Err(error)
             }
         }
     }
 }
 
-fn follow(reply: Reply, mut recorder: AttemptRecorder) -> Reply {
-    let (head, batches) = reply.into_parts();
-    recorder.head(&head);
-    let recorder = Some(recorder);
-    Reply::new(head, Followed { batches, recorder })
-}
-
-/// A stream that tells the recorder what it sees.
-///
-/// The recorder goes as soon as the answer has ended, so the guard knows the attempt's end before
-/// any outer layer does; else it goes with the stream.
-struct Followed {
-    batches: BoxStream<'static, Result<Batch>>,
-    recorder: Option<AttemptRecorder>,
-}
-
-impl Followed {
-    fn fail(&mut self, error: &Error) {
-        if let Some(mut recorder) = self.recorder.take() {
-            recorder.failed(error);
-        }
-    }
-
-    fn observe(&mut self, batch: &Batch) {
-        let Some(recorder) = &mut self.recorder else {
-            return;
-        };
+/// Goes as soon as the answer has ended, so the guard knows the attempt's end before any outer
+/// layer does.
+impl Watch for AttemptRecorder {
+    fn batch(&mut self, batch: &Batch) {
         for event in &batch.events {
-            recorder.event(event);
-        }
-        if recorder.is_complete() {
-            self.recorder = None;
+            self.event(event);
         }
     }
-}
 
-impl Stream for Followed {
-    type Item = Result<Batch>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(self.batches.poll_next_unpin(cx));
-        Poll::Ready(match item {
-            Some(Ok(batch)) => {
-                self.observe(&batch);
-                Some(Ok(batch))
-            }
-            Some(Err(error)) => {
-                self.fail(&error);
-                Some(Err(error))
-            }
-            None if self.recorder.is_some() => {
-                let error = truncated();
-                self.fail(&error);
-                Some(Err(error))
-            }
-            None => None,
-        })
+    fn failed(&mut self, error: &Error) {
+        self.fail(error);
     }
 }

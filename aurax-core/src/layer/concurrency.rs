@@ -6,17 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::keyed::Keyed;
-use super::lane::Lane;
+use super::lane::Lanes;
 use super::queue::{Line, Patience};
-use super::watch::{Watch, watch};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::provider::Provider;
-use crate::reply::Reply;
+use crate::reply::{Reply, Watch};
 
 /// How many attempts may be in flight with one key at one provider.
 ///
@@ -69,7 +67,7 @@ impl ConcurrencyPolicy {
 pub(crate) struct ConcurrencyLayer {
     policy: ConcurrencyPolicy,
     clock: Arc<dyn Clock>,
-    lanes: Arc<Keyed<Lane, Slots>>,
+    lanes: Arc<Lanes<Slots>>,
 }
 
 impl ConcurrencyLayer {
@@ -77,28 +75,20 @@ impl ConcurrencyLayer {
         Self {
             policy,
             clock,
-            lanes: Arc::default(),
-        }
-    }
-
-    fn slots(&self) -> Slots {
-        let most = self.policy.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
-        Slots {
-            free: Arc::new(Semaphore::new(most)),
-            line: Line::default(),
+            lanes: Arc::new(Lanes::new(Slots::new(policy))),
         }
     }
 
     async fn slot(&self, ctx: &Ctx, provider: &dyn Provider) -> Result<Slot> {
-        let lane = Lane::of(provider.info(), ctx);
-        let now = self.clock.monotonic();
-        let slots = self.lanes.get(&lane, now, || self.slots())?;
+        let info = provider.info();
+        let make = || Slots::new(self.policy);
+        let slots = self.lanes.get(info, ctx, &*self.clock, make)?;
         // The semaphore hands freed slots to those in line first, so this is no way past them.
         if let Ok(permit) = slots.free.clone().try_acquire_owned() {
             return Ok(Slot::new(slots, permit));
         }
         let Some(place) = slots.line.join(self.policy.max_waiting) else {
-            return Err(self.busy(&lane, "too many calls wait already"));
+            return Err(self.busy(&info.name, "too many calls wait already"));
         };
         let patience = Patience::new(&*self.clock, ctx, self.policy.max_wait);
         let permit = patience
@@ -108,16 +98,16 @@ impl ConcurrencyLayer {
         match permit {
             Some(Ok(permit)) => Ok(Slot::new(slots, permit)),
             // The semaphore is never closed, so it is the wait that was too long.
-            Some(Err(_)) | None => Err(self.busy(&lane, "none of them ended in time")),
+            Some(Err(_)) | None => Err(self.busy(&info.name, "none of them ended in time")),
         }
     }
 
-    fn busy(&self, lane: &Lane, why: &str) -> Error {
+    fn busy(&self, provider: &str, why: &str) -> Error {
         Error::new(
             ErrorKind::Overloaded,
             format!(
-                "{} calls to {} are in flight and {why}; try again later",
-                self.policy.max_in_flight, lane.provider
+                "{} calls to {provider} are in flight and {why}; try again later",
+                self.policy.max_in_flight
             ),
         )
         .with_context("limit", "concurrency")
@@ -130,6 +120,16 @@ impl ConcurrencyLayer {
 struct Slots {
     free: Arc<Semaphore>,
     line: Line,
+}
+
+impl Slots {
+    fn new(policy: ConcurrencyPolicy) -> Self {
+        let most = policy.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            free: Arc::new(Semaphore::new(most)),
+            line: Line::default(),
+        }
+    }
 }
 
 /// A place in flight, free again when it is dropped.
@@ -174,6 +174,6 @@ impl Provider for Bounded {
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
         let slot = self.layer.slot(ctx, &*self.inner).await?;
         let reply = self.inner.call(ctx, call).await?;
-        Ok(watch(reply, slot))
+        Ok(reply.watched(slot))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::keyed::Keyed;
+use crate::clock::Clock;
 use crate::ctx::{Credential, Ctx};
+use crate::error::Result;
 use crate::provider::ProviderInfo;
 use crate::secret::Fingerprint;
 
@@ -33,8 +36,46 @@ impl Lane {
     }
 }
 
+/// State of each lane to one provider.
+#[derive(Debug)]
+pub(super) struct Lanes<V> {
+    /// That of the configured key, which most calls use.
+    configured: Arc<V>,
+    own: Keyed<Lane, V>,
+}
+
+impl<V> Lanes<V> {
+    pub(super) fn new(configured: V) -> Self {
+        Self {
+            configured: Arc::new(configured),
+            own: Keyed::default(),
+        }
+    }
+
+    /// The state of the lane a call takes, made now where there is none.
+    ///
+    /// # Errors
+    /// `Overloaded` when too many callers' keys are in use.
+    pub(super) fn get(
+        &self,
+        provider: &ProviderInfo,
+        ctx: &Ctx,
+        clock: &dyn Clock,
+        make: impl FnOnce() -> V,
+    ) -> Result<Arc<V>> {
+        if own(provider, ctx).is_none() {
+            return Ok(self.configured.clone());
+        }
+        let lane = Lane::of(provider, ctx);
+        self.own.get(&lane, clock.monotonic(), make)
+    }
+}
+
 /// The caller's own key for a provider.
 fn own<'a>(provider: &ProviderInfo, ctx: &'a Ctx) -> Option<&'a Credential> {
+    if !ctx.has_credentials() {
+        return None;
+    }
     std::iter::once(&provider.name)
         .chain(&provider.aliases)
         .find_map(|name| ctx.credential(name))

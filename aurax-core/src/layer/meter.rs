@@ -141,19 +141,12 @@ impl Stream for Settling {
                 return Poll::Ready(None);
             }
             match ready!(self.batches.poll_next_unpin(cx)) {
-                Some(Ok(batch)) if !ends(&batch) => return Poll::Ready(Some(Ok(batch))),
+                Some(Ok(batch)) if !batch.ends() => return Poll::Ready(Some(Ok(batch))),
                 Some(item) => self.hold(item),
                 None => self.hold(Err(truncated())),
             }
         }
     }
-}
-
-fn ends(batch: &Batch) -> bool {
-    batch
-        .events
-        .iter()
-        .any(|event| matches!(event, Event::End(_)))
 }
 
 fn late() -> Error {

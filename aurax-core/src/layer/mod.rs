@@ -15,7 +15,6 @@ mod rate;
 mod retry;
 mod timeout;
 mod trace;
-mod watch;
 mod window;
 
 use std::fmt::Debug;

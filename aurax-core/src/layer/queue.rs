@@ -47,7 +47,7 @@ impl Patience {
         turn: impl Future<Output = T> + Send,
     ) -> Result<Option<T>> {
         let turn = tokio::time::timeout_at(self.until, turn);
-        match ctx.cancel().run_until_cancelled(turn).await {
+        match ctx.unless_cancelled(turn).await {
             None => Err(cancelled().with_phase(Phase::Encode)),
             Some(Ok(turn)) => Ok(Some(turn)),
             Some(Err(_)) if self.is_deadline => Err(Error::new(

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 
 use super::allowance::{Allowance, Full, Limits, SharedAllowance, Spending, lock};
 use super::keyed::Keyed;
-use super::watch::{Watch, watch};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
@@ -15,7 +14,7 @@ use crate::ctx::{Ctx, Principal};
 use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::ledger::estimate_input;
 use crate::provider::Provider;
-use crate::reply::{Batch, Reply};
+use crate::reply::{Batch, Reply, Watch};
 
 /// What one principal may use. `None`, the default of each, is without limit.
 ///
@@ -239,7 +238,7 @@ impl Provider for Held {
                 if let (true, Some(spending)) = (reply.head().cached, &mut admitted.spending) {
                     spending.nothing();
                 }
-                Ok(watch(reply, admitted))
+                Ok(reply.watched(admitted))
             }
             Err(error) => {
                 admitted.failed(&error);

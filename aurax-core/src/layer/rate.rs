@@ -8,10 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::allowance::{Allowance, Full, Limits, SharedAllowance, Spending, lock};
-use super::keyed::Keyed;
-use super::lane::Lane;
+use super::lane::Lanes;
 use super::queue::{Line, Patience};
-use super::watch::{Watch, watch};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
@@ -19,7 +17,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::ledger::estimate_input;
 use crate::provider::Provider;
-use crate::reply::{Batch, RateLimit, Reply};
+use crate::reply::{Batch, RateLimit, Reply, Watch};
 
 /// How fast to ask one provider with one key.
 ///
@@ -106,7 +104,7 @@ impl RatePolicy {
 pub(crate) struct RateLayer {
     policy: RatePolicy,
     clock: Arc<dyn Clock>,
-    lanes: Arc<Keyed<Lane, Pace>>,
+    lanes: Arc<Lanes<Pace>>,
 }
 
 impl RateLayer {
@@ -114,7 +112,7 @@ impl RateLayer {
         Self {
             policy,
             clock,
-            lanes: Arc::default(),
+            lanes: Arc::new(Lanes::new(Pace::new())),
         }
     }
 
@@ -123,7 +121,7 @@ impl RateLayer {
         &self,
         ctx: &Ctx,
         call: &Call,
-        lane: &Lane,
+        provider: &str,
         pace: &Pace,
     ) -> Result<Option<Spending>> {
         let limits = self.policy.limits();
@@ -135,7 +133,7 @@ impl RateLayer {
             return Ok(self.spending(pace, at, tokens));
         }
         let Some(place) = pace.line.join(self.policy.max_waiting) else {
-            let message = format!("too many calls wait for their turn at {}", lane.provider);
+            let message = format!("too many calls wait for their turn at {provider}");
             return Err(refused(ErrorKind::Overloaded, message));
         };
         let patience = Patience::new(&*self.clock, ctx, self.policy.max_wait);
@@ -161,14 +159,14 @@ impl RateLayer {
         drop(place);
         match turn {
             Some(Ok(at)) => Ok(self.spending(pace, at, tokens)),
-            Some(Err(full)) => Err(self.too_long(lane, full)),
+            Some(Err(full)) => Err(self.too_long(provider, full)),
             None => {
                 let late = pace.not_before(&*self.clock, limits, tokens).err();
                 let late = late.unwrap_or(Full {
                     limit: "rate",
                     until: Some(self.clock.monotonic()),
                 });
-                Err(self.too_long(lane, late))
+                Err(self.too_long(provider, late))
             }
         }
     }
@@ -179,8 +177,7 @@ impl RateLayer {
         Some(Spending::new(allowance, self.clock.clone(), at, tokens))
     }
 
-    fn too_long(&self, lane: &Lane, full: Full) -> Error {
-        let provider = &lane.provider;
+    fn too_long(&self, provider: &str, full: Full) -> Error {
         let Some(until) = full.until else {
             let message =
                 format!("the request alone is larger than what {provider} may be asked a minute");
@@ -325,10 +322,9 @@ impl Provider for Rated {
 
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
         let layer = &self.layer;
-        let lane = Lane::of(self.inner.info(), ctx);
-        let now = layer.clock.monotonic();
-        let pace = layer.lanes.get(&lane, now, Pace::new)?;
-        let spending = layer.turn(ctx, call, &lane, &pace).await?;
+        let info = self.inner.info();
+        let pace = layer.lanes.get(info, ctx, &*layer.clock, Pace::new)?;
+        let spending = layer.turn(ctx, call, &info.name, &pace).await?;
         let mut paced = Paced {
             spending,
             layer: layer.clone(),
@@ -337,7 +333,7 @@ impl Provider for Rated {
         match self.inner.call(ctx, call).await {
             Ok(reply) => {
                 layer.obey(&paced.pace, &reply.head().rate_limits);
-                Ok(watch(reply, paced))
+                Ok(reply.watched(paced))
             }
             Err(error) => {
                 paced.failed(&error);

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
@@ -16,7 +15,7 @@ use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::chat::Event;
 use crate::clock::Clock;
-use crate::ctx::{Ctx, Timeouts};
+use crate::ctx::{Cancelled, Ctx, Timeouts};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::provider::Provider;
 use crate::reply::{Batch, Delivery, Reply};
@@ -73,9 +72,7 @@ impl Provider for Timed {
         let end = deadline.map_or(total, |deadline| total.sooner(deadline));
         let first = headers.sooner(end);
         let answered = tokio::time::timeout_at(first.at, self.inner.call(ctx, call));
-        let reply = ctx
-            .cancel()
-            .run_until_cancelled(answered)
+        let reply = ctx.unless_cancelled(answered)
             .await
             .ok_or_else(|| cancelled().with_phase(Phase::Headers))?
             .unwrap_or_else(|_| Err(first.error(Phase::Headers)))?;
@@ -94,7 +91,7 @@ impl Provider for Timed {
             first_content: Some(first_content),
             silence,
             end,
-            cancelled: ctx.cancel().clone().cancelled_owned().boxed(),
+            cancelled: ctx.cancelled(),
             clock: self.policy.clock.clone(),
             sleep: None,
             over: false,
@@ -144,7 +141,7 @@ struct TimedStream {
     /// The limits on silence between frames, for a stream.
     silence: Option<Timeouts>,
     end: Limit,
-    cancelled: BoxFuture<'static, ()>,
+    cancelled: Cancelled,
     clock: Arc<dyn Clock>,
     /// Runs while the stream is silent.
     sleep: Option<(Limit, Pin<Box<Sleep>>)>,

@@ -57,6 +57,9 @@ impl Provider for Traced {
 
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
         let span = open_span(ctx, call);
+        if span.is_disabled() {
+            return self.inner.call(ctx, call).await;
+        }
         let start = self.clock.monotonic();
         let ctx = ctx.clone().with_span(span.clone());
         match self.inner.call(&ctx, call).instrument(span.clone()).await {

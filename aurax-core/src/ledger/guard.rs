@@ -105,7 +105,11 @@ impl RequestGuard {
     }
 
     /// Waits for the ledger, within bounds.
-    async fn in_time<T>(&self, ctx: &Ctx, work: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn in_time<T: Send>(
+        &self,
+        ctx: &Ctx,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let limit = self.clock.monotonic().checked_add(OPEN_LIMIT);
         let limit = [limit, ctx.deadline()].into_iter().flatten().min();
         let work = async {
@@ -114,8 +118,7 @@ impl RequestGuard {
                 None => Ok(work.await),
             }
         };
-        ctx.cancel()
-            .run_until_cancelled(work)
+        ctx.unless_cancelled(work)
             .await
             .ok_or_else(gave_up)?
             .map_err(|_| slow())?
@@ -267,15 +270,11 @@ impl AttemptRecorder {
         }
     }
 
-    pub(crate) const fn is_complete(&self) -> bool {
-        matches!(self.outcome, Outcome::Complete)
-    }
-
     fn elapsed(&self) -> Duration {
         self.guard.clock.monotonic().duration_since(self.started)
     }
 
-    pub(crate) fn failed(&mut self, error: &Error) {
+    pub(crate) fn fail(&mut self, error: &Error) {
         self.failure = Some(Failure {
             kind: error.kind(),
             message: error.to_string(),

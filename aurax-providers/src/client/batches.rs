@@ -3,8 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aurax_core::{Batch, Ctx, Error, Event, Phase, Result};
-use futures::future::BoxFuture;
+use aurax_core::{Batch, Cancelled, Ctx, Error, Event, Phase, Result};
 use futures::{FutureExt, Stream, StreamExt};
 
 use super::exchange::{About, cancelled};
@@ -22,7 +21,7 @@ pub(super) struct Batches {
     /// `None` once the bytes ended or are no longer wanted; dropping it closes the exchange.
     body: Option<ByteStream>,
     reader: Reader,
-    cancelled: BoxFuture<'static, ()>,
+    cancelled: Cancelled,
     failure: Option<Error>,
     about: About,
 }
@@ -32,7 +31,7 @@ impl Batches {
         Self {
             body: Some(body),
             reader,
-            cancelled: ctx.cancel().clone().cancelled_owned().boxed(),
+            cancelled: ctx.cancelled(),
             failure: None,
             about,
         }

@@ -96,7 +96,7 @@ impl HttpProvider {
                 let body = read_whole(ctx, response.into_body()).await?;
                 Ok(self.wire.read_key_status(Ok(&body)))
             }
-            Err(_) if ctx.cancel().is_cancelled() => Err(cancelled()),
+            Err(_) if ctx.is_cancelled() => Err(cancelled()),
             Err(error) => Ok(self.wire.read_key_status(Err(&error))),
         }
     }

@@ -91,7 +91,7 @@ impl HttpProvider {
             .prepare(ctx, encoded)
             .map_err(|e| e.with_phase(Phase::Encode))?;
         let sent = self.transport.send(request);
-        let response = ctx.cancel().run_until_cancelled(sent).await;
+        let response = ctx.unless_cancelled(sent).await;
         let response = response.unwrap_or_else(|| Err(cancelled().with_phase(Phase::Send)))?;
         Ok((response, key))
     }
@@ -101,7 +101,7 @@ impl HttpProvider {
         ctx: &Ctx,
         encoded: Encoded,
     ) -> Result<(Request<Bytes>, Option<Arc<Secret>>)> {
-        if ctx.cancel().is_cancelled() {
+        if ctx.is_cancelled() {
             return Err(cancelled());
         }
         let destination = self.destination(ctx)?;
@@ -119,9 +119,7 @@ impl HttpProvider {
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             let (head, body) = response.into_parts();
-            let body = ctx
-                .cancel()
-                .run_until_cancelled(read_start(body, MAX_ERROR_BYTES))
+            let body = ctx.unless_cancelled(read_start(body, MAX_ERROR_BYTES))
                 .await;
             let body = body.ok_or_else(|| cancelled().with_phase(Phase::Body))?;
             let body = without_key(body, key);
@@ -242,7 +240,7 @@ pub(super) async fn read_whole(ctx: &Ctx, mut body: ByteStream) -> Result<Bytes>
         }
         Ok(whole.freeze())
     };
-    let whole = ctx.cancel().run_until_cancelled(read).await;
+    let whole = ctx.unless_cancelled(read).await;
     whole.unwrap_or_else(|| Err(cancelled().with_phase(Phase::Body)))
 }
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::circuit::{Circuit, Ticket, Verdict};
-use super::keyed::Keyed;
-use super::lane::Lane;
-use super::watch::{Watch, watch};
+use super::lane::Lanes;
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::chat::Event;
@@ -18,7 +16,7 @@ use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::provider::Provider;
-use crate::reply::{Batch, Reply};
+use crate::reply::{Batch, Reply, Watch};
 
 /// When a provider that fails is left alone, and for how long.
 ///
@@ -91,12 +89,12 @@ impl BreakerPolicy {
     }
 }
 
-/// Refuses attempts at what keeps failing.
+/// Refuses attempts at one provider while it keeps failing.
 #[derive(Debug, Clone)]
 pub(crate) struct BreakerLayer {
     policy: BreakerPolicy,
     clock: Arc<dyn Clock>,
-    lanes: Arc<Keyed<Lane, Breaker>>,
+    lanes: Arc<Lanes<Breaker>>,
 }
 
 impl BreakerLayer {
@@ -104,22 +102,20 @@ impl BreakerLayer {
         Self {
             policy,
             clock,
-            lanes: Arc::default(),
+            lanes: Arc::new(Lanes::new(Breaker::new(policy))),
         }
     }
 
     fn admit(&self, ctx: &Ctx, provider: &dyn Provider) -> Result<Trial> {
-        let lane = Lane::of(provider.info(), ctx);
-        let now = self.clock.monotonic();
-        let breaker = self.lanes.get(&lane, now, || {
-            Breaker(Mutex::new(Circuit::new(self.policy)))
-        })?;
-        let ticket = breaker.circuit().admit(now);
-        let ticket = ticket.map_err(|wait| left_alone(&lane.provider, wait))?;
+        let info = provider.info();
+        let make = || Breaker::new(self.policy);
+        let breaker = self.lanes.get(info, ctx, &*self.clock, make)?;
+        let ticket = breaker.circuit().admit(self.clock.monotonic());
+        let ticket = ticket.map_err(|wait| left_alone(&info.name, wait))?;
         Ok(Trial {
             breaker,
             clock: self.clock.clone(),
-            provider: lane.provider,
+            provider: info.name.clone(),
             ticket: Some(ticket),
             own_timeouts: ctx.timeouts().is_some(),
         })
@@ -138,6 +134,10 @@ fn left_alone(provider: &str, wait: Duration) -> Error {
 struct Breaker(Mutex<Circuit>);
 
 impl Breaker {
+    fn new(policy: BreakerPolicy) -> Self {
+        Self(Mutex::new(Circuit::new(policy)))
+    }
+
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,7 +231,7 @@ impl Provider for Broken {
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
         let mut trial = self.layer.admit(ctx, &*self.inner)?;
         match self.inner.call(ctx, call).await {
-            Ok(reply) => Ok(watch(reply, trial)),
+            Ok(reply) => Ok(reply.watched(trial)),
             Err(error) => {
                 trial.failed(&error);
                 Err(error)

@@ -23,7 +23,6 @@ use self::key::Target;
 pub use self::memory::MemoryCache;
 pub use self::store::CacheStore;
 use super::lane::{Lane, address};
-use super::watch::{Watch, ends, watch};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::ctx::Ctx;
@@ -31,7 +30,7 @@ use crate::error::Result;
 use crate::ledger::HitRecorder;
 use crate::model::ModelId;
 use crate::provider::{Provider, ProviderInfo};
-use crate::reply::{Batch, Delivery, Head, Reply};
+use crate::reply::{Batch, Delivery, Head, Reply, Watch};
 use crate::secret::Secret;
 
 /// How long a call waits for the store, each time.
@@ -147,7 +146,7 @@ impl CacheLayer {
     /// The entry, unless the store has none, fails or is slow.
     async fn look_up(&self, ctx: &Ctx, key: &CacheKey) -> Option<Entry> {
         let found = tokio::time::timeout(STORE_LIMIT, self.store.get(key));
-        match ctx.cancel().run_until_cancelled(found).await? {
+        match ctx.unless_cancelled(found).await? {
             Ok(Ok(found)) => Entry::read(&found?),
             Ok(Err(error)) => {
                 tracing::warn!(parent: ctx.span(), %error, "the cache cannot be read");
@@ -280,7 +279,7 @@ async fn replay(
         None => None,
     };
     let reply = Reply::new(head, stream::iter(batches));
-    Ok(watch(reply, Hit(recorder)))
+    Ok(reply.watched(Hit(recorder)))
 }
 
 /// Tells the ledger how much of a cached answer was delivered.
@@ -318,7 +317,7 @@ impl Stream for Kept {
             return Poll::Ready(item);
         };
         let value = self.notes.as_mut().and_then(|notes| notes.add(batch));
-        if ends(batch) {
+        if batch.ends() {
             self.notes = None;
         }
         match (item, value) {
