@@ -1,5 +1,7 @@
 //! Messages, events and the one fold.
 
+use std::sync::Arc;
+
 use aurax_core::{
     CacheHint, CacheTtl, Delta, End, Error, Event, Finish, FinishReason, Fold, Function, Image,
     Item, Json, Message, Native, Origin, OutputFormat, Part, Reasoning, Request, Response,
@@ -154,10 +156,10 @@ fn a_choice_number_out_of_reason_is_passed_over() {
 fn an_end_without_usage_does_not_erase_what_was_known() {
     let known = aurax_core::Usage::from_totals(aurax_core::Totals::default());
     let response = fold(&[
-        Event::Usage(Box::new(known.clone())),
+        Event::Usage(Arc::new(known.clone())),
         Event::End(Box::new(End::new(vec![], None))),
     ]);
-    assert_eq!(response.usage, Some(known));
+    assert_eq!(response.usage, Some(Arc::new(known)));
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use aurax_core::{Clock, RateLimit, SystemClock};
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{AsHeaderName, DATE, RETRY_AFTER};
 
 /// A header's text, without white space around it; `None` where it is not text, or empty.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let text = headers.get(name)?.to_str().ok()?.trim();
     (!text.is_empty()).then_some(text)
 }
@@ -43,7 +43,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, message: &str, limited: bool) -> 
 }
 
 fn wait_or_date(headers: &HeaderMap) -> Option<Duration> {
-    let value = text(headers, RETRY_AFTER.as_str())?;
+    let value = text(headers, RETRY_AFTER)?;
     seconds(value).or_else(|| {
         let until = httpdate::parse_http_date(value).ok()?;
         Some(until.duration_since(now(headers)).unwrap_or_default())
@@ -52,7 +52,7 @@ fn wait_or_date(headers: &HeaderMap) -> Option<Duration> {
 
 /// The time the response was made.
 pub(crate) fn now(headers: &HeaderMap) -> SystemTime {
-    text(headers, DATE.as_str())
+    text(headers, DATE)
         .and_then(|date| httpdate::parse_http_date(date).ok())
         .unwrap_or_else(|| SystemClock.now().into())
 }
@@ -172,7 +172,7 @@ fn split_kind(name: &str) -> (&str, String) {
 pub(crate) fn keep(headers: &HeaderMap, names: &[http::HeaderName]) -> Vec<(String, String)> {
     names
         .iter()
-        .filter_map(|name| Some((name.to_string(), text(headers, name.as_str())?.to_owned())))
+        .filter_map(|name| Some((name.to_string(), text(headers, name)?.to_owned())))
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! Embeddings: what all wires that have them share.
 
+use std::sync::Arc;
 use std::fmt;
 
 #[cfg(any(feature = "gemini", feature = "ollama"))]
@@ -85,7 +86,7 @@ impl<F: Fn(&str) -> Result<Vectors> + Send> Decoder<F> {
         events.push(Event::Start(reply.start));
         if !is_one_each {
             // What was used is told all the same: it is billed.
-            events.extend(reply.usage.map(|usage| Event::Usage(Box::new(usage))));
+            events.extend(reply.usage.map(|usage| Event::Usage(Arc::new(usage))));
             let (got, wanted) = (reply.vectors.len(), self.wanted);
             return Err(decode(format!(
                 "the reply has {got} vectors for {wanted} texts, or not one for each"

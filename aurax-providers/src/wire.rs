@@ -106,7 +106,7 @@ pub struct Target {
     /// What the model takes and refuses.
     pub rules: ModelRules,
     /// What the price book or the provider's own list knows about the model.
-    pub info: Option<ModelInfo>,
+    pub info: Option<Arc<ModelInfo>>,
 }
 
 impl Target {

@@ -1,5 +1,7 @@
 //! What a model's answer is made of while it arrives.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::media::{Audio, Image};
@@ -38,7 +40,7 @@ pub enum Event {
     /// One vector of an embedding call.
     Embedding(Embedding),
     /// What was used so far, all counts anew: the last one stands until the [`End`]'s.
-    Usage(Box<Usage>),
+    Usage(Arc<Usage>),
     /// The answer is complete.
     End(Box<End>),
 }
@@ -252,7 +254,7 @@ pub struct End {
     /// How each choice ended, by its number; empty for embeddings.
     pub finish: Vec<Finish>,
     /// What the call used; `None` when the provider did not say.
-    pub usage: Option<Usage>,
+    pub usage: Option<Arc<Usage>>,
     /// The service tier that served the call, in the provider's word.
     pub service_tier: Option<String>,
     /// What the call cost and how it was recorded; put in by the engine's meter.
@@ -266,7 +268,7 @@ impl End {
     pub fn new(finish: Vec<Finish>, usage: Option<Usage>) -> Self {
         Self {
             finish,
-            usage,
+            usage: usage.map(Arc::new),
             ..Self::default()
         }
     }

@@ -40,7 +40,7 @@ pub struct Response {
     /// The vectors of an embedding call, by the number of their text.
     pub embeddings: Vec<Embedding>,
     /// What the call used; `None` when nobody said.
-    pub usage: Option<Usage>,
+    pub usage: Option<Arc<Usage>>,
     /// The service tier that served the call, in the provider's word.
     pub service_tier: Option<String>,
     /// When the provider made the answer, in Unix seconds.
@@ -163,7 +163,7 @@ impl Fold {
                 }
             }
             Event::Embedding(embedding) => self.response.embeddings.push(embedding.clone()),
-            Event::Usage(usage) => self.response.usage = Some((**usage).clone()),
+            Event::Usage(usage) => self.response.usage = Some(usage.clone()),
             Event::End(end) => self.end((**end).clone()),
         }
     }
@@ -171,7 +171,7 @@ impl Fold {
     /// As [`Fold::push`], of an event that nobody else needs.
     pub(crate) fn take(&mut self, event: Event) {
         match event {
-            Event::Usage(usage) => self.response.usage = Some(*usage),
+            Event::Usage(usage) => self.response.usage = Some(usage),
             Event::End(end) => self.end(*end),
             event => self.push(&event),
         }
@@ -311,7 +311,7 @@ mod tests {
                 part: 0,
                 delta,
             },
-            Event::Usage(Box::new(usage(1))),
+            Event::Usage(std::sync::Arc::new(usage(1))),
             Event::End(Box::new(end)),
         ];
         let mut pushed = Fold::new("demo", "echo");
@@ -322,7 +322,7 @@ mod tests {
             assert_eq!(pushed.partial(), taken.partial());
         }
         let answer = taken.finish();
-        assert_eq!(answer.usage, Some(usage(2)));
+        assert_eq!(answer.usage, Some(std::sync::Arc::new(usage(2))));
         assert_eq!(answer.finish_reason(), Some(FinishReason::Stop));
         assert_eq!(answer.extra.len(), 1);
     }

@@ -225,12 +225,12 @@ impl PendingAttempt {
 
     /// What the provider bills: its own word when the answer is complete, else its word so far
     /// raised to what was seen; nothing when it never had the request or refused it.
-    fn usage(&self, outcome: Outcome, op: &Op) -> Option<Usage> {
+    fn usage(&self, outcome: Outcome, op: &Op) -> Option<Arc<Usage>> {
         let reported = self.response().and_then(|response| response.usage.as_ref());
         match (outcome, reported) {
             (Outcome::NotSent | Outcome::Rejected, _) => None,
             (Outcome::Complete, Some(usage)) if is_whole(usage, op) => Some(usage.clone()),
-            (_, reported) => Some(self.estimate(op, reported)),
+            (_, reported) => Some(Arc::new(self.estimate(op, reported.map(|usage| &**usage)))),
         }
     }
 

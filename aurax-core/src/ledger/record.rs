@@ -84,7 +84,7 @@ pub struct Attempt {
     /// What went wrong.
     pub failure: Option<Failure>,
     /// What it used; `None` when nothing reached the provider or it answered with an error.
-    pub usage: Option<Usage>,
+    pub usage: Option<Arc<Usage>>,
     /// What it cost.
     pub cost: Cost,
     /// What the price book makes of the usage, beside a cost the provider reported.
@@ -174,7 +174,7 @@ pub struct Receipt {
     pub cost: Cost,
     /// What the answer used, as settled: reported by the provider, or estimated here; `None` for
     /// a cached one, which used nothing.
-    pub usage: Option<Usage>,
+    pub usage: Option<Arc<Usage>>,
     /// How many attempts it took; none for a cached answer.
     pub attempts: usize,
     /// Whether the answer came from the cache.

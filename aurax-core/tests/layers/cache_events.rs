@@ -1,5 +1,7 @@
 //! Every kind of event comes back from the cache as it was kept.
 
+use std::sync::Arc;
+
 use aurax_core::Ctx;
 use aurax_core::{
     Audio, Bucket, Buckets, CacheMode, CachePolicy, Call, Citation, Delta, EmbedRequest, Embedding,
@@ -78,7 +80,7 @@ fn everything() -> Vec<Event> {
                 top: vec![token],
             }],
         },
-        Event::Usage(Box::new(usage())),
+        Event::Usage(Arc::new(usage())),
         Event::End(Box::new(end)),
     ]
 }

@@ -1,5 +1,6 @@
 //! A reply's message while it arrives: blocks become parts, and the end says why it ended.
 
+use std::sync::Arc;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -305,7 +306,7 @@ impl Message {
                 (object, merged)
             }
         };
-        events.push(Event::Usage(Box::new(usage::read(&object, &raw))));
+        events.push(Event::Usage(Arc::new(usage::read(&object, &raw))));
         self.usage = Some((object, raw));
     }
 

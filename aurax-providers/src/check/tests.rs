@@ -12,7 +12,7 @@ fn target(features: Features) -> Target {
         provider: "demo".into(),
         model: ModelId::parse("small").unwrap(),
         rules: ModelRules::default(),
-        info: Some(info),
+        info: Some(info.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aurax_core::{Error, ErrorKind, Result};
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{PathAndQuery, Scheme};
 
 /// A provider's base URL: `http` or `https`, a host, perhaps a path; no user, query or fragment.
 #[derive(Clone)]
@@ -12,6 +12,8 @@ pub(crate) struct BaseUrl {
     /// Without a slash at its end.
     text: Box<str>,
     uri: Uri,
+    /// The path of `text`.
+    path: Box<str>,
 }
 
 impl BaseUrl {
@@ -33,18 +35,23 @@ impl BaseUrl {
         }
         Ok(Self {
             text: text.trim_end_matches('/').into(),
+            path: uri.path().trim_end_matches('/').into(),
             uri,
         })
     }
 
     /// The address of `path`, which begins with a slash.
     pub(crate) fn join(&self, path: &str) -> Result<Uri> {
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let address = format!("{}{slash}{path}", self.text);
-        address.parse().map_err(|e: http::uri::InvalidUri| {
+        let wrong = |e: http::Error| {
             let message = "the wire made a path that no URL can have";
             Error::new(ErrorKind::Internal, message).with_source(e)
-        })
+        };
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let path = PathAndQuery::from_maybe_shared(format!("{}{slash}{path}", self.path));
+        // Scheme and host need no reading a second time.
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(path.map_err(|e| wrong(e.into()))?);
+        Uri::from_parts(parts).map_err(|e| wrong(e.into()))
     }
 
     /// True when a key for one may be sent to the other.

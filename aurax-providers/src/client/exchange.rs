@@ -158,9 +158,11 @@ impl HttpProvider {
             );
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let headers = base_url
-            .is_same_origin(&self.base_url)
-            .then_some(&self.headers);
+        let is_at_home = match &base_url {
+            Cow::Borrowed(_) => true,
+            Cow::Owned(own) => own.is_same_origin(&self.base_url),
+        };
+        let headers = is_at_home.then_some(&self.headers);
         Ok(Destination {
             base_url,
             key,

@@ -58,7 +58,6 @@ pub struct HttpProvider {
     key_policy: KeyPolicy,
     pub(crate) key_vars: &'static [&'static str],
     headers: HeaderMap,
-    rules: RuleBook,
     facts: Facts,
 }
 
@@ -107,7 +106,6 @@ impl HttpProvider {
             key_policy: KeyPolicy::Optional,
             key_vars: &[],
             headers: HeaderMap::new(),
-            rules: RuleBook::default(),
             facts: Facts::default(),
         }
     }
@@ -151,7 +149,7 @@ impl HttpProvider {
     /// Says what models take and refuse.
     #[must_use]
     pub fn with_rules(mut self, rules: RuleBook) -> Self {
-        self.rules = rules;
+        self.facts.set_rules(rules);
         self
     }
 
@@ -162,16 +160,17 @@ impl HttpProvider {
         mut self,
         table: impl Fn(&ModelId) -> Option<ModelInfo> + Send + Sync + 'static,
     ) -> Self {
-        self.facts = Facts::with_table(Arc::new(table));
+        self.facts.set_table(Arc::new(table));
         self
     }
 
     fn target(&self, model: &ModelId) -> Target {
+        let known = self.facts.of(model);
         Target {
             provider: self.info.name.clone(),
             model: model.clone(),
-            rules: self.rules.of(model),
-            info: self.facts.of(model),
+            rules: known.rules.clone(),
+            info: known.info.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Facts: <https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent>.
 
+use std::sync::Arc;
 use std::collections::BTreeMap;
 
 use aurax_core::{
@@ -114,7 +115,7 @@ impl Decoder {
             if usage.size().saturating_add(newer.size()) <= MAX_USAGE_BYTES {
                 usage.overlay(&newer);
             }
-            events.push(Event::Usage(Box::new(usage::read(&usage, None))));
+            events.push(Event::Usage(Arc::new(usage::read(&usage, None))));
             self.usage = Some(usage);
         }
         keep(&mut self.rest, &reply, &PLACED);

@@ -1,7 +1,7 @@
 //! Errors: every shape vendors of this wire put them in, and what they mean for the call.
 
 use aurax_core::{Error, Phase, Upstream};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::value::RawValue;
 
 use super::kind::kind;
@@ -53,12 +53,12 @@ pub(crate) fn inside(body: &str) -> Error {
 
 /// The id of a request, by the names vendors give it.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    const NAMES: [&str; 5] = [
-        "x-request-id",
-        "request-id",
-        "mistral-correlation-id",
-        "apim-request-id",
-        "x-ms-request-id",
+    const NAMES: [HeaderName; 5] = [
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("request-id"),
+        HeaderName::from_static("mistral-correlation-id"),
+        HeaderName::from_static("apim-request-id"),
+        HeaderName::from_static("x-ms-request-id"),
     ];
     NAMES
         .iter()

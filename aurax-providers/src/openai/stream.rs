@@ -1,5 +1,7 @@
 //! The one decoder, for replies that come whole and for streams.
 
+use std::sync::Arc;
+
 use aurax_core::{
     Call, Citation, Delta, End, Error, ErrorKind, Event, Native, Op, Origin, Phase, Result, Start,
     Usage,
@@ -34,7 +36,7 @@ pub(super) struct Decoder {
     calls_before: usize,
     start: Option<Start>,
     choices: Vec<Choice>,
-    usage: Option<Usage>,
+    usage: Option<Arc<Usage>>,
     service_tier: Option<String>,
     sources: Option<Sources>,
     extra: Map<String, Value>,
@@ -148,8 +150,9 @@ impl Decoder {
         let Some(usage) = usage::read(usage, &self.quirks) else {
             return;
         };
+        let usage = Arc::new(usage);
         if form == Form::Piece && self.usage.as_ref() != Some(&usage) {
-            events.push(Event::Usage(Box::new(usage.clone())));
+            events.push(Event::Usage(usage.clone()));
         }
         self.usage = Some(usage);
     }
@@ -191,9 +194,11 @@ impl Decoder {
         }
         let mut usage = self.usage.take();
         if let (Some(usage), Some(tier)) = (&mut usage, &self.service_tier) {
+            let usage = Arc::make_mut(usage);
             usage::select_price(&mut usage.price_context, "service_tier", tier);
         }
-        let mut end = End::new(finish, usage);
+        let mut end = End::new(finish, None);
+        end.usage = usage;
         end.service_tier = self.service_tier.take();
         end.extra = std::mem::take(&mut self.extra);
         events.push(Event::End(Box::new(end)));

@@ -1,5 +1,7 @@
 //! The one decoder, for replies that come whole and for streams.
 
+use std::sync::Arc;
+
 use aurax_core::{
     End, Error, ErrorKind, Event, Finish, FinishReason, Origin, Phase, Result, Start,
 };
@@ -207,7 +209,7 @@ impl Decoder {
             usage::select_price(&mut usage.price_context, "service_tier", tier);
         }
         if failure.is_some() || matches!(status.as_str(), "failed" | "cancelled") {
-            events.extend(usage.map(|usage| Event::Usage(Box::new(usage))));
+            events.extend(usage.map(|usage| Event::Usage(Arc::new(usage))));
             return Err(failed(&status, failure));
         }
         let finish = self.finish_of(status, details);

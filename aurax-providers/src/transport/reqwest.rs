@@ -1,15 +1,16 @@
 //! The transport of programs: reqwest with rustls.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::reqwest::{Certificate, Client, ClientBuilder, Proxy, Response};
+use ::reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, Url};
 use aurax_core::{Error, ErrorKind, Phase, Result, Secret, async_trait};
 use bytes::Bytes;
 use futures::StreamExt;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use tokio::sync::OnceCell;
 
 use super::{ByteStream, Transport};
@@ -87,6 +88,7 @@ impl ReqwestOptions {
 pub struct ReqwestTransport {
     options: ReqwestOptions,
     client: OnceCell<Client>,
+    urls: Urls,
 }
 
 impl ReqwestTransport {
@@ -100,6 +102,7 @@ impl ReqwestTransport {
         Self {
             options,
             client: OnceCell::new(),
+            urls: Urls::default(),
         }
     }
 }
@@ -126,16 +129,44 @@ impl Transport for ReqwestTransport {
             .get_or_try_init(|| async { build(&self.options) })
             .await
             .map_err(|e| e.with_phase(Phase::Connect))?;
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let request = request
-            .try_into()
-            .map_err(|e| failure(ErrorKind::InvalidRequest, "the request cannot be sent", e))
-            .map_err(|e| e.with_phase(Phase::Encode))?;
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|e| unanswered(&host, e))?;
+        let (head, body) = request.into_parts();
+        let url = self.urls.of(&head.uri)?;
+        let mut request = ::reqwest::Request::new(head.method, url);
+        *request.headers_mut() = head.headers;
+        *request.body_mut() = Some(body.into());
+        let response = client.execute(request).await.map_err(|e| {
+            let host = head.uri.host().unwrap_or_default();
+            unanswered(host, e)
+        })?;
         answered(response)
+    }
+}
+
+/// Addresses as reqwest wants them: a transport sends to few, again and again.
+#[derive(Default)]
+struct Urls(RwLock<HashMap<Uri, Url>>);
+
+impl Urls {
+    /// All are forgotten when there are more.
+    const MOST: usize = 256;
+
+    fn of(&self, uri: &Uri) -> Result<Url> {
+        let urls = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(url) = urls.get(uri) {
+            return Ok(url.clone());
+        }
+        drop(urls);
+        let url = Url::parse(&uri.to_string()).map_err(|e| {
+            Error::new(ErrorKind::InvalidRequest, "the address cannot be sent to")
+                .with_source(e)
+                .with_phase(Phase::Encode)
+        })?;
+        let mut urls = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if urls.len() >= Self::MOST {
+            urls.clear();
+        }
+        urls.insert(uri.clone(), url.clone());
+        Ok(url)
     }
 }
 

@@ -49,7 +49,7 @@ fn counts_near_the_end_replace_those_of_the_start() {
     }
     assert_eq!(response.service_tier.as_deref(), Some("standard"));
     assert_eq!(
-        usage.price_context.into_iter().collect::<Vec<_>>(),
+        usage.price_context.clone().into_iter().collect::<Vec<_>>(),
         [("inference_geo".to_owned(), "us".to_owned())]
     );
 }
@@ -64,7 +64,7 @@ fn counts_that_are_not_reported_are_not_zero() {
     assert_eq!(usage.reported.cache_read, None);
     assert_eq!(usage.reported.reasoning, None);
     assert_eq!(
-        usage.raw.unwrap().as_str(),
+        usage.raw.as_ref().unwrap().as_str(),
         r#"{"input_tokens":7,"output_tokens":2}"#
     );
     let none = whole(&message(&json!([]), "end_turn", &Value::Null))

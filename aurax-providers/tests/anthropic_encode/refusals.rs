@@ -96,7 +96,7 @@ fn the_providers_own_list_beats_the_table() {
     info.settings.insert("thinking_budget".into(), false);
     info.settings.insert("effort_max".into(), false);
     info.max_output_tokens = Some(2000);
-    target.info = Some(info);
+    target.info = Some(info.into());
     let ask = |reasoning| {
         let call = call(&target, hi().with_reasoning(reasoning));
         body(&Anthropic::new().encode(&call, &target).unwrap())

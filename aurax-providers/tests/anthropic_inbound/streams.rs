@@ -1,5 +1,7 @@
 //! Streams, in the one order the official SDKs take.
 
+use std::sync::Arc;
+
 use aurax_core::{
     Citation, Delta, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Native, Origin,
     Signature, Totals, Usage,
@@ -51,7 +53,7 @@ fn blocks(mut frames: Vec<Value>) -> Vec<Value> {
 
 #[test]
 fn words() {
-    let counted = Event::Usage(Box::new(usage()));
+    let counted = Event::Usage(Arc::new(usage()));
     let events = [
         start(),
         counted,

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry::Vacant;
 use std::error::Error;
 use std::sync::Arc;
 
-use aurax_core::{Bucket, Buckets, Money, PriceBook, Pricer, Response, Sale};
+use aurax_core::{Bucket, Buckets, Money, PriceBook, Pricer, Response, Sale, Usage};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
@@ -74,9 +74,10 @@ impl Prices {
         let usd = usd.and_then(|usd| usd.parse::<Money>().ok());
         let entry = expected.get("prices").and_then(Value::as_object);
         let model = entry.and_then(|entry| self.models.get(&text(entry)));
-        let (Some(Ok(model)), Some(mut usage)) = (model, got.usage.clone()) else {
+        let (Some(Ok(model)), Some(usage)) = (model, &got.usage) else {
             return findings.differ("cost", &usd, &(model, &got.usage));
         };
+        let mut usage = Usage::clone(usage);
         leave_out_unseen(expected, &mut usage.buckets, findings);
         let priced = self.pricer.price(&Sale {
             provider: Some(PROVIDER),

@@ -128,7 +128,8 @@ fn several_candidates_are_several_choices() {
 fn counted(usage: &Value) -> Usage {
     let mut reply = reply(&json!([{"text": "Hi"}]), Some("STOP"));
     reply["usageMetadata"] = usage.clone();
-    whole(FLASH_2_5, &reply).unwrap().usage.unwrap()
+    let usage = whole(FLASH_2_5, &reply).unwrap().usage.unwrap();
+    Usage::clone(&usage)
 }
 
 #[test]
@@ -267,7 +268,7 @@ fn what_is_kept_of_a_reply_is_bounded() {
     assert_eq!(finish.extra.len(), 64);
     let usage = response.usage.unwrap();
     assert_eq!(usage.reported.total, Some(5));
-    assert!(usage.raw.unwrap().as_str().len() < 32 << 10);
+    assert!(usage.raw.as_ref().unwrap().as_str().len() < 32 << 10);
 
     let mut grounded = reply(&json!([{"text": "a"}]), Some("STOP"));
     let long = "x".repeat(100_000);

@@ -320,7 +320,7 @@ fn what_the_list_says_of_a_model_wins() {
         models[0].settings,
         BTreeMap::from([("thinking".to_owned(), false)])
     );
-    target.info = Some(models[0].clone());
+    target.info = Some(models[0].clone().into());
     let call = Call::chat(
         target.model.clone(),
         Request::from("Hi").with_effort(Effort::High),

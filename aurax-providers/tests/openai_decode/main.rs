@@ -114,7 +114,7 @@ impl Asked {
         // Their own bytes may differ in white space.
         for response in [&mut from_whole, &mut from_stream] {
             if let Some(usage) = &mut response.usage {
-                usage.raw = None;
+                std::sync::Arc::make_mut(usage).raw = None;
             }
         }
         assert_eq!(from_stream, from_whole);

@@ -1,5 +1,7 @@
 //! Writes replies: the events of a stream, in the one order the official SDKs take.
 
+use std::sync::Arc;
+
 use std::mem;
 
 use aurax_core::{Delta, End, Error, Event, Head, Json, Response, Start, ToolCallStart, Usage};
@@ -23,7 +25,7 @@ pub(super) struct Writer {
     calls: Order,
     /// What waits until an open call is complete.
     waiting: Vec<(u32, Delta)>,
-    usage: Option<Usage>,
+    usage: Option<Arc<Usage>>,
 }
 
 /// What has been written.
@@ -158,7 +160,7 @@ impl Writer {
 
     fn end(&mut self, end: &End, out: &mut BytesMut) {
         let frames = &mut self.frames;
-        frames.begin(self.usage.as_ref(), out);
+        frames.begin(self.usage.as_deref(), out);
         self.calls.finish(&mut |piece| frames.call(&piece, out));
         self.flush(out);
         let frames = &mut self.frames;
@@ -172,7 +174,7 @@ impl Writer {
                 stop_sequence: finish.and_then(|finish| finish.stop_sequence.as_deref()),
                 stop_details: finish.and_then(|finish| whole::details(&frames.maker, finish)),
             },
-            usage: usage::write(counted, is_own),
+            usage: usage::write(counted.map(|usage| &**usage), is_own),
             extra: is_own.then_some(&end.extra),
         };
         write("message_delta", &frame, out);
@@ -192,13 +194,13 @@ impl WriteReply for Writer {
             Event::Start(Start { id, model, .. }) => {
                 self.frames.named(id.as_deref(), model.as_deref());
             }
-            Event::Usage(usage) => self.usage = Some((**usage).clone()),
+            Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::Delta {
                 choice: 0,
                 part,
                 delta,
             } => {
-                self.frames.begin(self.usage.as_ref(), out);
+                self.frames.begin(self.usage.as_deref(), out);
                 self.said(*part, delta, out);
             }
             Event::End(end) => self.end(end, out),

@@ -1,5 +1,7 @@
 //! Writes replies: pieces of a stream, in the order the official SDKs expect.
 
+use std::sync::Arc;
+
 use std::mem;
 
 use aurax_core::{
@@ -27,7 +29,7 @@ pub(super) struct Writer {
     pub(super) about: About,
     wants_usage: bool,
     choices: Vec<Choice>,
-    usage: Option<Usage>,
+    usage: Option<Arc<Usage>>,
 }
 
 /// What every piece of a reply says.
@@ -248,7 +250,7 @@ impl WriteReply for Writer {
                 delta,
             } => self.said(*choice, *part, delta, out),
             Event::Logprobs { choice, tokens } => self.logprobs(*choice, tokens, out),
-            Event::Usage(usage) => self.usage = Some((**usage).clone()),
+            Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::End(end) => self.end(end, out),
             _ => {}
         }

@@ -398,7 +398,8 @@ impl WriteReply for Writer {
             }
         }
         let finish = choice.and_then(|choice| choice.finish.clone());
-        let mut end = End::new(finish.into_iter().collect(), response.usage.clone());
+        let mut end = End::new(finish.into_iter().collect(), None);
+        end.usage.clone_from(&response.usage);
         end.service_tier.clone_from(&response.service_tier);
         end.extra.clone_from(&response.extra);
         let ending = self.ending(&end);
