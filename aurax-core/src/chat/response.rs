@@ -209,6 +209,10 @@ impl Fold {
         if number >= Self::MAX_CHOICES {
             return None;
         }
+        if self.response.choices.is_empty() {
+            // Nearly all answers have one, and room for more would be kept with each.
+            self.response.choices.reserve_exact(number.saturating_add(1));
+        }
         while self.response.choices.len() <= number {
             self.response.choices.push(Choice {
                 message: Message::new(Role::Assistant, Vec::new()),
@@ -235,6 +239,9 @@ impl Fold {
             && append(part, delta)
         {
             return;
+        }
+        if parts.is_empty() {
+            parts.reserve_exact(1);
         }
         numbers.insert(after, number);
         parts.insert(after, begin(delta));

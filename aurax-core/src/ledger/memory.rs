@@ -35,7 +35,7 @@ struct Books {
 
 impl MemoryLedger {
     /// How many settlements are kept; older ones are dropped.
-    pub const KEPT: usize = 1_024;
+    pub const KEPT: usize = 256;
 
     /// Answers above this many bytes of text and media are not kept with their settlement.
     pub const LARGEST: usize = 64 << 10;

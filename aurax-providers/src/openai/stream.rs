@@ -132,6 +132,8 @@ impl Decoder {
             return;
         };
         if self.choices.len() <= index {
+            let more = index.saturating_add(1).saturating_sub(self.choices.len());
+            self.choices.reserve_exact(more);
             self.choices
                 .resize_with(index.saturating_add(1), Choice::default);
         }
