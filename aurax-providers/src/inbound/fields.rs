@@ -108,6 +108,11 @@ impl<'a> Field<'a> {
         self.raw.get()
     }
 
+    #[cfg(feature = "openai")]
+    pub(crate) const fn raw(&self) -> &'a RawValue {
+        self.raw
+    }
+
     pub(crate) fn json(&self) -> Json {
         Json::from(self.raw)
     }

@@ -13,6 +13,7 @@ use super::settings::cache_mark;
 use super::{content, opened};
 use crate::Seal;
 use crate::check::LONGEST_NAME;
+use crate::inbound::carry::{self, Proofs, Purpose};
 use crate::inbound::fields::{Field, Fields};
 use crate::raw::RawObject;
 
@@ -43,6 +44,8 @@ pub(super) struct Reader<'s> {
     seal: &'s Seal,
     /// The names of tools, by the ids of their calls.
     names: HashMap<String, String>,
+    /// Proofs that were sealed into blocks of the turn.
+    proofs: Proofs,
 }
 
 impl<'s> Reader<'s> {
@@ -50,6 +53,7 @@ impl<'s> Reader<'s> {
         Self {
             seal,
             names: HashMap::new(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -76,6 +80,7 @@ impl<'s> Reader<'s> {
             }
             "assistant" => {
                 let parts = self.turn(&said, Self::assistant)?;
+                let parts = std::mem::take(&mut self.proofs).apply(parts);
                 Ok(Message::new(Role::Assistant, parts))
             }
             _ => Err(role.invalid("expected user, assistant or system")),
@@ -130,15 +135,28 @@ impl<'s> Reader<'s> {
             }
             "redacted_thinking" => {
                 let data = fields.require("data")?.string()?;
-                // Without its proof there is nothing to read, and nobody to read it.
-                return Ok(opened(self.seal, data)
-                    .map(RedactedThinking::new)
-                    .map(Part::from));
+                return Ok(self.redacted(data));
             }
             "tool_use" => self.call(fields)?.into(),
             // Documents of the assistant's, blocks of server tools: to be sent back as they came.
             _ => Native::of_client(NAME, kind, block.text()).into(),
         }))
+    }
+
+    /// Encrypted thoughts, or the proof of another part of the turn; what was sealed and does not
+    /// open has nothing to read, and nobody to read it.
+    fn redacted(&mut self, data: String) -> Option<Part> {
+        if !Seal::is_sealed(&data) {
+            let data = opened(self.seal, data)?;
+            return Some(RedactedThinking::new(data).into());
+        }
+        match carry::unpack(self.seal, &data)? {
+            (data, Purpose::Redacted) => Some(RedactedThinking::new(data).into()),
+            (proof, purpose) => {
+                self.proofs.take(proof, purpose);
+                None
+            }
+        }
     }
 
     fn call(&mut self, fields: &mut Fields<'_>) -> Result<ToolCall> {

@@ -6,21 +6,24 @@ use aurax_core::{Message, Native, Part, Refusal, Result, Role, Thinking, ToolCal
 
 use super::super::NAME;
 use super::super::details;
-use super::parts;
+use super::{parts, proofs};
+use crate::Seal;
 use crate::check::LONGEST_NAME;
 use crate::digest::{base62, hash};
+use crate::inbound::carry::Proofs;
 use crate::inbound::fields::{Field, Fields};
 
 /// Marks of a turn the model is to go on with: Mistral and DeepSeek, Moonshot.
 const GOES_ON: [&str; 2] = ["prefix", "partial"];
 
 /// Reads a list of messages. The results of one turn's calls become one message.
-pub(super) fn read(field: &Field<'_>) -> Result<Vec<Message>> {
+pub(super) fn read(field: &Field<'_>, seal: &Seal) -> Result<Vec<Message>> {
     let list = field.list()?;
     if list.is_empty() {
         return Err(field.invalid("expected at least one message"));
     }
     let mut reader = Reader {
+        seal,
         messages: Vec::with_capacity(list.len()),
         names: HashMap::new(),
         old_call: None,
@@ -32,7 +35,8 @@ pub(super) fn read(field: &Field<'_>) -> Result<Vec<Message>> {
     Ok(reader.messages)
 }
 
-struct Reader {
+struct Reader<'s> {
+    seal: &'s Seal,
     messages: Vec<Message>,
     /// The names of tools, by the ids of their calls.
     names: HashMap<String, String>,
@@ -41,7 +45,7 @@ struct Reader {
     old_calls: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn message(&mut self, field: &Field<'_>) -> Result<()> {
         let mut fields = field.object()?;
         let role = fields.require("role")?;
@@ -101,7 +105,8 @@ impl Reader {
 
     /// Thoughts first, then words, then calls.
     fn assistant(&mut self, fields: &mut Fields<'_>) -> Result<Vec<Part>> {
-        let mut parts = thoughts(fields)?;
+        let mut proofs = Proofs::default();
+        let mut parts = self.thoughts(fields, &mut proofs)?;
         parts.extend(content(fields)?);
         if let Some(refusal) = fields.string("refusal")? {
             parts.push(Refusal::new(refusal).into());
@@ -123,7 +128,7 @@ impl Reader {
             self.old_call = Some(call.clone());
             parts.push(call.into());
         }
-        Ok(parts)
+        Ok(proofs.apply(parts))
     }
 
     fn call(&mut self, field: &Field<'_>) -> Result<Part> {
@@ -146,25 +151,24 @@ impl Reader {
         }
         Ok(ToolCall::new(id, name, arguments).into())
     }
-}
 
-/// The model's own thoughts, as the family's servers hand them out: the same words under either
-/// name, and OpenRouter's list, which has their proof.
-fn thoughts(fields: &mut Fields<'_>) -> Result<Vec<Part>> {
-    let words = fields.string("reasoning_content")?;
-    let words = words.or(fields.string("reasoning")?);
-    let mut parts: Vec<Part> = words
-        .map(Thinking::new)
-        .map(Part::from)
-        .into_iter()
-        .collect();
-    if let Some(list) = fields
-        .take("reasoning_details")
-        .filter(|list| list.text() != "[]")
-    {
-        parts.push(Native::of_client(NAME, details::KIND, list.text()).into());
+    /// The model's own thoughts, as the family's servers hand them out: the same words under either
+    /// name, and OpenRouter's list, which has their proof. Those sealed here go to `proofs`.
+    fn thoughts(&self, fields: &mut Fields<'_>, proofs: &mut Proofs) -> Result<Vec<Part>> {
+        let words = fields.string("reasoning_content")?;
+        let words = words.or(fields.string("reasoning")?);
+        let mut parts: Vec<Part> = words
+            .map(Thinking::new)
+            .map(Part::from)
+            .into_iter()
+            .collect();
+        if let Some(list) = fields.take("reasoning_details") {
+            let others = proofs::open(list.raw(), self.seal, proofs);
+            let native = others.map(|others| Native::of_client(NAME, details::KIND, others));
+            parts.extend(native.map(Part::from));
+        }
+        Ok(parts)
     }
-    Ok(parts)
 }
 
 fn content(fields: &mut Fields<'_>) -> Result<Vec<Part>> {

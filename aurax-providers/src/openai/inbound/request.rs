@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use super::super::NAME;
 use super::{messages, reasoning, tools};
+use crate::Seal;
 use crate::inbound::fields::{self, Field, Fields, Places};
 use crate::inbound::{Incoming, Wishes};
 
-pub(super) fn read(body: &[u8]) -> Result<Incoming> {
+pub(super) fn read(body: &[u8], seal: &Seal) -> Result<Incoming> {
     let mut fields = fields::body(body, Places::Brackets)?;
     let model = model(&mut fields)?;
     let mut wishes = Wishes::default();
-    let mut request = Request::new(messages::read(&fields.require("messages")?)?);
+    let mut request = Request::new(messages::read(&fields.require("messages")?, seal)?);
     tools::read(&mut fields, &mut request, &mut wishes)?;
     reasoning::read(&mut fields, &mut request.reasoning)?;
     sampling(&mut fields, &mut request)?;

@@ -4,7 +4,6 @@
 //! those built on them do with a field that is missing.
 
 mod blocks;
-mod carry;
 mod error;
 mod items;
 mod output;

@@ -185,7 +185,13 @@ impl OutputItem {
         let nothing = Value::Array(Vec::new());
         match &self.body {
             Body::Message { .. } => set(&mut item, "content", nothing),
-            Body::Reasoning { .. } => set(&mut item, "summary", nothing),
+            Body::Reasoning { .. } => {
+                set(&mut item, "summary", nothing);
+                // It changes with the thoughts, which are yet to come.
+                if let Value::Object(fields) = &mut item {
+                    fields.shift_remove("encrypted_content");
+                }
+            }
             Body::Call { .. } => set(&mut item, "arguments", ""),
             Body::Native(_) => {}
         }

@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::carry::Purpose;
 use super::error;
 use super::output::{Body, Content, Kind, OutputItem, Status};
 use super::reply::{self, Ending, Frame};
 use super::sheet::{Out, Sheet, annotation};
 use super::whole;
+use crate::inbound::carry::{Purpose, pack_nothing};
 use crate::inbound::{Incoming, Stamp, WriteReply};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
@@ -231,10 +231,11 @@ impl Writer {
                 ("msg", Body::Message { phase, content })
             }
             Begin::Thinking => {
+                // What a client sends back without any proof would be taken for this wire's own.
                 let body = Body::Reasoning {
                     summary: Vec::new(),
                     thoughts: Vec::new(),
-                    encrypted: None,
+                    encrypted: (!self.is_own).then(|| pack_nothing(&self.seal)),
                 };
                 ("rs", body)
             }
@@ -342,11 +343,7 @@ impl Writer {
         let last = self.sheet.items.len().saturating_sub(1);
         let is_open = self.sheet.items.get(last).is_some_and(OutputItem::is_open);
         if is_open && ending.status != "completed" {
-            for at in 0..last {
-                if self.sheet.items.get(at).is_some_and(OutputItem::is_open) {
-                    self.sheet.close_item(at, Status::Completed, out);
-                }
-            }
+            self.sheet.close_before(last, out);
             self.sheet.close_item(last, Status::Incomplete, out);
         } else {
             self.sheet.close(true, out);
