@@ -289,6 +289,23 @@ mod tests {
     }
 
     #[test]
+    fn many_calls_whose_arguments_come_in_the_wrong_order() {
+        const MANY: u32 = 100_000;
+        let (mut order, mut written) = (Order::default(), 0);
+        let mut write = |piece: Piece<'_>| match piece {
+            Piece::Start { index, start } => assert_eq!(start.id, index.to_string()),
+            Piece::Arguments { .. } => written += 1,
+        };
+        for part in 0..MANY {
+            order.start(part, &ToolCallStart::new(part.to_string(), "f"), &mut write);
+        }
+        for part in (0..MANY).rev() {
+            order.arguments(part, "{}", &mut write);
+        }
+        assert_eq!(written, MANY);
+    }
+
+    #[test]
     fn a_call_waits_for_its_name() {
         let pieces = [(1, "#a/"), (1, "{"), (2, "#b"), (1, "#a/g"), (1, "}")];
         assert_eq!(log(&pieces), ["0 a/g", "0+{", "0+}", "1 b"]);

@@ -115,8 +115,7 @@ impl OutputItem {
     pub(super) fn may_close(&self) -> bool {
         match &self.body {
             Body::Call { arguments, .. } => {
-                arguments.is_empty()
-                    || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
+                serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
             }
             _ => true,
         }

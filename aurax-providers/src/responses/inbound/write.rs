@@ -26,6 +26,8 @@ pub(super) struct Writer {
     /// The answer comes over this wire: its ids, signatures and fields are the client's to see.
     pub(super) is_own: bool,
     pub(super) request_id: String,
+    /// What thoughts of another wire have in place of a proof.
+    nothing: Option<String>,
     frame: Frame,
     has_begun: bool,
     pub(super) sheet: Sheet,
@@ -66,9 +68,11 @@ impl Begin {
 
 impl Writer {
     pub(super) fn new(incoming: &Incoming, head: &Head, stamp: &Stamp, seal: Seal) -> Self {
+        let is_own = head.wire == NAME;
         Self {
+            nothing: (!is_own).then(|| pack_nothing(&seal)),
             seal,
-            is_own: head.wire == NAME,
+            is_own,
             request_id: stamp.request_id.clone(),
             frame: Frame {
                 id: reply::id("resp", &stamp.request_id, 0),
@@ -235,7 +239,7 @@ impl Writer {
                 let body = Body::Reasoning {
                     summary: Vec::new(),
                     thoughts: Vec::new(),
-                    encrypted: (!self.is_own).then(|| pack_nothing(&self.seal)),
+                    encrypted: self.nothing.clone(),
                 };
                 ("rs", body)
             }
