@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn many_calls_whose_arguments_come_in_the_wrong_order() {
-        const MANY: u32 = 100_000;
+        const MANY: u32 = 300_000;
         let (mut order, mut written) = (Order::default(), 0);
         let mut write = |piece: Piece<'_>| match piece {
             Piece::Start { index, start } => assert_eq!(start.id, index.to_string()),

@@ -359,3 +359,73 @@ pub(super) fn annotation(citation: &Citation, own: bool) -> Value {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::super::output::Status;
+    use super::*;
+
+    fn item(body: Body) -> OutputItem {
+        OutputItem {
+            id: String::new(),
+            body,
+            status: Status::InProgress,
+            part: None,
+            extra: Map::new(),
+        }
+    }
+
+    fn call(arguments: &str) -> OutputItem {
+        item(Body::Call {
+            call_id: String::new(),
+            name: String::new(),
+            arguments: arguments.to_owned(),
+        })
+    }
+
+    fn message() -> OutputItem {
+        item(Body::Message {
+            phase: None,
+            content: vec![Content::text()],
+        })
+    }
+
+    fn is_open(sheet: &Sheet) -> Vec<bool> {
+        sheet.items.iter().map(OutputItem::is_open).collect()
+    }
+
+    #[test]
+    fn what_nothing_can_be_missing_of_is_closed() {
+        let mut sheet = Sheet::default();
+        sheet.announce(message(), &mut None);
+        let carried = Body::Native(Value::Null);
+        let at = sheet.announce(item(carried), &mut None);
+        sheet.close_item(at, Status::Completed, &mut None);
+        assert_eq!(is_open(&sheet), [true, false]);
+        sheet.close(false, &mut None);
+        sheet.announce(call("{"), &mut None);
+        sheet.close(false, &mut None);
+        sheet.announce(call("{}"), &mut None);
+        assert_eq!(is_open(&sheet), [false, false, true, true]);
+        sheet.close(false, &mut None);
+        assert_eq!(is_open(&sheet), [false, false, true, false]);
+        sheet.close(true, &mut None);
+        assert_eq!(is_open(&sheet), [false; 4]);
+    }
+
+    /// Were all items looked at each time, this would take minutes.
+    #[test]
+    fn many_calls_that_stay_open() {
+        let mut sheet = Sheet::default();
+        sheet.announce(message(), &mut None);
+        for _ in 0..100_000 {
+            sheet.announce(call("{"), &mut None);
+            sheet.close(false, &mut None);
+            sheet.weigh(&[]);
+        }
+        let open = is_open(&sheet);
+        assert_eq!(open.iter().filter(|is_open| **is_open).count(), 100_000);
+    }
+}
