@@ -2,7 +2,6 @@
 
 mod chunk;
 mod embeddings;
-mod error;
 mod messages;
 mod models;
 mod parts;
@@ -21,6 +20,7 @@ pub use models::{write_model, write_models};
 
 use super::NAME;
 use crate::Seal;
+use crate::inbound::failure::openai as failure;
 use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
 
 /// The names under which a client gets the model's thoughts, which OpenAI itself does not hand out.
@@ -99,6 +99,6 @@ impl Inbound for ChatInbound {
     }
 
     fn error(&self, error: &Error, _request_id: &str) -> ErrorReply {
-        error::reply(error)
+        failure::reply(error)
     }
 }

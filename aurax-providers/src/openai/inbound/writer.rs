@@ -15,10 +15,10 @@ use super::chunk::{
     Voice, Words, annotation, picture, reason, sound,
 };
 use super::proofs::Sealed;
-use super::{ThoughtFields, error, usage, whole};
+use super::{ThoughtFields, usage, whole};
 use crate::Seal;
 use crate::inbound::order::{Order, Piece};
-use crate::inbound::{Stamp, Wishes, WriteReply};
+use crate::inbound::{Stamp, Wishes, WriteReply, failure};
 
 /// The most choices a reply may have.
 const MAX_CHOICES: u32 = 128;
@@ -276,7 +276,7 @@ impl WriteReply for Writer {
     }
 
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
-        frame(&error::body(error), out);
+        frame(&failure::openai::body(error), out);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {

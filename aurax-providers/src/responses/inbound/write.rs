@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::error;
 use super::output::{Body, Content, Kind, OutputItem, Status};
 use super::reply::{self, Ending, Frame};
 use super::sheet::{Out, Sheet, annotation};
 use super::whole;
 use crate::inbound::carry::{Purpose, pack_nothing};
+use crate::inbound::failure::openai as failure;
 use crate::inbound::{Incoming, Stamp, WriteReply};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
@@ -429,19 +429,15 @@ impl WriteReply for Writer {
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
         let out = &mut Some(out);
         self.begin(out);
-        let message = error::message(error);
+        let said = failure::said(error).with_code();
         let mut ending = Ending::new("failed");
-        let mut fields = error::fields(error);
-        let code = error::code(error);
-        if let Value::Object(fields) = &mut fields {
-            fields.insert("code".to_owned(), code.into());
-        }
-        ending.error = fields.clone();
+        ending.error = json!(said);
         let output: Vec<Value> = self.sheet.items.iter().map(OutputItem::json).collect();
         let response = self.frame.json(&ending, &output);
         self.sheet.send_response(out, "response.failed", &response);
-        let param = fields.get("param").cloned();
-        let frame = json!({"code": code, "message": message, "param": param, "error": fields});
+        let frame = json!({
+            "code": said.code, "message": said.message, "param": said.param, "error": said,
+        });
         self.sheet.send(out, "error", frame);
     }
 
