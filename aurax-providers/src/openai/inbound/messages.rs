@@ -13,8 +13,21 @@ use crate::digest::{base62, hash};
 use crate::inbound::carry::Proofs;
 use crate::inbound::fields::{Field, Fields};
 
-/// Marks of a turn the model is to go on with: Mistral and DeepSeek, Moonshot.
-const GOES_ON: [&str; 2] = ["prefix", "partial"];
+/// Fields of the model's turns that clients got with a reply and SDKs put into it: they are no
+/// fields of a request, and strict servers refuse them.
+const REPLIED: [&str; 8] = [
+    "annotations",
+    "channel",
+    "citations",
+    "executed_tools",
+    "images",
+    "logprobs",
+    "parsed",
+    "provider_specific_fields",
+];
+
+/// The same of a call.
+const REPLIED_CALL: [&str; 2] = ["index", "provider_specific_fields"];
 
 /// Reads a list of messages. The results of one turn's calls become one message.
 pub(super) fn read(field: &Field<'_>, seal: &Seal) -> Result<Vec<Message>> {
@@ -59,7 +72,7 @@ impl Reader<'_> {
             "tool" => {
                 let id = fields.require("tool_call_id")?.string()?;
                 let name = name.or_else(|| self.names.get(&id).cloned());
-                return self.result(id, name, &mut fields);
+                return self.result(id, name, fields);
             }
             "function" => {
                 let name = name.ok_or_else(|| fields.invalid("name", "Field required"))?;
@@ -68,7 +81,7 @@ impl Reader<'_> {
                     Some(call) => call.id,
                     None => return Err(fields.invalid("name", "no such function was called")),
                 };
-                return self.result(id, Some(name), &mut fields);
+                return self.result(id, Some(name), fields);
             }
             _ => {
                 return Err(
@@ -77,10 +90,8 @@ impl Reader<'_> {
             }
         };
         message.name = name;
-        // Of the model's own turns clients send back what they got, which says nothing new, but
-        // for the words that make the model go on with them.
         if message.role == Role::Assistant {
-            fields.retain(&GOES_ON);
+            fields.drop_all(&REPLIED);
         }
         message.native = fields.rest_of(NAME, "message")?;
         self.messages.push(message);
@@ -91,11 +102,12 @@ impl Reader<'_> {
         &mut self,
         call_id: String,
         name: Option<String>,
-        fields: &mut Fields<'_>,
+        mut fields: Fields<'_>,
     ) -> Result<()> {
         let mut result = ToolResult::for_id(call_id, "");
         result.name = name;
-        result.content = content(fields)?;
+        result.content = content(&mut fields)?;
+        result.native = fields.rest_of(NAME, "message")?.map(Box::new);
         match self.messages.last_mut() {
             Some(turn) if turn.role == Role::Tool => turn.parts.push(result.into()),
             _ => self.messages.push(Message::tool([result])),
@@ -149,7 +161,11 @@ impl Reader<'_> {
         if name.len() <= LONGEST_NAME {
             self.names.insert(id.clone(), name.clone());
         }
-        Ok(ToolCall::new(id, name, arguments).into())
+        function.drop_all(&["parsed_arguments"]);
+        call.keep("function", function)?;
+        call.drop_all(&REPLIED_CALL);
+        let own = call.rest_of(NAME, "call")?;
+        Ok(Part::from(ToolCall::new(id, name, arguments)).with_own_fields(own))
     }
 
     /// The model's own thoughts, as the family's servers hand them out: the same words under either

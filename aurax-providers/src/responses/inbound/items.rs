@@ -7,7 +7,7 @@ use aurax_core::{
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::parts::{content, invalid, required};
+use super::parts::{content, invalid, own, required};
 use crate::inbound::carry::{Purpose, unpack};
 use crate::object::{Object, items};
 use crate::responses::{NAME, REASONING_TEXT};
@@ -102,7 +102,9 @@ impl Reader<'_> {
         };
         let mut parts = content(said, &param)?;
         if role != Role::Assistant {
-            self.messages.push(Message::new(role, parts));
+            let mut message = Message::new(role, parts);
+            message.native = own(fields, None);
+            self.messages.push(message);
             self.is_written = true;
             return Ok(());
         }
@@ -152,6 +154,8 @@ impl Reader<'_> {
         };
         let mut result = ToolResult::for_id(call_id, "");
         result.content = content(output, &param)?;
+        fields.take("status");
+        result.native = own(fields, None).map(Box::new);
         self.add(Role::Tool, [Part::ToolResult(result)]);
         Ok(())
     }
