@@ -101,7 +101,7 @@ fn in_chats() {
         "stream_options": {"include_usage": true}
     });
     let wire = OpenAi::new(Quirks::openai());
-    assert_eq!(check(&ChatInbound::new(), &wire, &body, is_ours), 24);
+    assert_eq!(check(&ChatInbound::new(), &wire, &body, is_ours), 23);
     let mut allowed = body;
     let named = json!({"type": "function", "function": {"name": "f"}});
     allowed["tool_choice"] = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto",
@@ -148,7 +148,7 @@ fn in_messages() {
     let inbound = MessagesInbound::new(Seal::new(b"key"));
     // The input of a call is the model's own.
     let takes = |place: &str| is_ours(place) && !place.ends_with("/input");
-    assert_eq!(check(&inbound, &Anthropic::new(), &body, takes), 22);
+    assert_eq!(check(&inbound, &Anthropic::new(), &body, takes), 24);
 }
 
 #[test]

@@ -194,6 +194,8 @@ fn delivery(fields: &mut Fields<'_>, request: &mut Request, wishes: &mut Wishes)
     request.stream = fields.flag("stream")?.unwrap_or_default();
     if let Some(mut options) = fields.object("stream_options")? {
         wishes.usage = request.stream && options.flag("include_usage")?.unwrap_or_default();
+        // How frames are padded is between the provider and this server.
+        options.take("include_obfuscation");
         if request.stream {
             fields.keep("stream_options", options)?;
         }
