@@ -286,10 +286,11 @@ impl<'a> Fields<'a> {
 
     /// What was not taken, as the client's own of `kind` for providers of `wire`.
     pub(crate) fn rest_of(self, wire: &str, kind: &str) -> Result<Option<Native>> {
-        let rest = self.rest()?;
-        let is_empty = rest.is_empty();
-        let json = Value::Object(rest).to_string();
-        Ok((!is_empty).then(|| Native::of_client(wire, kind, json)))
+        if self.is_spent() {
+            return Ok(None);
+        }
+        let json = Value::Object(self.rest()?).to_string();
+        Ok(Some(Native::of_client(wire, kind, json)))
     }
 
     /// What was not taken and is not null.

@@ -51,6 +51,8 @@ fn native(kind: &str, block: &Field<'_>) -> Part {
 pub(super) fn text(fields: &mut Fields<'_>) -> Result<Text> {
     let mut text = Text::new(fields.require("text")?.string()?);
     text.cache = cache_mark(fields)?;
+    // What an SDK made of the words.
+    fields.drop_all(&["parsed_output"]);
     for field in fields.list("citations")? {
         let mut source = field.object()?;
         let kind = source.require("type")?.string()?;

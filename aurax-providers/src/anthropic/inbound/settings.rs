@@ -25,10 +25,10 @@ pub(super) fn read(fields: &mut Fields<'_>, request: &mut Request) -> Result<Map
         request.user = metadata.string("user_id")?;
         keep(&mut rest, "metadata", metadata)?;
     }
-    if let Some(thinking) = fields.take("thinking") {
-        if !self::thinking(&thinking, &mut request.reasoning)? {
-            fields.put_back("thinking", &thinking);
-        }
+    if let Some(thinking) = fields.take("thinking")
+        && !self::thinking(&thinking, &mut request.reasoning)?
+    {
+        fields.put_back("thinking", &thinking);
     }
     if let Some(format) = fields.take("output_format") {
         request.output = self::format(&format)?.0;

@@ -15,7 +15,7 @@ use crate::inbound::fields::{Field, Fields};
 
 /// Fields of the model's turns that clients got with a reply and SDKs put into it: they are no
 /// fields of a request, and strict servers refuse them.
-const REPLIED: [&str; 8] = [
+const REPLIED: [&str; 10] = [
     "annotations",
     "channel",
     "citations",
@@ -24,6 +24,8 @@ const REPLIED: [&str; 8] = [
     "logprobs",
     "parsed",
     "provider_specific_fields",
+    "thinking_blocks",
+    "token_ids",
 ];
 
 /// The same of a call.

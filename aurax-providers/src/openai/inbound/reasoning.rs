@@ -21,10 +21,10 @@ pub(super) fn read(fields: &mut Fields<'_>, reasoning: &mut Reasoning) -> Result
             fields.put_back("thinking", &field);
         }
     }
-    if let Some(object) = fields.take("reasoning") {
-        if !self::object(&object, reasoning)? {
-            fields.put_back("reasoning", &object);
-        }
+    if let Some(object) = fields.take("reasoning")
+        && !self::object(&object, reasoning)?
+    {
+        fields.put_back("reasoning", &object);
     }
     if let Some(effort) = fields.take("reasoning_effort") {
         let level = level(&effort)?;

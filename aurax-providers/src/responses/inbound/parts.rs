@@ -39,8 +39,9 @@ fn part(part: &RawValue, param: &str) -> Result<Part> {
     };
     let part = match kind.as_str() {
         "input_text" | "output_text" | "text" => {
-            // Of the model's own words, which say nothing new.
+            // Of the model's own words, and what an SDK made of them.
             fields.take("logprobs");
+            fields.take("parsed");
             Part::Text(text(&mut fields, param)?)
         }
         "refusal" => Part::Refusal(Refusal::new(required(&mut fields, "refusal", param)?)),
