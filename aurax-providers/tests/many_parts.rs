@@ -14,7 +14,7 @@ use aurax_providers::openai::ChatInbound;
 use aurax_providers::responses::ResponsesInbound;
 use bytes::BytesMut;
 
-/// More than anything here looks at twice.
+/// Parts of each kind.
 const MANY: u32 = 5_000;
 
 fn said(part: u32, delta: Delta) -> Event {
