@@ -93,33 +93,11 @@ fn run(runtime: &tokio::runtime::Runtime, door: &dyn Provider, call: &Call, time
     });
 }
 
-#[inline(never)]
-fn measured(runtime: &tokio::runtime::Runtime, door: &dyn Provider, call: &Call, times: u64) {
-    run(runtime, door, call, times);
-}
-
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let args: Vec<String> = std::env::args().collect();
-    if let [_, what, door, times, ..] = args.as_slice() {
-        let streams = what == "stream";
-        let made = if streams { streamed() } else { whole() };
-        let name = if door == "engine" { "openai/gpt-4o-mini" } else { "gpt-4o-mini" };
-        let call = Call::chat(ModelId::parse(name).unwrap(), Request::from("What is the capital of France?").with_stream(streams));
-        let times = times.parse().unwrap();
-        if door == "engine" {
-            let engine = Engine::builder().provider(made).build().unwrap();
-            run(&runtime, &engine, &call, 1200);
-            measured(&runtime, &engine, &call, times);
-        } else {
-            run(&runtime, &made, &call, 10);
-            measured(&runtime, &made, &call, times);
-        }
-        return;
-    }
     println!("engine, {}", measure::unit());
     for (what, times, streams, made, aim) in [
         (

@@ -3,6 +3,7 @@
 //! Everything here is a pure function over bytes, as in [`Wire`](crate::wire::Wire): a server adds
 //! HTTP, authentication and nothing else.
 
+pub(crate) mod carry;
 pub(crate) mod failure;
 pub(crate) mod fields;
 pub(crate) mod order;

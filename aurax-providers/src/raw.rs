@@ -125,6 +125,34 @@ fn merged(there: &Json, value: &Value) -> Json {
     }
 }
 
+/// The name of a mark behind a block worth caching.
+const MARK: &str = "cache_control";
+
+/// A value that is written with fields of its provider's own in it.
+#[derive(Debug)]
+pub(crate) struct Extended<T> {
+    pub(crate) value: T,
+    pub(crate) own: Map<String, Value>,
+}
+
+impl<T: Serialize> Serialize for Extended<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(&self.value).map_err(serde::ser::Error::custom)?;
+        match RawObject::parse(&text) {
+            Some(mut object) => {
+                let mut own = self.own.clone();
+                // Fields inside a mark that was left out are left out with it.
+                if object.get(MARK).is_none() {
+                    own.shift_remove(MARK);
+                }
+                object.merge(&own);
+                object.serialize(serializer)
+            }
+            None => self.value.serialize(serializer),
+        }
+    }
+}
+
 impl Serialize for RawObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

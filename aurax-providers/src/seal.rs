@@ -11,14 +11,18 @@ use sha2::{Digest, Sha256};
 /// What a sealed signature begins with: no provider's own does.
 const PREFIX: &str = "aurax1.";
 
+/// What the public half seals for.
+pub(crate) const THOUGHTS: &str = "thinking";
+
 /// Octets of the proof in front of the content.
 const PROOF: usize = 32;
 
 /// Wraps signatures, together with who made them, into texts that clients of any protocol carry
 /// back and forth, and unwraps those that come back unchanged.
 ///
-/// The text is `aurax1.` and, in base64 for URLs, an HMAC-SHA256 and what it proves. The content is
-/// not hidden: a provider's signature is opaque already. It is cheap to clone.
+/// The text is `aurax1.` and, in base64 for URLs, an HMAC-SHA256 and what it proves: the signature,
+/// who made it and what it is for, so that one cannot be passed off as another. The content is not
+/// hidden: a provider's signature is opaque already. It is cheap to clone.
 ///
 /// [`Seal::default`] uses a key that everybody knows: it tells a damaged text, not a forged one.
 ///
@@ -49,13 +53,26 @@ impl Seal {
         }
     }
 
-    /// The text that stands for a signature.
+    /// The text that stands for a signature of thoughts.
     pub fn wrap(&self, signature: &Signature) -> String {
+        self.wrap_for(signature, THOUGHTS)
+    }
+
+    /// The signature of thoughts a text stands for; `None` for any text this seal did not make, and
+    /// for what it sealed for something else.
+    pub fn unwrap(&self, text: &str) -> Option<Signature> {
+        let (signature, purpose) = self.open(text)?;
+        (purpose == THOUGHTS).then_some(signature)
+    }
+
+    /// The text that stands for a signature, which is for nothing but `purpose`.
+    pub(crate) fn wrap_for(&self, signature: &Signature, purpose: &str) -> String {
         let origin = signature.origin.as_ref();
         let content = serde_json::json!([
             origin.map(|origin| &*origin.provider),
             origin.map(|origin| &*origin.model),
             signature.data,
+            purpose,
         ])
         .to_string();
         let mut bytes = self.proof(content.as_bytes()).to_vec();
@@ -65,20 +82,22 @@ impl Seal {
         text
     }
 
-    /// The signature a text stands for; `None` for any text this seal did not make.
-    pub fn unwrap(&self, text: &str) -> Option<Signature> {
+    /// The signature a text stands for, and what it is for; `None` for any text this seal did not
+    /// make.
+    pub(crate) fn open(&self, text: &str) -> Option<(Signature, String)> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let (proof, content) = bytes.split_at_checked(PROOF)?;
         let mut mac = self.mac.clone();
         mac.update(PREFIX.as_bytes());
         mac.update(content);
         mac.verify_slice(proof).ok()?;
-        let (provider, model, data): (Option<String>, Option<String>, String) =
+        let content: (Option<String>, Option<String>, String, String) =
             serde_json::from_slice(content).ok()?;
+        let (provider, model, data, purpose) = content;
         let origin = provider
             .zip(model)
             .map(|(provider, model)| Origin::new(provider, model));
-        Some(Signature::new(data, origin))
+        Some((Signature::new(data, origin), purpose))
     }
 
     /// True for a text that some seal made, whichever its key.
@@ -139,6 +158,14 @@ mod tests {
             assert_eq!(seal.unwrap(&changed), None, "{changed}");
             assert_eq!(seal.unwrap(&text[..at]), None);
         }
+    }
+
+    #[test]
+    fn what_was_sealed_for_something_else_is_no_signature_of_thoughts() {
+        let seal = Seal::new(b"key");
+        let text = seal.wrap_for(&signature(), "redacted");
+        assert_eq!(seal.unwrap(&text), None);
+        assert_eq!(seal.open(&text), Some((signature(), "redacted".to_owned())));
     }
 
     #[test]

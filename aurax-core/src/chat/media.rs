@@ -4,6 +4,7 @@ use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
 use super::cache::CacheHint;
+use super::part::Native;
 
 /// Where a medium's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,6 +87,10 @@ pub struct Image {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Image {
@@ -95,6 +100,7 @@ impl Image {
             source,
             detail: None,
             cache: None,
+            native: None,
         }
     }
 
@@ -132,6 +138,10 @@ pub struct Document {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Document {
@@ -144,6 +154,7 @@ impl Document {
             context: None,
             citations: None,
             cache: None,
+            native: None,
         }
     }
 
@@ -164,6 +175,10 @@ pub struct Audio {
     /// What is said in it, where the provider tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Audio {
@@ -172,6 +187,7 @@ impl Audio {
         Self {
             source,
             transcript: None,
+            native: None,
         }
     }
 }

@@ -77,6 +77,37 @@ impl Part {
         }
     }
 
+    /// The part's fields only its own provider understands.
+    pub fn own_fields(&self) -> Option<&Native> {
+        match self {
+            Self::Text(text) => text.native.as_deref(),
+            Self::Image(image) => image.native.as_deref(),
+            Self::Document(document) => document.native.as_deref(),
+            Self::Audio(audio) => audio.native.as_deref(),
+            Self::Thinking(thinking) => thinking.native.as_deref(),
+            Self::ToolCall(call) => call.native.as_deref(),
+            Self::ToolResult(result) => result.native.as_deref(),
+            Self::RedactedThinking(_) | Self::Refusal(_) | Self::Native(_) => None,
+        }
+    }
+
+    /// Adds fields only its own provider understands, where the part has a place for them.
+    #[must_use]
+    pub fn with_own_fields(mut self, fields: Option<Native>) -> Self {
+        let fields = fields.map(Box::new);
+        match &mut self {
+            Self::Text(text) => text.native = fields,
+            Self::Image(image) => image.native = fields,
+            Self::Document(document) => document.native = fields,
+            Self::Audio(audio) => audio.native = fields,
+            Self::Thinking(thinking) => thinking.native = fields,
+            Self::ToolCall(call) => call.native = fields,
+            Self::ToolResult(result) => result.native = fields,
+            Self::RedactedThinking(_) | Self::Refusal(_) | Self::Native(_) => {}
+        }
+        self
+    }
+
     /// The call of a tool call part.
     pub const fn as_tool_call(&self) -> Option<&ToolCall> {
         match self {
@@ -269,6 +300,10 @@ pub struct Text {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Text {
@@ -300,6 +335,10 @@ pub struct Thinking {
     /// The proof the provider wants back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Thinking {

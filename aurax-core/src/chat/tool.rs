@@ -148,6 +148,10 @@ pub struct ToolCall {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl ToolCall {
@@ -164,6 +168,7 @@ impl ToolCall {
             item: None,
             signature: None,
             cache: None,
+            native: None,
         }
     }
 
@@ -208,6 +213,10 @@ pub struct ToolResult {
     /// Ends a cacheable prefix here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheHint>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl ToolResult {
@@ -227,6 +236,7 @@ impl ToolResult {
             content: vec![content.into()],
             is_error: None,
             cache: None,
+            native: None,
         }
     }
 

@@ -6,8 +6,8 @@ use aurax_providers::anthropic::MessagesInbound;
 use aurax_providers::inbound::Inbound;
 use aurax_providers::responses::ResponsesInbound;
 
-/// What stands behind a seal and says what it is for, and what does not.
-const PURPOSES: [&str; 6] = [
+/// What a client may put behind a seal, which says itself what it is for.
+const BEHIND: [&str; 6] = [
     "",
     ".redacted",
     ".last",
@@ -40,21 +40,21 @@ pub fn signatures(data: &[u8]) {
     let changed = String::from_utf8_lossy(&changed);
     assert_eq!(seal.unwrap(&changed), None, "{changed}");
     for text in [sealed.as_str(), &changed] {
-        carried(&seal, text, PURPOSES[usize::from(*choice) % PURPOSES.len()]);
+        carried(&seal, text, BEHIND[usize::from(*choice) % BEHIND.len()]);
     }
 }
 
-fn carried(seal: &Seal, text: &str, purpose: &str) {
+fn carried(seal: &Seal, text: &str, behind: &str) {
     let body = format!(
         r#"{{"model":"m","input":[{{"role":"assistant","content":"Hi"}},
-            {{"type":"reasoning","summary":[],"encrypted_content":"{text}{purpose}"}}]}}"#
+            {{"type":"reasoning","summary":[],"encrypted_content":"{text}{behind}"}}]}}"#
     );
     let responses = ResponsesInbound::new().with_seal(seal.clone());
     assert!(responses.read(body.as_bytes()).is_ok(), "{body}");
     let body = format!(
         r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"assistant","content":[
             {{"type":"thinking","thinking":"","signature":"{text}"}},
-            {{"type":"redacted_thinking","data":"{text}{purpose}"}}]}}]}}"#
+            {{"type":"redacted_thinking","data":"{text}{behind}"}}]}}]}}"#
     );
     let messages = MessagesInbound::new(seal.clone());
     assert!(messages.read(body.as_bytes()).is_ok(), "{body}");

@@ -4,12 +4,18 @@ use std::borrow::Cow;
 
 use aurax_core::{CacheHint, CacheTtl, Json};
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::raw::Extended;
 
 /// A turn of the conversation.
 #[derive(Debug, Serialize)]
 pub(super) struct Turn<'a> {
     pub(super) role: Role,
     pub(super) content: Vec<Block<'a>>,
+    /// Fields of the provider's own.
+    #[serde(flatten)]
+    pub(super) own: Map<String, Value>,
 }
 
 /// Who speaks; instructions stand elsewhere.
@@ -76,6 +82,9 @@ pub(super) enum Block<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },
+    /// A block with fields of the provider's own.
+    #[serde(untagged)]
+    Extended(Extended<Box<Self>>),
     /// A block that is sent as it came.
     #[serde(untagged)]
     Native(Json),
@@ -90,14 +99,35 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Adds fields of the provider's own.
+    pub(super) fn extended(self, own: Option<Map<String, Value>>) -> Self {
+        match own {
+            Some(own) => Self::Extended(Extended {
+                value: Box::new(self),
+                own,
+            }),
+            None => self,
+        }
+    }
+
+    /// The words of a block of text.
+    pub(super) fn words(&mut self) -> Option<&mut Cow<'a, str>> {
+        match self {
+            Self::Text { text, .. } => Some(text),
+            Self::Extended(extended) => extended.value.words(),
+            _ => None,
+        }
+    }
+
     /// The block's mark of a cacheable prefix, where it can have one.
-    pub(super) const fn cache_control(&mut self) -> Option<&mut Option<CacheControl>> {
+    pub(super) fn cache_control(&mut self) -> Option<&mut Option<CacheControl>> {
         match self {
             Self::Text { cache_control, .. }
             | Self::Image { cache_control, .. }
             | Self::Document { cache_control, .. }
             | Self::ToolUse { cache_control, .. }
             | Self::ToolResult { cache_control, .. } => Some(cache_control),
+            Self::Extended(extended) => extended.value.cache_control(),
             Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Native(_) => None,
         }
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use aurax_core::{
-    Error, ErrorKind, Json, Message, Origin, Part, Phase, Request, Result, Role as Speaker,
+    Error, ErrorKind, Json, Message, Native, Origin, Part, Phase, Request, Result, Role as Speaker,
     Signature, Text, ToolResult,
 };
 
@@ -14,7 +14,9 @@ use super::NAME;
 use super::block::{Block, CacheControl, Role, Turn};
 use super::calls::{self, Calls};
 use super::media;
-use super::tools::is_for;
+use super::tools::{self, is_for};
+use serde_json::{Map, Value};
+
 use crate::omissions::{Omissions, unsupported};
 use crate::wire::Target;
 
@@ -62,11 +64,8 @@ pub(super) fn conversation<'a>(
                 .omissions
                 .note(&subject, "left out: the API knows no speakers' names")?;
         }
-        if message.native.is_some() {
-            let subject = format!("messages[{at}].native");
-            let why = "left out: the API's messages have no fields of their own";
-            reader.omissions.note(&subject, why)?;
-        }
+        let subject = format!("messages[{at}]");
+        let own = reader.own(message.native.as_ref(), &subject)?;
         if message.role.is_instruction() {
             if opened {
                 let subject = format!("messages[{at}]");
@@ -78,6 +77,10 @@ pub(super) fn conversation<'a>(
         } else {
             opened = true;
             reader.message(at, message)?;
+            // Messages that are one turn share its fields.
+            if let (Some(turn), Some(own)) = (reader.out.turns.last_mut(), own) {
+                turn.own.extend(own);
+            }
         }
     }
     reader.finish(takes_prefill)
@@ -117,12 +120,13 @@ impl<'a> Reader<'a, '_> {
                 continue;
             }
             let mark = text.cache.map(CacheControl::new);
+            let own = self.own(part.own_fields(), &subject(at, number))?;
             match self.out.system.last_mut() {
                 Some(Block::Text {
                     text: before,
                     cache_control: cache @ None,
                     ..
-                }) => {
+                }) if own.is_none() => {
                     let before = before.to_mut();
                     before.push_str(joint);
                     before.push_str(&text.text);
@@ -131,7 +135,7 @@ impl<'a> Reader<'a, '_> {
                 _ => {
                     let mut block = Block::text(text.text.as_str());
                     set_mark(&mut block, mark);
-                    self.out.system.push(block);
+                    self.out.system.push(block.extended(own));
                 }
             }
             joint = "";
@@ -167,8 +171,9 @@ impl<'a> Reader<'a, '_> {
                 }
                 (Role::User, Part::Image(image)) => Some(self.file(media::image(&subject, image)?)),
                 (Role::User, Part::ToolResult(result)) => {
-                    let result = self.result(&subject, result)?;
-                    self.answer(result);
+                    let block = self.result(&subject, result)?;
+                    let own = self.own(part.own_fields(), &subject)?;
+                    self.answer(block.extended(own));
                     None
                 }
                 (Role::Assistant, Part::Thinking(thinking)) => self
@@ -195,7 +200,8 @@ impl<'a> Reader<'a, '_> {
                 }
             };
             if let Some(block) = block {
-                self.say(role, block);
+                let own = self.own(part.own_fields(), &subject)?;
+                self.say(role, block.extended(own));
             }
         }
         Ok(())
@@ -210,6 +216,7 @@ impl<'a> Reader<'a, '_> {
                 self.out.turns.push(Turn {
                     role,
                     content: vec![block],
+                    own: Map::new(),
                 });
             }
         }
@@ -260,6 +267,15 @@ impl<'a> Reader<'a, '_> {
         signature.map(|signature| signature.data.as_str())
     }
 
+    /// Fields of the provider's own; another's are left out.
+    fn own(
+        &mut self,
+        native: Option<&Native>,
+        subject: &str,
+    ) -> Result<Option<Map<String, Value>>> {
+        tools::own(subject, native, self.target, self.omissions)
+    }
+
     fn result(&mut self, subject: &str, result: &'a ToolResult) -> Result<Block<'a>> {
         let mut content = Vec::with_capacity(result.content.len());
         let mut mark = result.cache;
@@ -281,7 +297,8 @@ impl<'a> Reader<'a, '_> {
             if let Some(inner) = block.cache_control().and_then(Option::take) {
                 mark = mark.or(Some(hint(inner)));
             }
-            content.push(block);
+            let own = self.own(part.own_fields(), &subject)?;
+            content.push(block.extended(own));
         }
         Ok(Block::ToolResult {
             tool_use_id: calls::id(&result.call_id),
@@ -337,6 +354,7 @@ impl<'a> Reader<'a, '_> {
                     Turn {
                         role: Role::User,
                         content: vec![Block::text(".")],
+                        own: Map::new(),
                     },
                 );
             }
@@ -363,7 +381,7 @@ impl<'a> Reader<'a, '_> {
         if turn.role != Role::Assistant || paused {
             return Ok(());
         }
-        if let Some(Block::Text { text, .. }) = turn.content.last_mut() {
+        if let Some(text) = turn.content.last_mut().and_then(Block::words) {
             if !is_taken {
                 return Err(unsupported(
                     "messages",

@@ -69,7 +69,7 @@ pub(super) fn definitions<'a>(
         let subject = format!("tools[{at}]");
         match tool {
             Tool::Function(function) => {
-                let own = own(&subject, function, target, omissions)?;
+                let own = own(&subject, function.native.as_ref(), target, omissions)?;
                 out.push(definition(&subject, function, own)?);
             }
             Tool::Native(tool) if is_for(tool, target) => {
@@ -102,13 +102,13 @@ fn definition<'a>(
 }
 
 /// Fields of the provider's own; another's are left out.
-fn own(
+pub(super) fn own(
     subject: &str,
-    function: &Function,
+    native: Option<&Native>,
     target: &Target,
     omissions: &mut Omissions,
 ) -> Result<Option<Map<String, Value>>> {
-    let Some(native) = &function.native else {
+    let Some(native) = native else {
         return Ok(None);
     };
     if !is_for(native, target) {
@@ -117,7 +117,7 @@ fn own(
         return Ok(None);
     }
     serde_json::from_str(&native.json).map(Some).map_err(|e| {
-        let message = "the native fields of a tool are no JSON object";
+        let message = "the native fields are no JSON object";
         Error::new(ErrorKind::InvalidRequest, message)
             .with_context("part", subject)
             .with_phase(Phase::Encode)

@@ -1,5 +1,8 @@
 //! What all protocols say of an error besides its body.
 
+#[cfg(feature = "openai")]
+pub(crate) mod openai;
+
 use std::time::Duration;
 
 use aurax_core::{Error, ErrorKind, Retry};

@@ -37,6 +37,8 @@ pub(crate) struct Fields<'a> {
     places: Places,
     raw: &'a RawValue,
     fields: Vec<(Cow<'a, str>, Option<&'a RawValue>)>,
+    /// What was not taken of objects inside.
+    kept: Map<String, Value>,
 }
 
 /// Reads a request's body.
@@ -108,6 +110,11 @@ impl<'a> Field<'a> {
         self.raw.get()
     }
 
+    #[cfg(feature = "openai")]
+    pub(crate) const fn raw(&self) -> &'a RawValue {
+        self.raw
+    }
+
     pub(crate) fn json(&self) -> Json {
         Json::from(self.raw)
     }
@@ -144,6 +151,7 @@ impl<'a> Field<'a> {
                 .into_fields()
                 .map(|(name, value)| (name, Some(value)))
                 .collect(),
+            kept: Map::new(),
         })
     }
 
@@ -255,18 +263,34 @@ impl<'a> Fields<'a> {
         Ok(labels.unwrap_or_default())
     }
 
-    /// Drops what was not taken, but for fields of these names.
-    #[cfg(feature = "openai")]
-    pub(crate) fn retain(&mut self, names: &[&str]) {
-        self.fields.retain(|(name, _)| names.contains(&&**name));
+    /// Drops fields of these names.
+    pub(crate) fn drop_all(&mut self, names: &[&str]) {
+        self.fields.retain(|(name, _)| !names.contains(&&**name));
+        self.kept.retain(|name, _| !names.contains(&name.as_str()));
+    }
+
+    /// Keeps what was not taken of an object inside under its name.
+    pub(crate) fn keep(&mut self, name: &str, inside: Fields<'_>) -> Result<()> {
+        let rest = inside.rest()?;
+        if !rest.is_empty() {
+            self.kept.insert(name.to_owned(), Value::Object(rest));
+        }
+        Ok(())
+    }
+
+    /// True where everything was taken that is not null.
+    pub(crate) fn is_spent(&self) -> bool {
+        let mut values = self.fields.iter().filter_map(|(_, value)| *value);
+        values.all(|value| value.get() == "null") && self.kept.is_empty()
     }
 
     /// What was not taken, as the client's own of `kind` for providers of `wire`.
     pub(crate) fn rest_of(self, wire: &str, kind: &str) -> Result<Option<Native>> {
-        let rest = self.rest()?;
-        let is_empty = rest.is_empty();
-        let json = Value::Object(rest).to_string();
-        Ok((!is_empty).then(|| Native::of_client(wire, kind, json)))
+        if self.is_spent() {
+            return Ok(None);
+        }
+        let json = Value::Object(self.rest()?).to_string();
+        Ok(Some(Native::of_client(wire, kind, json)))
     }
 
     /// What was not taken and is not null.
@@ -280,6 +304,7 @@ impl<'a> Fields<'a> {
                 .map_err(|e| self.invalid(name, "cannot be read").with_source(e))?;
             rest.insert(name.clone().into_owned(), value);
         }
+        rest.extend(self.kept);
         Ok(rest)
     }
 }

@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use aurax_core::{Part, Result, Text};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::media;
 use super::quirks::Parts;
 use crate::omissions::unsupported;
+use crate::raw::Extended;
 
 /// Plain text where that says it all: the one form every server takes.
 #[derive(Debug, Serialize)]
@@ -22,6 +24,8 @@ pub(super) enum Content<'a> {
 #[serde(untagged)]
 pub(super) enum ContentPart<'a> {
     Known(Known<'a>),
+    /// A part with fields of the provider's own.
+    Extended(Extended<Known<'a>>),
     /// A part in the provider's own words.
     Native(&'a RawValue),
 }
@@ -113,6 +117,14 @@ impl<'a> ContentPart<'a> {
         Self::Known(Known::Thinking {
             thinking: [Thought { text }],
         })
+    }
+
+    /// Adds fields of the provider's own.
+    pub(super) fn extended(self, own: Option<Map<String, Value>>) -> Self {
+        match (self, own) {
+            (Self::Known(value), Some(own)) => Self::Extended(Extended { value, own }),
+            (part, _) => part,
+        }
     }
 
     /// Ends a cacheable prefix after this part, where the part can carry the mark.

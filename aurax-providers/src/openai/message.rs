@@ -16,6 +16,7 @@ use super::quirks::{Quirks, Thoughts};
 use super::tool;
 use super::turn::Turn;
 use crate::omissions::{Omissions, unsupported};
+use crate::raw::Extended;
 use crate::wire::Target;
 
 #[derive(Debug, Default, Serialize)]
@@ -52,6 +53,8 @@ pub(super) enum Called<'a> {
         r#type: &'static str,
         function: FunctionCall<'a>,
     },
+    /// A call with fields of the provider's own.
+    Extended(Extended<Box<Self>>),
     Native(&'a RawValue),
 }
 
@@ -124,7 +127,10 @@ impl<'e> Encoder<'e> {
         let mut parts = Vec::with_capacity(message.parts.len());
         for (number, part) in message.parts.iter().enumerate() {
             match part {
-                Part::Text(text) => parts.push(content::text(text, self.marks())),
+                Part::Text(text) => {
+                    let own = self.own(part, &subject(at, number))?;
+                    parts.push(content::text(text, self.marks()).extended(own));
+                }
                 other => return Err(misplaced(&subject(at, number), other, "instructions")),
             }
         }
@@ -159,7 +165,7 @@ impl<'e> Encoder<'e> {
                 }
                 Part::Native(native) => said.extend(self.native(native, &subject)?),
                 other => match content::part(other, self.quirks.parts, self.marks(), &subject)? {
-                    Some(part) => said.push(part),
+                    Some(part) => said.push(part.extended(self.own(other, &subject)?)),
                     None => return Err(misplaced(&subject, other, "what a person says")),
                 },
             }
@@ -193,9 +199,12 @@ impl<'e> Encoder<'e> {
         let mut pictures = Vec::new();
         for part in &result.content {
             match part {
-                Part::Text(text) => words.push(content::text(text, self.marks())),
+                Part::Text(text) => {
+                    let own = self.own(part, subject)?;
+                    words.push(content::text(text, self.marks()).extended(own));
+                }
                 other => match content::part(other, self.quirks.parts, self.marks(), subject)? {
-                    Some(part) => pictures.push(part),
+                    Some(part) => pictures.push(part.extended(self.own(other, subject)?)),
                     None => return Err(misplaced(subject, other, "a tool's answer")),
                 },
             }
@@ -216,6 +225,12 @@ impl<'e> Encoder<'e> {
             role: "tool",
             tool_call_id: Some(tool::id(&result.call_id, self.quirks.tool_ids)),
             content: Some(Content::joined(words, "\n")),
+            own: tool::own(
+                result.native.as_deref(),
+                self.target,
+                subject,
+                self.omissions,
+            )?,
             ..Message::default()
         })
     }
@@ -229,9 +244,22 @@ impl<'e> Encoder<'e> {
         for (number, part) in message.parts.iter().enumerate() {
             let subject = subject(at, number);
             match part {
-                Part::Text(text) => turn.words.push(content::text(text, self.marks())),
+                Part::Text(text) => {
+                    let own = self.own(part, &subject)?;
+                    turn.words
+                        .push(content::text(text, self.marks()).extended(own));
+                }
                 Part::Refusal(refusal) => turn.refusal.push(&refusal.text),
-                Part::ToolCall(call) => turn.calls.push(self.call(call)),
+                Part::ToolCall(call) => {
+                    let called = self.call(call);
+                    turn.calls.push(match self.own(part, &subject)? {
+                        Some(own) => Called::Extended(Extended {
+                            value: Box::new(called),
+                            own,
+                        }),
+                        None => called,
+                    });
+                }
                 Part::Thinking(thinking) => match &thinking.signature {
                     // Thoughts with a proof go back in the form their provider proves them in,
                     // which on this wire is a native part beside them.
@@ -305,6 +333,11 @@ impl<'e> Encoder<'e> {
             return Ok(None);
         }
         Ok(name)
+    }
+
+    /// Fields of the provider's own, where the provider is called that knows them.
+    fn own(&mut self, part: &Part, subject: &str) -> Result<Option<Map<String, Value>>> {
+        tool::own(part.own_fields(), self.target, subject, self.omissions)
     }
 
     fn marks(&self) -> bool {

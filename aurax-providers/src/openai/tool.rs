@@ -11,8 +11,12 @@ use super::NAME;
 use super::quirks::{Quirks, ToolIds};
 use crate::digest::{base62, hash};
 use crate::omissions::{Omissions, unsupported};
+use crate::raw::Extended;
 use crate::rules::Setting;
 use crate::wire::Target;
+
+/// The kind of a function's own fields that stand around it and not in it.
+pub(super) const TOOL: &str = "tool";
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -21,6 +25,8 @@ pub(super) enum ToolDef<'a> {
         r#type: &'static str,
         function: FunctionDef<'a>,
     },
+    /// A function with fields of the provider's own beside it.
+    Extended(Extended<Box<Self>>),
     /// A tool the provider runs itself, in its own words.
     Native(&'a RawValue),
 }
@@ -116,7 +122,14 @@ pub(super) fn encode<'a>(
                     &format!("tools[{at}]"),
                     omissions,
                 )?;
-                tools.push(define(function, own));
+                let is_around = function.native.as_ref().is_some_and(|own| own.kind == TOOL);
+                tools.push(match own {
+                    Some(own) if is_around => ToolDef::Extended(Extended {
+                        value: Box::new(define(function, None)),
+                        own,
+                    }),
+                    own => define(function, own),
+                });
             }
             Tool::Function(_) => {}
             Tool::Native(native) if offered.is_none() => {

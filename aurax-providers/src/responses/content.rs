@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use aurax_core::{Audio, Document, Image, Part, Result, Source, Text};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::omissions::unsupported;
 use crate::openai::media::{default_name, words, written_out};
+use crate::raw::Extended;
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -20,6 +22,8 @@ pub(super) enum Content<'a> {
 #[serde(untagged)]
 pub(super) enum ContentPart<'a> {
     Known(Known<'a>),
+    /// A part with fields of the provider's own.
+    Extended(Extended<Known<'a>>),
     /// A part in the provider's own words.
     Native(&'a RawValue),
 }
@@ -91,6 +95,14 @@ impl<'a> ContentPart<'a> {
             text: text.text.as_str().into(),
             prompt_cache_breakpoint: mark(marks && text.cache.is_some()),
         })
+    }
+
+    /// Adds fields of the provider's own.
+    pub(super) fn extended(self, own: Option<Map<String, Value>>) -> Self {
+        match (self, own) {
+            (Self::Known(value), Some(own)) => Self::Extended(Extended { value, own }),
+            (part, _) => part,
+        }
     }
 
     /// Ends a cacheable prefix after this part, where the part can carry the mark.

@@ -26,6 +26,8 @@ pub(super) enum InputItem<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         phase: Option<&'a str>,
         content: Content<'a>,
+        #[serde(flatten)]
+        own: Option<Map<String, Value>>,
     },
     /// A message of the model's as its provider listed it.
     Listed {
@@ -68,6 +70,8 @@ pub(super) enum InputItem<'a> {
         r#type: &'static str,
         call_id: Cow<'a, str>,
         output: Content<'a>,
+        #[serde(flatten)]
+        own: Option<Map<String, Value>>,
     },
     /// An item in the provider's own words.
     Native(&'a RawValue),
@@ -126,27 +130,33 @@ impl<'e> Encoder<'e> {
     /// The words of a system message that can stand above the conversation: those without marks.
     fn instructions<'a>(&self, message: &'a Message) -> Option<Cow<'a, str>> {
         let plain = |part: &'a Part| match part {
+            Part::Text(text) if text.native.is_some() => None,
             Part::Text(text) if !(self.marks() && text.cache.is_some()) => Some(text.text.as_str()),
             _ => None,
         };
         let texts: Vec<&str> = message.parts.iter().map(plain).collect::<Option<_>>()?;
         match texts.as_slice() {
             _ if message.role != Role::System || message.name.is_some() => None,
+            _ if message.native.is_some() => None,
             [] => None,
             [text] => Some(Cow::Borrowed(text)),
             texts => Some(texts.join("\n\n").into()),
         }
     }
 
-    fn instruction<'a>(&self, at: usize, message: &'a Message) -> Result<InputItem<'a>> {
+    fn instruction<'a>(&mut self, at: usize, message: &'a Message) -> Result<InputItem<'a>> {
         let mut parts = Vec::with_capacity(message.parts.len());
         for (number, part) in message.parts.iter().enumerate() {
             match part {
-                Part::Text(text) => parts.push(self.text(text)),
+                Part::Text(text) => {
+                    let own = self.own(part.own_fields(), &subject(at, number))?;
+                    parts.push(self.text(text).extended(own));
+                }
                 other => return Err(misplaced(&subject(at, number), other, "instructions")),
             }
         }
         Ok(InputItem::Easy {
+            own: self.own(message.native.as_ref(), &format!("messages[{at}]"))?,
             role: message.role.as_str(),
             phase: None,
             content: Content::Parts(parts),
@@ -172,13 +182,16 @@ impl<'e> Encoder<'e> {
                 },
                 other if is_tool => return Err(misplaced(&subject, other, "the tools' answers")),
                 other => match content::part(other, self.marks(), &subject)? {
-                    Some(part) => said.push(part),
+                    Some(part) => {
+                        said.push(part.extended(self.own(other.own_fields(), &subject)?));
+                    }
                     None => return Err(misplaced(&subject, other, "what a person says")),
                 },
             }
         }
         if !said.is_empty() || message.parts.is_empty() && !is_tool {
             items.push(InputItem::Easy {
+                own: self.own(message.native.as_ref(), &format!("messages[{at}]"))?,
                 role: "user",
                 phase: None,
                 content: Content::Parts(said),
@@ -187,11 +200,13 @@ impl<'e> Encoder<'e> {
         Ok(())
     }
 
-    fn result<'a>(&self, result: &'a ToolResult, subject: &str) -> Result<InputItem<'a>> {
+    fn result<'a>(&mut self, result: &'a ToolResult, subject: &str) -> Result<InputItem<'a>> {
         let mut parts = Vec::with_capacity(result.content.len());
         for part in &result.content {
             match content::part(part, self.marks(), subject)? {
-                Some(part) => parts.push(part),
+                Some(content) => {
+                    parts.push(content.extended(self.own(part.own_fields(), subject)?));
+                }
                 None => return Err(misplaced(subject, part, "a tool's answer")),
             }
         }
@@ -202,6 +217,7 @@ impl<'e> Encoder<'e> {
             r#type: "function_call_output",
             call_id: tool::id(&result.call_id),
             output: Content::of_tool(parts),
+            own: self.own(result.native.as_deref(), subject)?,
         })
     }
 
@@ -217,6 +233,15 @@ impl<'e> Encoder<'e> {
         self.omissions
             .note(subject, "left out: only its own provider understands it")?;
         Ok(None)
+    }
+
+    /// Fields of the provider's own; another's are left out.
+    pub(super) fn own(
+        &mut self,
+        native: Option<&Native>,
+        subject: &str,
+    ) -> Result<Option<Map<String, Value>>> {
+        tool::own(native, self.target, subject, self.omissions)
     }
 
     fn text<'a>(&self, text: &'a Text) -> ContentPart<'a> {

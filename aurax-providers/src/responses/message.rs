@@ -42,7 +42,8 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
             }
             match part {
                 Part::Text(text) => {
-                    let content = self.words(text);
+                    let own = self.encoder.own(part.own_fields(), &subject)?;
+                    let content = self.words(text).extended(own);
                     self.say(content, text.item.as_ref());
                 }
                 Part::Refusal(refusal) => {
@@ -143,6 +144,7 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
                 extra: extra(item),
             },
             None => InputItem::Easy {
+                own: None,
                 role: "assistant",
                 phase,
                 content: plain(content),

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Function, Json, Request, Result, Tool, ToolChoice};
+use aurax_core::{Function, Json, Native, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::NAME;
 use crate::digest::{base62, hash};
-use crate::omissions::Omissions;
+use crate::omissions::{Omissions, unsupported};
 use crate::openai::tool::raw;
+use crate::raw::Extended;
 use crate::rules::Setting;
 use crate::wire::Target;
 
@@ -17,6 +19,8 @@ use crate::wire::Target;
 #[serde(untagged)]
 pub(super) enum ToolDef<'a> {
     Function(FunctionDef<'a>),
+    /// A function with fields of the provider's own.
+    Extended(Extended<FunctionDef<'a>>),
     /// A tool the provider runs itself, in its own words.
     Native(&'a RawValue),
 }
@@ -68,7 +72,14 @@ pub(super) fn encode<'a>(
     for (at, tool) in request.tools.iter().enumerate() {
         let subject = || format!("tools[{at}]");
         match tool {
-            Tool::Function(function) => tools.push(ToolDef::Function(define(function))),
+            Tool::Function(function) => {
+                let own = own(function.native.as_ref(), target, &subject(), omissions)?;
+                let value = define(function);
+                tools.push(match own {
+                    Some(own) => ToolDef::Extended(Extended { value, own }),
+                    None => ToolDef::Function(value),
+                });
+            }
             Tool::Native(native) if native.is_for(&target.provider, NAME) => {
                 tools.push(ToolDef::Native(raw(&native.json, &subject())?));
             }
@@ -139,6 +150,26 @@ fn define(function: &Function) -> FunctionDef<'_> {
             .map_or_else(nothing, Cow::Borrowed),
         strict: function.strict.unwrap_or(false),
     }
+}
+
+/// Fields of the provider's own; another's are left out.
+pub(super) fn own(
+    native: Option<&Native>,
+    target: &Target,
+    subject: &str,
+    omissions: &mut Omissions,
+) -> Result<Option<Map<String, Value>>> {
+    let Some(native) = native else {
+        return Ok(None);
+    };
+    if !native.is_for(&target.provider, NAME) {
+        let why = "left out: only its own provider understands it";
+        omissions.note(&format!("{subject}.native"), why)?;
+        return Ok(None);
+    }
+    serde_json::from_str(&native.json)
+        .map(Some)
+        .map_err(|e| unsupported(subject, "the native fields are no JSON object").with_source(e))
 }
 
 /// The id of a tool call as the provider takes it: up to 64 characters, the same for the call and

@@ -9,7 +9,6 @@
 
 mod errors;
 mod forms;
-mod laws;
 mod models;
 mod replies;
 mod settings;

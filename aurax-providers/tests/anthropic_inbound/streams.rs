@@ -142,7 +142,9 @@ fn who_called_stands_beside_the_input() {
     assert_eq!(blocks(stream(OWN, &events))[0], begun(0, &block));
     let plain = json!({"type": "tool_use", "id": "t1", "name": "f", "input": {}});
     let other = blocks(stream(OTHER, &events));
-    assert_eq!((other[0].clone(), other.len()), (begun(0, &plain), 4));
+    assert_eq!((other[0].clone(), other.len()), (begun(0, &plain), 6));
+    // What another wire's provider wants back follows, sealed.
+    assert_eq!(other[4]["content_block"]["type"], "redacted_thinking");
 }
 
 #[test]

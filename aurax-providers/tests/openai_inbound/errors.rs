@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use aurax_core::{Error, ErrorKind, Retry, Upstream};
 use aurax_providers::inbound::{ErrorReply, Inbound};
-use aurax_providers::openai::ChatInbound;
+use aurax_providers::openai::{ChatInbound, EmbeddingsInbound};
+use aurax_providers::responses::ResponsesInbound;
 use serde_json::{Value, json};
 
+/// What the clients of every protocol of OpenAI's get, which is the same.
 fn reply(error: &Error) -> ErrorReply {
-    ChatInbound::new().error(error, "r1")
+    let reply = ChatInbound::new().error(error, "r1");
+    let others: [&dyn Inbound; 2] = [&ResponsesInbound::new(), &EmbeddingsInbound::new()];
+    for other in others {
+        assert_eq!(other.error(error, "r1"), reply, "{}", other.name());
+    }
+    reply
 }
 
 fn body(reply: &ErrorReply) -> Value {

@@ -10,7 +10,6 @@
 mod embeddings;
 mod errors;
 mod forms;
-mod laws;
 mod replies;
 mod settings;
 mod streams;

@@ -42,8 +42,9 @@ fn returned(output: &Value) -> Vec<Part> {
     input.extend(output.as_array().unwrap().iter().cloned());
     let body = json!({"model": "m", "input": input});
     let messages: Vec<Message> = request(&body).messages.clone();
-    messages[1..]
+    messages
         .iter()
+        .skip(1)
         .flat_map(|message| message.parts.clone())
         .collect()
 }
@@ -122,4 +123,62 @@ fn what_this_wires_own_provider_signed_stays_as_it_is() {
     let output = &frames.last().unwrap().1["response"]["output"];
     assert_eq!(output[0]["encrypted_content"], "gAAA");
     assert_eq!(output[0]["summary"], json!([]));
+}
+
+#[test]
+fn thoughts_of_another_wire_that_nobody_signed_are_not_this_wires_own() {
+    let events = [
+        start(),
+        delta(0, Delta::Thinking("hm".into())),
+        delta(1, Delta::Text("Hi".into())),
+        end(FinishReason::Stop),
+    ];
+    let frames = written("openai.chat", &events);
+    let output = &frames.last().unwrap().1["response"]["output"];
+    assert!(output[0]["encrypted_content"].is_string());
+    let added = frames
+        .iter()
+        .find(|(name, _)| name == "response.output_item.added");
+    assert!(added.unwrap().1["item"].get("encrypted_content").is_none());
+    // Without a proof and without an id a provider of this wire is not given them.
+    assert_eq!(
+        plain(returned(output)),
+        [Thinking::new("hm").into(), Text::new("Hi").into()]
+    );
+    let mut input = vec![json!({"role": "user", "content": "Hi"})];
+    input.extend(output.as_array().unwrap().iter().cloned());
+    let incoming = super::read(&json!({"model": "m", "input": input})).unwrap();
+    let sent = super::sent(&incoming);
+    assert!(!sent["input"].to_string().contains("reasoning"), "{sent}");
+}
+
+#[test]
+fn thoughts_of_this_wire_that_nobody_signed_stay_its_own() {
+    let item = json!({"type": "reasoning", "id": "rs_1",
+        "summary": [{"type": "summary_text", "text": "hm"}]});
+    let body = json!({"model": "m", "input": [{"role": "user", "content": "Hi"}, item]});
+    let sent = super::sent(&super::read(&body).unwrap());
+    assert_eq!(sent["input"][1], item);
+    let known = aurax_core::Item::new("rs_1");
+    let events = [
+        start(),
+        delta(0, Delta::Thinking(String::new())),
+        delta(0, Delta::Item(known)),
+        delta(0, Delta::Thinking("hm".into())),
+        end(FinishReason::Stop),
+    ];
+    let frames = written("openai.responses", &events);
+    assert_eq!(frames.last().unwrap().1["response"]["output"][0], item);
+}
+
+#[test]
+fn what_is_sealed_for_one_purpose_is_refused_for_another() {
+    let frames = written("anthropic.messages", &events());
+    let output = &frames.last().unwrap().1["response"]["output"];
+    let proof = output[0]["encrypted_content"].as_str().unwrap();
+    for suffix in [".redacted", ".last", ".native-x", ":redacted"] {
+        let item = json!({"type": "reasoning", "summary": [],
+            "encrypted_content": format!("{proof}{suffix}")});
+        assert_eq!(returned(&json!([item])), [], "{suffix}");
+    }
 }

@@ -22,9 +22,10 @@ use aurax_core::{
     Delivery, Delta, End, Event, Finish, FinishReason, Head, ModelId, Op, Request, Result, Start,
     Totals, Usage,
 };
-use aurax_providers::Seal;
 use aurax_providers::inbound::{Inbound, Incoming, Stamp, WriteReply};
-use aurax_providers::responses::ResponsesInbound;
+use aurax_providers::responses::{Quirks, Responses, ResponsesInbound};
+use aurax_providers::wire::{Target, Wire};
+use aurax_providers::{ModelRules, Seal};
 use bytes::BytesMut;
 use serde_json::{Value, json};
 
@@ -41,6 +42,18 @@ fn request(body: &Value) -> Arc<Request> {
         Op::Chat(request) => request,
         other => panic!("{other:?}"),
     }
+}
+
+/// The request as it goes to a provider of this wire.
+fn sent(incoming: &Incoming) -> Value {
+    let target = Target {
+        provider: "openai".into(),
+        model: incoming.call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = Responses::new(Quirks::openai()).encode(&incoming.call, &target);
+    serde_json::from_slice(&encoded.unwrap().body).unwrap()
 }
 
 /// A writer of replies that come over `wire`.

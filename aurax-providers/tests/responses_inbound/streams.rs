@@ -418,3 +418,22 @@ fn ids_differ_between_requests_and_items() {
     // The same request written again, as a client's retry of a stored reply sees it.
     assert_eq!(frames, written(FOREIGN, &events));
 }
+
+#[test]
+fn calls_that_all_begin_before_their_arguments_lose_nothing() {
+    let call = |part, id: &str| delta(part, Delta::ToolCall(ToolCallStart::new(id, "f")));
+    let frames = written(
+        "openai.chat",
+        &[
+            start(),
+            call(0, "call_1"),
+            call(1, "call_2"),
+            delta(0, Delta::Arguments("{\"a\":1}".into())),
+            delta(1, Delta::Arguments("{\"b\":2}".into())),
+            end(FinishReason::ToolCalls),
+        ],
+    );
+    let output = &frames.last().unwrap().1["response"]["output"];
+    assert_eq!(output[0]["arguments"], "{\"a\":1}");
+    assert_eq!(output[1]["arguments"], "{\"b\":2}");
+}

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Seal;
+use crate::inbound::carry::{Purpose, pack, pack_nothing};
 use crate::raw::RawObject;
 
 /// Blocks whose input is streamed.
@@ -53,7 +54,24 @@ impl Maker {
         if self.is_own {
             Cow::Borrowed(&signature.data)
         } else {
-            Cow::Owned(self.seal.wrap(signature))
+            Cow::Owned(pack(&self.seal, signature, &Purpose::Thinking))
+        }
+    }
+
+    /// What stands for thoughts that are encrypted whole.
+    pub(super) fn redacted<'a>(&self, data: &'a Signature) -> Cow<'a, str> {
+        if self.is_own {
+            Cow::Borrowed(&data.data)
+        } else {
+            Cow::Owned(pack(&self.seal, data, &Purpose::Redacted))
+        }
+    }
+
+    /// A block that carries the proof of words or of a call of another wire's provider: there is
+    /// no other that SDKs send back and do not read.
+    pub(super) fn carrier(&self, signature: &Signature, purpose: &Purpose) -> Block<'static> {
+        Block::RedactedThinking {
+            data: pack(&self.seal, signature, purpose).into(),
         }
     }
 
@@ -62,7 +80,7 @@ impl Maker {
         if self.is_own {
             return String::new();
         }
-        self.seal.wrap(&Signature::new("", None))
+        pack_nothing(&self.seal)
     }
 
     /// A source; `None` where it has no address and is not this wire's.

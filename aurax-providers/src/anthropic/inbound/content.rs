@@ -6,6 +6,22 @@ use super::super::NAME;
 use super::settings::cache_mark;
 use crate::inbound::fields::{Field, Fields};
 
+/// Reads a block with the fields that have no place of their own.
+pub(super) fn whole(block: &Field<'_>) -> Result<Part> {
+    let mut fields = block.object()?;
+    let kind = fields.require("type")?.string()?;
+    let part = part(&kind, &mut fields, block)?;
+    own(part, fields)
+}
+
+/// Adds to a part what was not taken of its block.
+pub(super) fn own(part: Part, fields: Fields<'_>) -> Result<Part> {
+    if let Part::Native(_) = part {
+        return Ok(part);
+    }
+    Ok(part.with_own_fields(fields.rest_of(NAME, "block")?))
+}
+
 /// Reads a block of a user's turn or of a tool's result; one of a kind nobody here knows goes to
 /// providers of this wire as it came.
 pub(super) fn part(kind: &str, fields: &mut Fields<'_>, block: &Field<'_>) -> Result<Part> {
@@ -35,6 +51,8 @@ fn native(kind: &str, block: &Field<'_>) -> Part {
 pub(super) fn text(fields: &mut Fields<'_>) -> Result<Text> {
     let mut text = Text::new(fields.require("text")?.string()?);
     text.cache = cache_mark(fields)?;
+    // What an SDK made of the words.
+    fields.drop_all(&["parsed_output"]);
     for field in fields.list("citations")? {
         let mut source = field.object()?;
         let kind = source.require("type")?.string()?;
@@ -58,6 +76,7 @@ fn document(source: Source, fields: &mut Fields<'_>) -> Result<Document> {
     document.context = fields.string("context")?;
     if let Some(mut citations) = fields.object("citations")? {
         document.citations = citations.flag("enabled")?;
+        fields.keep("citations", citations)?;
     }
     document.cache = cache_mark(fields)?;
     Ok(document)
@@ -68,14 +87,20 @@ fn source(fields: &mut Fields<'_>) -> Result<Option<Source>> {
     let mut source = fields.require("source")?.object()?;
     let kind = source.require("type")?.string()?;
     let mut need = |name: &str| source.require(name)?.string();
-    Ok(Some(match kind.as_str() {
+    let place = match kind.as_str() {
         "base64" => Source::Inline {
             media_type: need("media_type")?,
             data: need("data")?,
         },
-        "text" => Source::Text(need("data")?),
+        "text" => {
+            let words = need("data")?;
+            source.take("media_type");
+            Source::Text(words)
+        }
         "url" => Source::url(need("url")?),
         "file" => Source::file(need("file_id")?),
         _ => return Ok(None),
-    }))
+    };
+    fields.keep("source", source)?;
+    Ok(Some(place))
 }

@@ -13,8 +13,21 @@ use super::settings::cache_mark;
 use super::{content, opened};
 use crate::Seal;
 use crate::check::LONGEST_NAME;
+use crate::inbound::carry::{self, Proofs, Purpose};
 use crate::inbound::fields::{Field, Fields};
 use crate::raw::RawObject;
+
+/// Fields of a reply, which are none of a request's message.
+const REPLIED: [&str; 8] = [
+    "container",
+    "id",
+    "model",
+    "stop_details",
+    "stop_reason",
+    "stop_sequence",
+    "type",
+    "usage",
+];
 
 /// Reads instructions: words, or blocks of them.
 pub(super) fn system(field: &Field<'_>) -> Result<Option<Message>> {
@@ -33,7 +46,8 @@ fn words(field: &Field<'_>) -> Result<Vec<Part>> {
         if kind.string()? != "text" {
             return Err(kind.invalid("instructions are text"));
         }
-        parts.push(content::text(&mut block)?.into());
+        let text = content::text(&mut block)?;
+        parts.push(content::own(text.into(), block)?);
     }
     Ok(parts)
 }
@@ -43,6 +57,8 @@ pub(super) struct Reader<'s> {
     seal: &'s Seal,
     /// The names of tools, by the ids of their calls.
     names: HashMap<String, String>,
+    /// Proofs that were sealed into blocks of the turn.
+    proofs: Proofs,
 }
 
 impl<'s> Reader<'s> {
@@ -50,6 +66,7 @@ impl<'s> Reader<'s> {
         Self {
             seal,
             names: HashMap::new(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -65,21 +82,26 @@ impl<'s> Reader<'s> {
         let mut fields = field.object()?;
         let role = fields.require("role")?;
         let said = fields.require("content")?;
-        match role.string()?.as_str() {
-            "system" => Ok(Message::new(Role::System, words(&said)?)),
+        let mut message = match role.string()?.as_str() {
+            "system" => Message::new(Role::System, words(&said)?),
             "user" => {
                 let parts = self.turn(&said, Self::user)?;
                 let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
                 let answers = !parts.is_empty() && parts.iter().all(is_result);
                 let role = if answers { Role::Tool } else { Role::User };
-                Ok(Message::new(role, parts))
+                Message::new(role, parts)
             }
             "assistant" => {
                 let parts = self.turn(&said, Self::assistant)?;
-                Ok(Message::new(Role::Assistant, parts))
+                let parts = std::mem::take(&mut self.proofs).apply(parts);
+                Message::new(Role::Assistant, parts)
             }
-            _ => Err(role.invalid("expected user, assistant or system")),
-        }
+            _ => return Err(role.invalid("expected user, assistant or system")),
+        };
+        // SDKs send a reply back as it came, with what is said of it.
+        fields.drop_all(&REPLIED);
+        message.native = fields.rest_of(NAME, "message")?;
+        Ok(message)
     }
 
     fn turn(
@@ -97,7 +119,9 @@ impl<'s> Reader<'s> {
         for block in field.list()? {
             let mut fields = block.object()?;
             let kind = fields.require("type")?.string()?;
-            parts.extend(read(self, &kind, &mut fields, &block)?);
+            if let Some(part) = read(self, &kind, &mut fields, &block)? {
+                parts.push(content::own(part, fields)?);
+            }
         }
         Ok(parts)
     }
@@ -130,15 +154,28 @@ impl<'s> Reader<'s> {
             }
             "redacted_thinking" => {
                 let data = fields.require("data")?.string()?;
-                // Without its proof there is nothing to read, and nobody to read it.
-                return Ok(opened(self.seal, data)
-                    .map(RedactedThinking::new)
-                    .map(Part::from));
+                return Ok(self.redacted(data));
             }
             "tool_use" => self.call(fields)?.into(),
             // Documents of the assistant's, blocks of server tools: to be sent back as they came.
             _ => Native::of_client(NAME, kind, block.text()).into(),
         }))
+    }
+
+    /// Encrypted thoughts, or the proof of another part of the turn; what was sealed and does not
+    /// open has nothing to read, and nobody to read it.
+    fn redacted(&mut self, data: String) -> Option<Part> {
+        if !Seal::is_sealed(&data) {
+            let data = opened(self.seal, data)?;
+            return Some(RedactedThinking::new(data).into());
+        }
+        match carry::unpack(self.seal, &data)? {
+            (data, Purpose::Redacted) => Some(RedactedThinking::new(data).into()),
+            (proof, purpose) => {
+                self.proofs.take(proof, purpose);
+                None
+            }
+        }
     }
 
     fn call(&mut self, fields: &mut Fields<'_>) -> Result<ToolCall> {
@@ -155,6 +192,7 @@ impl<'s> Reader<'s> {
         let mut call = ToolCall::new(id, name, input.text());
         call.signature = beside.map(|beside| Signature::of_client(beside, NAME));
         call.cache = cache_mark(fields)?;
+        fields.drop_all(&["caller", "toolset_name"]);
         Ok(call)
     }
 
@@ -165,6 +203,7 @@ impl<'s> Reader<'s> {
         result.name = self.names.get(&result.call_id).cloned();
         result.is_error = fields.flag("is_error")?;
         result.cache = cache_mark(fields)?;
+        fields.drop_all(&["toolset_name"]);
         match fields.take("content") {
             None => {}
             Some(text) if text.is_text() => {
@@ -172,11 +211,7 @@ impl<'s> Reader<'s> {
             }
             Some(blocks) => {
                 for block in blocks.list()? {
-                    let mut fields = block.object()?;
-                    let kind = fields.require("type")?.string()?;
-                    result
-                        .content
-                        .push(content::part(&kind, &mut fields, &block)?);
+                    result.content.push(content::whole(&block)?);
                 }
             }
         }

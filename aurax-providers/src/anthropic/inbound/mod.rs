@@ -19,7 +19,7 @@ pub use models::{ModelPage, write_model, write_models};
 
 use super::NAME;
 use crate::Seal;
-use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
+use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply, carry};
 
 /// Messages, for clients.
 ///
@@ -30,6 +30,8 @@ use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
 ///   provider's own, sealed. Sent back by the client it is opened again; one that no longer opens
 ///   is left out with its thoughts' proof. Signatures of providers of this wire pass as they are,
 ///   in both directions.
+/// * Where such a provider signed words or a call, the seal comes as a `redacted_thinking` block
+///   behind them, and what the client sends back is signed again.
 ///
 /// Facts: <https://platform.claude.com/docs/en/api/messages>.
 #[derive(Debug, Clone, Default)]
@@ -138,12 +140,14 @@ impl WriteReply for CountWriter {
     fn ping(&mut self, _: &mut BytesMut) {}
 }
 
-/// What a client sends in place of a signature; `None` for what this server sealed and cannot open
+/// What a client sends in place of a signature of thoughts; `None` for what this server sealed and cannot open
 /// any more, and for nothing.
 fn opened(seal: &Seal, text: String) -> Option<Signature> {
     if Seal::is_sealed(&text) {
         // What is sealed empty only says that nobody signed.
-        return seal.unwrap(&text).filter(|proof| !proof.data.is_empty());
+        let (proof, purpose) = carry::unpack(seal, &text)?;
+        let is_proof = purpose == carry::Purpose::Thinking && !proof.data.is_empty();
+        return is_proof.then_some(proof);
     }
     (!text.is_empty()).then(|| Signature::of_client(text, NAME))
 }

@@ -25,11 +25,13 @@ pub(super) fn read(fields: &mut Fields<'_>, request: &mut Request) -> Result<Map
         request.user = metadata.string("user_id")?;
         keep(&mut rest, "metadata", metadata)?;
     }
-    if let Some(thinking) = fields.take("thinking") {
-        self::thinking(&thinking, &mut request.reasoning)?;
+    if let Some(thinking) = fields.take("thinking")
+        && !self::thinking(&thinking, &mut request.reasoning)?
+    {
+        fields.put_back("thinking", &thinking);
     }
     if let Some(format) = fields.take("output_format") {
-        request.output = self::format(&format)?;
+        request.output = self::format(&format)?.0;
     }
     if let Some(mut config) = fields.object("output_config")? {
         output(&mut config, request)?;
@@ -53,6 +55,8 @@ pub(super) fn cache_mark(fields: &mut Fields<'_>) -> Result<Option<CacheHint>> {
     };
     let mut hint = CacheHint::new();
     hint.ttl = mark.read("ttl", "5m or 1h")?;
+    mark.take("type");
+    fields.keep("cache_control", mark)?;
     Ok(Some(hint))
 }
 
@@ -60,7 +64,9 @@ pub(super) fn cache_mark(fields: &mut Fields<'_>) -> Result<Option<CacheHint>> {
 /// * `adaptive`: as much as the model sees fit, unless an effort says more.
 /// * `between_tools`: a mode of the model's.
 /// * `disabled`: off; beside an effort, which counts without thinking too, a budget of nothing.
-fn thinking(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<()> {
+///
+/// False where something of it has no place.
+fn thinking(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<bool> {
     let mut thinking = field.object()?;
     let kind = thinking.require("type")?;
     match kind.string()?.as_str() {
@@ -80,13 +86,17 @@ fn thinking(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<()> {
         Some(_) => Some(ShowThinking::Auto),
         None => None,
     };
-    Ok(())
+    Ok(thinking.is_spent())
 }
 
 /// `output_config`; the older `output_format` is its `format`.
 fn output(config: &mut Fields<'_>, request: &mut Request) -> Result<()> {
     if let Some(format) = config.take("format") {
-        request.output = self::format(&format)?;
+        let (output, is_known) = self::format(&format)?;
+        request.output = output;
+        if !is_known {
+            config.put_back("format", &format);
+        }
     }
     if let Some(effort) = config.take("effort") {
         let level = level(&effort)?;
@@ -112,7 +122,8 @@ fn level(field: &Field<'_>) -> Result<Effort> {
     })
 }
 
-fn format(field: &Field<'_>) -> Result<OutputFormat> {
+/// A format, and whether all of it has a place.
+fn format(field: &Field<'_>) -> Result<(OutputFormat, bool)> {
     let mut format = field.object()?;
     let kind = format.require("type")?;
     if kind.string()? != "json_schema" {
@@ -122,9 +133,10 @@ fn format(field: &Field<'_>) -> Result<OutputFormat> {
     if !schema.is_object() {
         return Err(schema.invalid("expected a JSON Schema"));
     }
-    Ok(OutputFormat::JsonSchema {
+    let output = OutputFormat::JsonSchema {
         name: "response".to_owned(),
         schema: schema.json(),
         strict: None,
-    })
+    };
+    Ok((output, format.is_spent()))
 }

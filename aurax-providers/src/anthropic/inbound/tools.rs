@@ -40,6 +40,9 @@ pub(super) fn read(fields: &mut Fields<'_>, request: &mut Request) -> Result<()>
     });
     let disabled = choice.flag("disable_parallel_tool_use")?;
     request.parallel_tool_calls = disabled.map(|disabled| !disabled);
+    if !choice.is_spent() {
+        fields.put_back("tool_choice", &field);
+    }
     Ok(())
 }
 
@@ -64,6 +67,7 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
     function.parameters = Some(schema.json());
     function.strict = tool.flag("strict")?;
     function.cache = cache_mark(&mut tool)?;
+    tool.drop_all(&["cache_control"]);
     function.native = tool.rest_of(NAME, "tool")?;
     Ok(function.into())
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::blocks::{Block, Maker};
 use super::usage;
+use crate::inbound::carry::{Purpose, Run};
 use crate::raw::RawObject;
 
 /// A message, whole or as a stream begins it.
@@ -76,7 +77,7 @@ fn content<'a>(maker: &Maker, message: &'a Message) -> Vec<Block<'a>> {
                 },
             },
             Part::RedactedThinking(thinking) => Block::RedactedThinking {
-                data: maker.proof(&thinking.data),
+                data: maker.redacted(&thinking.data),
             },
             Part::Refusal(refusal) => words(&refusal.text),
             Part::ToolCall(call) => maker.call(call),
@@ -87,5 +88,32 @@ fn content<'a>(maker: &Maker, message: &'a Message) -> Vec<Block<'a>> {
             _ => return None,
         })
     };
-    message.parts.iter().filter_map(block).collect()
+    let mut said = Run::default();
+    let mut blocks = Vec::with_capacity(message.parts.len());
+    for (number, part) in (0..).zip(&message.parts) {
+        blocks.extend(block(part));
+        blocks.extend(carrier(maker, number, part, &mut said));
+    }
+    blocks
+}
+
+/// What carries the proof of words or of a call.
+fn carrier<'a>(maker: &Maker, number: u32, part: &Part, said: &mut Run) -> Option<Block<'a>> {
+    let (signature, purpose) = match part {
+        Part::Text(text) => {
+            said.add(number, &text.text);
+            (text.signature.as_ref()?, Purpose::Words(said.span(number)?))
+        }
+        Part::Refusal(refusal) => {
+            said.add(number, &refusal.text);
+            return None;
+        }
+        Part::Audio(audio) => {
+            said.add(number, audio.transcript.as_deref().unwrap_or_default());
+            return None;
+        }
+        Part::ToolCall(call) => (call.signature.as_ref()?, Purpose::Call(call.id.clone())),
+        _ => return None,
+    };
+    (!maker.is_own).then(|| maker.carrier(signature, &purpose))
 }

@@ -1,10 +1,11 @@
 //! Writes replies: the events of a stream, in the one order the official SDKs take.
 
+use std::mem;
 use std::sync::Arc;
 
-use std::mem;
-
-use aurax_core::{Delta, End, Error, Event, Head, Json, Response, Start, ToolCallStart, Usage};
+use aurax_core::{
+    Delta, End, Error, Event, Head, Json, Response, Signature, Start, ToolCallStart, Usage,
+};
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use super::blocks::{Block, Maker, begun, no_input};
 use super::whole::{self, Reply};
 use super::{error, usage};
 use crate::Seal;
+use crate::inbound::carry::{Purpose, Run};
 use crate::inbound::order::{Order, Piece};
 use crate::inbound::{Stamp, WriteReply};
 use crate::raw::RawObject;
@@ -24,8 +26,15 @@ pub(super) struct Writer {
     frames: Frames,
     calls: Order,
     /// What waits until an open call is complete.
-    waiting: Vec<(u32, Delta)>,
+    waiting: Vec<Waiting>,
     usage: Option<Arc<Usage>>,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    Said(u32, Delta),
+    /// The proof of the call of this id.
+    Proof(String, Signature),
 }
 
 /// What has been written.
@@ -40,6 +49,8 @@ struct Frames {
     /// How many blocks there are.
     blocks: u32,
     open: Option<Open>,
+    /// All words, for the proofs of some of them.
+    words: Run,
     /// A call whose block is not begun: what belongs beside its input may follow.
     called: Option<(usize, ToolCallStart)>,
 }
@@ -117,6 +128,7 @@ impl Writer {
                 has_pinged: false,
                 blocks: 0,
                 open: None,
+                words: Run::default(),
                 called: None,
             },
             calls: Order::default(),
@@ -141,20 +153,35 @@ impl Writer {
             }
             // What is signed here is the call, and its block may not have begun.
             Delta::Signature(_) if frames.called.is_some() => frames.said(part, delta, out),
-            // Another wire's signature of a call has no place here.
-            Delta::Signature(_) if self.calls.has(part) => {}
+            Delta::Signature(signature) if let Some(call) = self.calls.call(part) => {
+                let proof = Waiting::Proof(call.id.clone(), signature.clone());
+                self.wait(proof, out);
+            }
             // Nothing comes into the middle of a call, but where calls are complete before
             // anything else begins there is nothing to wait for.
             _ if self.calls.is_writing() && !frames.maker.is_own => {
-                self.waiting.push((part, delta.clone()));
+                self.wait(Waiting::Said(part, delta.clone()), out);
             }
             _ => frames.said(part, delta, out),
         }
     }
 
+    /// Writes something once no call is open.
+    fn wait(&mut self, waiting: Waiting, out: &mut BytesMut) {
+        self.waiting.push(waiting);
+        if !self.calls.is_writing() {
+            self.flush(out);
+        }
+    }
+
     fn flush(&mut self, out: &mut BytesMut) {
-        for (part, delta) in mem::take(&mut self.waiting) {
-            self.frames.said(part, &delta, out);
+        for waiting in mem::take(&mut self.waiting) {
+            match waiting {
+                Waiting::Said(part, delta) => self.frames.said(part, &delta, out),
+                Waiting::Proof(id, signature) => {
+                    self.frames.carry(&signature, &Purpose::Call(id), out);
+                }
+            }
         }
     }
 
@@ -272,9 +299,8 @@ impl Frames {
                     self.open_call(index, &start, beside, out);
                     return;
                 }
-                // Words have no signatures here.
-                if self.open == Some(Open::Text(part)) {
-                    return;
+                if let Some(words) = self.words.span(part) {
+                    return self.carry(signature, &Purpose::Words(words), out);
                 }
                 self.thinking(part, out);
                 let proof = self.maker.proof(signature);
@@ -285,7 +311,7 @@ impl Frames {
                 });
             }
             Delta::RedactedThinking(signature) => {
-                let data = self.maker.proof(signature);
+                let data = self.maker.redacted(signature);
                 self.whole(Block::RedactedThinking { data }, None, out);
             }
             Delta::Citation(citation) => {
@@ -316,8 +342,17 @@ impl Frames {
             };
             self.open(Open::Text(part), block, out);
         }
+        self.words.add(part, text);
         if !text.is_empty() {
             self.more(&More::Text { text }, out);
+        }
+    }
+
+    /// The proof of words or of a call: of this wire's own providers there is none.
+    fn carry(&mut self, signature: &Signature, purpose: &Purpose, out: &mut BytesMut) {
+        if !self.maker.is_own {
+            let block = self.maker.carrier(signature, purpose);
+            self.whole(block, None, out);
         }
     }
 

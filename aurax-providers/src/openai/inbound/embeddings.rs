@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
 use super::super::NAME;
-use super::{error, request};
+use super::request;
+use crate::inbound::failure::openai as failure;
 use crate::inbound::fields::{self, Field, Places};
 use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
 
@@ -65,7 +66,7 @@ impl Inbound for EmbeddingsInbound {
     }
 
     fn error(&self, error: &Error, _: &str) -> ErrorReply {
-        error::reply(error)
+        failure::reply(error)
     }
 }
 
@@ -171,7 +172,7 @@ impl WriteReply for Writer {
     fn event(&mut self, _: &Event, _: &mut BytesMut) {}
 
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
-        let body = serde_json::to_vec(&error::body(error)).unwrap_or_default();
+        let body = serde_json::to_vec(&failure::body(error)).unwrap_or_default();
         out.extend_from_slice(&body);
     }
 

@@ -6,21 +6,39 @@ use aurax_core::{Message, Native, Part, Refusal, Result, Role, Thinking, ToolCal
 
 use super::super::NAME;
 use super::super::details;
-use super::parts;
+use super::{parts, proofs};
+use crate::Seal;
 use crate::check::LONGEST_NAME;
 use crate::digest::{base62, hash};
+use crate::inbound::carry::Proofs;
 use crate::inbound::fields::{Field, Fields};
 
-/// Marks of a turn the model is to go on with: Mistral and DeepSeek, Moonshot.
-const GOES_ON: [&str; 2] = ["prefix", "partial"];
+/// Fields of the model's turns that clients got with a reply and SDKs put into it: they are no
+/// fields of a request, and strict servers refuse them.
+const REPLIED: [&str; 10] = [
+    "annotations",
+    "channel",
+    "citations",
+    "executed_tools",
+    "images",
+    "logprobs",
+    "parsed",
+    "provider_specific_fields",
+    "thinking_blocks",
+    "token_ids",
+];
+
+/// The same of a call.
+const REPLIED_CALL: [&str; 2] = ["index", "provider_specific_fields"];
 
 /// Reads a list of messages. The results of one turn's calls become one message.
-pub(super) fn read(field: &Field<'_>) -> Result<Vec<Message>> {
+pub(super) fn read(field: &Field<'_>, seal: &Seal) -> Result<Vec<Message>> {
     let list = field.list()?;
     if list.is_empty() {
         return Err(field.invalid("expected at least one message"));
     }
     let mut reader = Reader {
+        seal,
         messages: Vec::with_capacity(list.len()),
         names: HashMap::new(),
         old_call: None,
@@ -32,7 +50,8 @@ pub(super) fn read(field: &Field<'_>) -> Result<Vec<Message>> {
     Ok(reader.messages)
 }
 
-struct Reader {
+struct Reader<'s> {
+    seal: &'s Seal,
     messages: Vec<Message>,
     /// The names of tools, by the ids of their calls.
     names: HashMap<String, String>,
@@ -41,7 +60,7 @@ struct Reader {
     old_calls: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn message(&mut self, field: &Field<'_>) -> Result<()> {
         let mut fields = field.object()?;
         let role = fields.require("role")?;
@@ -55,7 +74,7 @@ impl Reader {
             "tool" => {
                 let id = fields.require("tool_call_id")?.string()?;
                 let name = name.or_else(|| self.names.get(&id).cloned());
-                return self.result(id, name, &mut fields);
+                return self.result(id, name, fields);
             }
             "function" => {
                 let name = name.ok_or_else(|| fields.invalid("name", "Field required"))?;
@@ -64,7 +83,7 @@ impl Reader {
                     Some(call) => call.id,
                     None => return Err(fields.invalid("name", "no such function was called")),
                 };
-                return self.result(id, Some(name), &mut fields);
+                return self.result(id, Some(name), fields);
             }
             _ => {
                 return Err(
@@ -73,10 +92,8 @@ impl Reader {
             }
         };
         message.name = name;
-        // Of the model's own turns clients send back what they got, which says nothing new, but
-        // for the words that make the model go on with them.
         if message.role == Role::Assistant {
-            fields.retain(&GOES_ON);
+            fields.drop_all(&REPLIED);
         }
         message.native = fields.rest_of(NAME, "message")?;
         self.messages.push(message);
@@ -87,11 +104,12 @@ impl Reader {
         &mut self,
         call_id: String,
         name: Option<String>,
-        fields: &mut Fields<'_>,
+        mut fields: Fields<'_>,
     ) -> Result<()> {
         let mut result = ToolResult::for_id(call_id, "");
         result.name = name;
-        result.content = content(fields)?;
+        result.content = content(&mut fields)?;
+        result.native = fields.rest_of(NAME, "message")?.map(Box::new);
         match self.messages.last_mut() {
             Some(turn) if turn.role == Role::Tool => turn.parts.push(result.into()),
             _ => self.messages.push(Message::tool([result])),
@@ -101,7 +119,8 @@ impl Reader {
 
     /// Thoughts first, then words, then calls.
     fn assistant(&mut self, fields: &mut Fields<'_>) -> Result<Vec<Part>> {
-        let mut parts = thoughts(fields)?;
+        let mut proofs = Proofs::default();
+        let mut parts = self.thoughts(fields, &mut proofs)?;
         parts.extend(content(fields)?);
         if let Some(refusal) = fields.string("refusal")? {
             parts.push(Refusal::new(refusal).into());
@@ -123,7 +142,7 @@ impl Reader {
             self.old_call = Some(call.clone());
             parts.push(call.into());
         }
-        Ok(parts)
+        Ok(proofs.apply(parts))
     }
 
     fn call(&mut self, field: &Field<'_>) -> Result<Part> {
@@ -144,27 +163,30 @@ impl Reader {
         if name.len() <= LONGEST_NAME {
             self.names.insert(id.clone(), name.clone());
         }
-        Ok(ToolCall::new(id, name, arguments).into())
+        function.drop_all(&["parsed_arguments"]);
+        call.keep("function", function)?;
+        call.drop_all(&REPLIED_CALL);
+        let own = call.rest_of(NAME, "call")?;
+        Ok(Part::from(ToolCall::new(id, name, arguments)).with_own_fields(own))
     }
-}
 
-/// The model's own thoughts, as the family's servers hand them out: the same words under either
-/// name, and OpenRouter's list, which has their proof.
-fn thoughts(fields: &mut Fields<'_>) -> Result<Vec<Part>> {
-    let words = fields.string("reasoning_content")?;
-    let words = words.or(fields.string("reasoning")?);
-    let mut parts: Vec<Part> = words
-        .map(Thinking::new)
-        .map(Part::from)
-        .into_iter()
-        .collect();
-    if let Some(list) = fields
-        .take("reasoning_details")
-        .filter(|list| list.text() != "[]")
-    {
-        parts.push(Native::of_client(NAME, details::KIND, list.text()).into());
+    /// The model's own thoughts, as the family's servers hand them out: the same words under either
+    /// name, and OpenRouter's list, which has their proof. Those sealed here go to `proofs`.
+    fn thoughts(&self, fields: &mut Fields<'_>, proofs: &mut Proofs) -> Result<Vec<Part>> {
+        let words = fields.string("reasoning_content")?;
+        let words = words.or(fields.string("reasoning")?);
+        let mut parts: Vec<Part> = words
+            .map(Thinking::new)
+            .map(Part::from)
+            .into_iter()
+            .collect();
+        if let Some(list) = fields.take("reasoning_details") {
+            let others = proofs::open(list.raw(), self.seal, proofs);
+            let native = others.map(|others| Native::of_client(NAME, details::KIND, others));
+            parts.extend(native.map(Part::from));
+        }
+        Ok(parts)
     }
-    Ok(parts)
 }
 
 fn content(fields: &mut Fields<'_>) -> Result<Vec<Part>> {

@@ -2,11 +2,10 @@
 
 mod chunk;
 mod embeddings;
-mod error;
 mod messages;
 mod models;
-
 mod parts;
+mod proofs;
 mod reasoning;
 mod request;
 mod tools;
@@ -20,6 +19,8 @@ pub use embeddings::EmbeddingsInbound;
 pub use models::{write_model, write_models};
 
 use super::NAME;
+use crate::Seal;
+use crate::inbound::failure::openai as failure;
 use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
 
 /// The names under which a client gets the model's thoughts, which OpenAI itself does not hand out.
@@ -44,6 +45,9 @@ pub enum ThoughtFields {
 /// * Tools of type `custom` are refused: no other wire has them.
 /// * Replies have every field the official SDKs insist on; thoughts come in the fields of
 ///   [`ThoughtFields`].
+/// * What a provider of another wire signed, be it thoughts, words or a call, is sealed into entries
+///   of `reasoning_details` and opened again when the client sends them back; without
+///   [`ChatInbound::with_seal`] by a key that everybody knows.
 /// * Tool calls of a stream never interleave: pieces of a later call wait until the one before is
 ///   complete.
 ///
@@ -51,14 +55,20 @@ pub enum ThoughtFields {
 #[derive(Debug, Clone, Default)]
 pub struct ChatInbound {
     thoughts: ThoughtFields,
+    seal: Seal,
 }
 
 impl ChatInbound {
     /// The codec; thoughts come as `reasoning_content`.
-    pub const fn new() -> Self {
-        Self {
-            thoughts: ThoughtFields::ReasoningContent,
-        }
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a seal of the server's own.
+    #[must_use]
+    pub fn with_seal(mut self, seal: Seal) -> Self {
+        self.seal = seal;
+        self
     }
 
     /// Says under which names clients get the model's thoughts.
@@ -75,12 +85,13 @@ impl Inbound for ChatInbound {
     }
 
     fn read(&self, body: &[u8]) -> Result<Incoming> {
-        request::read(body)
+        request::read(body, &self.seal)
     }
 
     fn writer(&self, incoming: &Incoming, head: &Head, stamp: Stamp) -> Box<dyn WriteReply> {
         Box::new(writer::Writer::new(
             self.thoughts,
+            self.seal.clone(),
             &incoming.wishes,
             head,
             stamp,
@@ -88,6 +99,6 @@ impl Inbound for ChatInbound {
     }
 
     fn error(&self, error: &Error, _request_id: &str) -> ErrorReply {
-        error::reply(error)
+        failure::reply(error)
     }
 }

@@ -23,19 +23,22 @@ fn part(field: &Field<'_>) -> Result<Part> {
     let mut fields = field.object()?;
     let kind = fields.require("type")?.string()?;
     let cache = cache_mark(&mut fields)?;
-    Ok(match kind.as_str() {
+    let part: Part = match kind.as_str() {
         "text" => {
             let mut text = Text::new(fields.require("text")?.string()?);
             text.cache = cache;
             text.into()
         }
         "image_url" => {
-            let mut image = image(&fields.require("image_url")?)?;
+            let inside = fields.require("image_url")?;
+            let mut image = image(&inside, &mut fields)?;
             image.cache = cache;
             image.into()
         }
         "file" => {
-            let mut document = file(&mut fields.require("file")?.object()?)?;
+            let mut inside = fields.require("file")?.object()?;
+            let mut document = file(&mut inside)?;
+            fields.keep("file", inside)?;
             document.cache = cache;
             document.into()
         }
@@ -45,11 +48,15 @@ fn part(field: &Field<'_>) -> Result<Part> {
             document.cache = cache;
             document.into()
         }
-        "input_audio" => audio(&fields.require("input_audio")?)?.into(),
+        "input_audio" => {
+            let inside = fields.require("input_audio")?;
+            audio(&inside, &mut fields)?.into()
+        }
         "refusal" => Refusal::new(fields.require("refusal")?.string()?).into(),
         "thinking" => Thinking::new(thoughts(&fields.require("thinking")?)?).into(),
-        _ => Native::of_client(NAME, kind, field.text()).into(),
-    })
+        _ => return Ok(Native::of_client(NAME, kind, field.text()).into()),
+    };
+    Ok(part.with_own_fields(fields.rest_of(NAME, "part")?))
 }
 
 /// The mark behind a part worth caching: OpenAI's, or the one of vendors that pass Anthropic's on
@@ -65,13 +72,14 @@ pub(super) fn cache_mark(fields: &mut Fields<'_>) -> Result<Option<CacheHint>> {
     Ok(mark.map(|_| CacheHint::new()))
 }
 
-fn image(field: &Field<'_>) -> Result<Image> {
+fn image(field: &Field<'_>, part: &mut Fields<'_>) -> Result<Image> {
     if field.is_text() {
         return Ok(Image::from_url(&field.string()?));
     }
     let mut fields = field.object()?;
     let mut image = Image::from_url(&fields.require("url")?.string()?);
     image.detail = fields.string("detail")?;
+    part.keep("image_url", fields)?;
     Ok(image)
 }
 
@@ -105,7 +113,7 @@ fn address(fields: &mut Fields<'_>) -> Result<String> {
 }
 
 /// An object with the format, or Mistral's bare text: base64 or an address.
-fn audio(field: &Field<'_>) -> Result<Audio> {
+fn audio(field: &Field<'_>, part: &mut Fields<'_>) -> Result<Audio> {
     if field.is_text() {
         let text = field.string()?;
         return Ok(Audio::new(match Source::from_url(&text) {
@@ -122,6 +130,7 @@ fn audio(field: &Field<'_>) -> Result<Audio> {
         "mp3" => "audio/mpeg".to_owned(),
         format => format!("audio/{format}"),
     };
+    part.keep("input_audio", fields)?;
     Ok(Audio::new(Source::Inline { media_type, data }))
 }
 

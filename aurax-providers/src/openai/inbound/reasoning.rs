@@ -7,7 +7,8 @@ use crate::inbound::fields::{Field, Fields};
 /// Reads `reasoning_effort`; OpenRouter's `reasoning`; DeepSeek's `thinking`; Groq's
 /// `include_reasoning`; and the one use of `chat_template_kwargs` that is about thinking.
 pub(super) fn read(fields: &mut Fields<'_>, reasoning: &mut Reasoning) -> Result<()> {
-    if let Some(mut thinking) = fields.object("thinking")? {
+    if let Some(field) = fields.take("thinking") {
+        let mut thinking = field.object()?;
         let kind = thinking.require("type")?;
         reasoning.budget_tokens = thinking.count("budget_tokens")?;
         reasoning.effort = match kind.string()?.as_str() {
@@ -16,9 +17,14 @@ pub(super) fn read(fields: &mut Fields<'_>, reasoning: &mut Reasoning) -> Result
             "enabled" | "auto" | "adaptive" => Some(Effort::Auto),
             _ => return Err(kind.invalid("expected enabled or disabled")),
         };
+        if !thinking.is_spent() {
+            fields.put_back("thinking", &field);
+        }
     }
-    if let Some(object) = fields.take("reasoning") {
-        self::object(&object, reasoning)?;
+    if let Some(object) = fields.take("reasoning")
+        && !self::object(&object, reasoning)?
+    {
+        fields.put_back("reasoning", &object);
     }
     if let Some(effort) = fields.take("reasoning_effort") {
         let level = level(&effort)?;
@@ -50,7 +56,9 @@ struct Switch {
 }
 
 /// <https://openrouter.ai/docs/use-cases/reasoning-tokens>
-fn object(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<()> {
+///
+/// False where something of it has no place.
+fn object(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<bool> {
     let mut object = field.object()?;
     if let Some(effort) = object.take("effort") {
         reasoning.effort = Some(level(&effort)?);
@@ -75,7 +83,7 @@ fn object(field: &Field<'_>, reasoning: &mut Reasoning) -> Result<()> {
             _ => ShowThinking::Auto,
         });
     }
-    Ok(())
+    Ok(object.is_spent())
 }
 
 const fn show(shown: bool) -> ShowThinking {

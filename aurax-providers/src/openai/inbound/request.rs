@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use super::super::NAME;
 use super::{messages, reasoning, tools};
+use crate::Seal;
 use crate::inbound::fields::{self, Field, Fields, Places};
 use crate::inbound::{Incoming, Wishes};
 
-pub(super) fn read(body: &[u8]) -> Result<Incoming> {
+pub(super) fn read(body: &[u8], seal: &Seal) -> Result<Incoming> {
     let mut fields = fields::body(body, Places::Brackets)?;
     let model = model(&mut fields)?;
     let mut wishes = Wishes::default();
-    let mut request = Request::new(messages::read(&fields.require("messages")?)?);
+    let mut request = Request::new(messages::read(&fields.require("messages")?, seal)?);
     tools::read(&mut fields, &mut request, &mut wishes)?;
     reasoning::read(&mut fields, &mut request.reasoning)?;
     sampling(&mut fields, &mut request)?;
@@ -22,7 +23,12 @@ pub(super) fn read(body: &[u8]) -> Result<Incoming> {
     cache(&mut fields, &mut request)?;
     account(&mut fields, &mut request)?;
     delivery(&mut fields, &mut request, &mut wishes)?;
-    request.extra = Extra::new(Some(NAME.to_owned()), fields.rest()?);
+    let mut rest = fields.rest()?;
+    // They stand in the place of the engine's own, which asks for the usage.
+    if let Some(Value::Object(options)) = rest.get_mut("stream_options") {
+        options.insert("include_usage".to_owned(), true.into());
+    }
+    request.extra = Extra::new(Some(NAME.to_owned()), rest);
     let mut incoming = Incoming::new(Call::chat(model, request));
     incoming.wishes = wishes;
     Ok(incoming)
@@ -82,6 +88,7 @@ fn output(fields: &mut Fields<'_>, request: &mut Request) -> Result<()> {
         return Ok(());
     };
     let mut format = field.object()?;
+    let mut is_known = true;
     let kind = format.require("type")?.string()?;
     request.output = match kind.as_str() {
         "text" => OutputFormat::Text,
@@ -91,11 +98,18 @@ fn output(fields: &mut Fields<'_>, request: &mut Request) -> Result<()> {
             None => OutputFormat::JsonObject,
         },
         "json_schema" => {
-            let mut format = format.object("json_schema")?.unwrap_or(format);
-            let name = format.string("name")?;
-            let strict = format.flag("strict")?;
-            let description = format.string("description")?;
-            let schema = format.require("schema")?;
+            let mut inside = match format.object("json_schema")? {
+                Some(inside) => {
+                    is_known = format.is_spent();
+                    inside
+                }
+                None => format,
+            };
+            let name = inside.string("name")?;
+            let strict = inside.flag("strict")?;
+            let description = inside.string("description")?;
+            let schema = inside.require("schema")?;
+            is_known &= inside.is_spent();
             let name = name.as_deref().unwrap_or("response");
             schema_of(name, &schema, strict, description)?
         }
@@ -105,6 +119,9 @@ fn output(fields: &mut Fields<'_>, request: &mut Request) -> Result<()> {
             return Ok(());
         }
     };
+    if !is_known {
+        fields.put_back("response_format", &field);
+    }
     Ok(())
 }
 
@@ -144,7 +161,8 @@ fn cache(fields: &mut Fields<'_>, request: &mut Request) -> Result<()> {
         };
         request.cache = Some(CacheHint::new().with_ttl(ttl));
     }
-    if let Some(mut options) = fields.object("prompt_cache_options")? {
+    if let Some(field) = fields.take("prompt_cache_options") {
+        let mut options = field.object()?;
         if let Some(mode) = options.take("mode") {
             request.cache_mode = Some(match mode.string()?.as_str() {
                 "implicit" => PromptCacheMode::Implicit,
@@ -155,6 +173,9 @@ fn cache(fields: &mut Fields<'_>, request: &mut Request) -> Result<()> {
         if let Some(time) = options.take("ttl") {
             let ttl: CacheTtl = time.read("5m, 30m, 1h, 12h or 24h")?;
             request.cache = Some(CacheHint::new().with_ttl(ttl));
+        }
+        if !options.is_spent() {
+            fields.put_back("prompt_cache_options", &field);
         }
     }
     Ok(())
@@ -173,6 +194,11 @@ fn delivery(fields: &mut Fields<'_>, request: &mut Request, wishes: &mut Wishes)
     request.stream = fields.flag("stream")?.unwrap_or_default();
     if let Some(mut options) = fields.object("stream_options")? {
         wishes.usage = request.stream && options.flag("include_usage")?.unwrap_or_default();
+        // How frames are padded is between the provider and this server.
+        options.take("include_obfuscation");
+        if request.stream {
+            fields.keep("stream_options", options)?;
+        }
     }
     Ok(())
 }

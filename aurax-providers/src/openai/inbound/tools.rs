@@ -1,8 +1,10 @@
 //! Tools and the choice among them, in the current form and the one before it.
 
 use aurax_core::{Function, Native, Request, Result, Tool, ToolChoice};
+use serde_json::Value;
 
 use super::super::NAME;
+use super::super::tool::TOOL;
 use super::parts::cache_mark;
 use crate::inbound::Wishes;
 use crate::inbound::fields::{Field, Fields};
@@ -15,8 +17,12 @@ pub(super) fn read(
     for tool in fields.list("tools")? {
         request.tools.push(self::tool(&tool)?);
     }
-    if let Some(choice) = fields.take("tool_choice") {
-        request.tool_choice = Some(self::choice(&choice)?);
+    if let Some(field) = fields.take("tool_choice") {
+        let mut is_known = true;
+        request.tool_choice = Some(self::choice(&field, &mut is_known)?);
+        if !is_known {
+            fields.put_back("tool_choice", &field);
+        }
     }
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
     for old in fields.list("functions")? {
@@ -47,6 +53,16 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
             let inner = object.require("function")?;
             let mut function = self::function(inner.object()?)?;
             function.cache = function.cache.or(mark);
+            // Fields beside the function: those inside of it stand in an object of its name.
+            if !object.is_spent() {
+                let inside = function.native.take();
+                let mut around = object.rest()?;
+                if let Some(inside) = inside.and_then(|own| serde_json::from_str(&own.json).ok()) {
+                    around.insert("function".to_owned(), Value::Object(inside));
+                }
+                let json = Value::Object(around).to_string();
+                function.native = Some(Native::of_client(NAME, TOOL, json));
+            }
             Ok(function.into())
         }
         ("custom", Some(kind)) => {
@@ -71,7 +87,8 @@ fn function(mut fields: Fields<'_>) -> Result<Function> {
     Ok(function)
 }
 
-fn choice(field: &Field<'_>) -> Result<ToolChoice> {
+/// A choice; `is_known` turns false where something of it has no place.
+fn choice(field: &Field<'_>, is_known: &mut bool) -> Result<ToolChoice> {
     if field.is_text() {
         return word(field);
     }
@@ -79,10 +96,16 @@ fn choice(field: &Field<'_>) -> Result<ToolChoice> {
     let kind = choice.take("type");
     let word = kind.as_ref().map_or(Ok("function".into()), Field::string)?;
     match word.as_str() {
-        "function" => Ok(ToolChoice::Tool(named(&mut choice)?)),
+        "function" => Ok(ToolChoice::Tool(named(choice, is_known)?)),
         "allowed_tools" => {
             // The other protocol of OpenAI's has the list without the object around it.
-            let mut allowed = choice.object("allowed_tools")?.unwrap_or(choice);
+            let mut allowed = match choice.object("allowed_tools")? {
+                Some(allowed) => {
+                    *is_known &= choice.is_spent();
+                    allowed
+                }
+                None => choice,
+            };
             let mode = allowed.take("mode");
             let required = match mode.as_ref().map(Field::string).transpose()?.as_deref() {
                 None | Some("auto") => false,
@@ -91,8 +114,11 @@ fn choice(field: &Field<'_>) -> Result<ToolChoice> {
             };
             let mut tools = Vec::new();
             for tool in allowed.list("tools")? {
-                tools.push(named(&mut tool.object()?)?);
+                let mut tool = tool.object()?;
+                tool.take("type");
+                tools.push(named(tool, is_known)?);
             }
+            *is_known &= allowed.is_spent();
             Ok(ToolChoice::Allowed { required, tools })
         }
         _ => Err(field.invalid("expected a function or allowed_tools")),
@@ -100,11 +126,17 @@ fn choice(field: &Field<'_>) -> Result<ToolChoice> {
 }
 
 /// The name of a function, inside an object of its own or beside the type.
-fn named(fields: &mut Fields<'_>) -> Result<String> {
-    match fields.object("function")? {
-        Some(mut function) => function.require("name")?.string(),
-        None => fields.require("name")?.string(),
-    }
+fn named(mut fields: Fields<'_>, is_known: &mut bool) -> Result<String> {
+    let name = match fields.object("function")? {
+        Some(mut function) => {
+            let name = function.require("name")?.string()?;
+            *is_known &= function.is_spent();
+            name
+        }
+        None => fields.require("name")?.string()?,
+    };
+    *is_known &= fields.is_spent();
+    Ok(name)
 }
 
 fn word(field: &Field<'_>) -> Result<ToolChoice> {

@@ -13,6 +13,7 @@ use super::chunk::{
     Annotation, ChoiceEnd, Extra, FunctionPiece, Logprobs, Picture, Voice, annotation, picture,
     reason, sound,
 };
+use super::proofs::Sealed;
 use super::usage;
 use super::writer::About;
 use crate::raw::RawObject;
@@ -54,7 +55,7 @@ struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_details: Option<&'a RawValue>,
+    reasoning_details: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<Picture>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +143,7 @@ fn message<'a>(about: &About, choice: &'a Choice, thoughts: &'a str) -> Message<
         annotations: Vec::new(),
         reasoning_content,
         reasoning,
-        reasoning_details: None,
+        reasoning_details: sealed(about, parts).map(Cow::Owned),
         images: Vec::new(),
         audio: None,
         tool_calls: Vec::new(),
@@ -183,7 +184,8 @@ fn message<'a>(about: &About, choice: &'a Choice, thoughts: &'a str) -> Message<
             }
             Part::Native(native) if about.is_own => match native.kind.as_str() {
                 details::KIND if reasoning_content.or(reasoning).is_some() || shown.is_none() => {
-                    message.reasoning_details = serde_json::from_str(&native.json).ok();
+                    let list: Option<&RawValue> = serde_json::from_str(&native.json).ok();
+                    message.reasoning_details = list.map(Cow::Borrowed);
                 }
                 "audio" => {
                     message.audio.get_or_insert_default().id = voice_id(&native.json);
@@ -198,6 +200,15 @@ fn message<'a>(about: &About, choice: &'a Choice, thoughts: &'a str) -> Message<
         }
     }
     message
+}
+
+/// The proofs of another wire's provider.
+fn sealed(about: &About, parts: &[Part]) -> Option<Box<RawValue>> {
+    let mut sealed = Sealed::default();
+    for (number, part) in (0..).zip(parts.iter().filter(|_| !about.is_own)) {
+        sealed.part(number, part, (&about.seal, about.thoughts));
+    }
+    sealed.take()
 }
 
 /// All words; null where none was said.

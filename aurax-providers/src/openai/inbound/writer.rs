@@ -16,9 +16,11 @@ use super::chunk::{
     CallPiece, ChoiceEnd, ChoicePiece, Chunk, Counted, Delta, Extra, FunctionPiece, Logprobs,
     Voice, Words, annotation, picture, reason, sound,
 };
-use super::{ThoughtFields, error, usage, whole};
+use super::proofs::Sealed;
+use super::{ThoughtFields, usage, whole};
+use crate::Seal;
 use crate::inbound::order::{Order, Piece};
-use crate::inbound::{Stamp, Wishes, WriteReply};
+use crate::inbound::{Stamp, Wishes, WriteReply, failure};
 
 /// The most choices a reply may have.
 const MAX_CHOICES: u32 = 128;
@@ -39,6 +41,7 @@ pub(super) struct About {
     pub(super) created: i64,
     pub(super) model: String,
     pub(super) thoughts: ThoughtFields,
+    pub(super) seal: Seal,
     /// The provider speaks this wire too.
     pub(super) is_own: bool,
     pub(super) one_call: bool,
@@ -49,10 +52,17 @@ struct Choice {
     has_begun: bool,
     declines: bool,
     calls: Order,
+    sealed: Sealed,
 }
 
 impl Writer {
-    pub(super) fn new(thoughts: ThoughtFields, wishes: &Wishes, head: &Head, stamp: Stamp) -> Self {
+    pub(super) fn new(
+        thoughts: ThoughtFields,
+        seal: Seal,
+        wishes: &Wishes,
+        head: &Head,
+        stamp: Stamp,
+    ) -> Self {
         let Stamp { request_id, now } = stamp;
         Self {
             about: About {
@@ -60,6 +70,7 @@ impl Writer {
                 created: now,
                 model: head.model.as_str().to_owned(),
                 thoughts,
+                seal,
                 is_own: head.wire == NAME,
                 one_call: wishes.one_call,
             },
@@ -98,6 +109,10 @@ impl Writer {
             });
         }
         choice.declines = matches!(said, Said::Refusal(_));
+        if !write.about.is_own {
+            let by = (&write.about.seal, write.about.thoughts);
+            choice.sealed.said(part, said, choice.calls.call(part), by);
+        }
         match said {
             Said::Text(text) if text.is_empty() && begins => {}
             Said::Text(text) => write.piece(Delta {
@@ -202,6 +217,12 @@ impl Writer {
                 calls.finish_complete(&mut |piece| write.call(&piece));
             }
             choice.calls.finish(&mut |piece| write.call(&piece));
+            if let Some(list) = choice.sealed.take() {
+                write.piece(Delta {
+                    reasoning_details: Some(&list),
+                    ..Delta::default()
+                });
+            }
             let mut delta = Delta::default();
             if !choice.has_begun {
                 delta.role = Some("assistant");
@@ -257,7 +278,7 @@ impl WriteReply for Writer {
     }
 
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
-        frame(&error::body(error), out);
+        frame(&failure::openai::body(error), out);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {

@@ -3,11 +3,11 @@
 use aurax_core::{Image, Native, Signature, Source};
 use serde_json::{Map, Value, json};
 
-use super::carry::{Purpose, pack};
 use super::output::{Body, OutputItem, Status};
 use super::reply;
 use super::sheet::Out;
 use super::write::{Begin, Place, Writer};
+use crate::inbound::carry::{Purpose, pack};
 
 impl Writer {
     pub(super) fn sign(&mut self, place: Place, signature: &Signature, out: &mut Out<'_>) {

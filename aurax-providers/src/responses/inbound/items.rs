@@ -7,8 +7,8 @@ use aurax_core::{
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::carry::{Purpose, unpack};
-use super::parts::{content, invalid, required};
+use super::parts::{content, invalid, own, required};
+use crate::inbound::carry::{Purpose, unpack};
 use crate::object::{Object, items};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
@@ -25,7 +25,11 @@ pub(super) fn read(input: &RawValue, seal: &Seal, messages: &mut Vec<Message>) -
     if !input.get().starts_with('[') {
         return Err(invalid("input", "the input is a text or a list of items"));
     }
-    let mut reader = Reader { seal, messages };
+    let mut reader = Reader {
+        seal,
+        messages,
+        is_written: true,
+    };
     for (at, item) in items(input).into_iter().enumerate() {
         reader.item(item, &format!("input[{at}]"))?;
     }
@@ -35,6 +39,8 @@ pub(super) fn read(input: &RawValue, seal: &Seal, messages: &mut Vec<Message>) -
 struct Reader<'r> {
     seal: &'r Seal,
     messages: &'r mut Vec<Message>,
+    /// The last message is complete as it stands: a person's, or instructions.
+    is_written: bool,
 }
 
 impl Reader<'_> {
@@ -70,10 +76,11 @@ impl Reader<'_> {
     /// Adds to the last message, where it is of that role, else to one after it.
     fn add(&mut self, role: Role, parts: impl IntoIterator<Item = Part>) {
         match self.messages.last_mut() {
-            Some(last) if last.role == role && !is_written(last) => last.parts.extend(parts),
+            Some(last) if last.role == role && !self.is_written => last.parts.extend(parts),
             _ => {
                 let parts = parts.into_iter().collect();
                 self.messages.push(Message::new(role, parts));
+                self.is_written = false;
             }
         }
     }
@@ -95,7 +102,10 @@ impl Reader<'_> {
         };
         let mut parts = content(said, &param)?;
         if role != Role::Assistant {
-            self.messages.push(Message::new(role, parts));
+            let mut message = Message::new(role, parts);
+            message.native = own(fields, None);
+            self.messages.push(message);
+            self.is_written = true;
             return Ok(());
         }
         let phase = fields.text("phase");
@@ -118,6 +128,7 @@ impl Reader<'_> {
         let runs_on = matches!(before, Some(Part::Text(text)) if text.item.is_none());
         if item.id.is_none() && runs_on {
             self.messages.push(Message::new(role, parts));
+            self.is_written = false;
         } else {
             self.add(role, parts);
         }
@@ -143,6 +154,8 @@ impl Reader<'_> {
         };
         let mut result = ToolResult::for_id(call_id, "");
         result.content = content(output, &param)?;
+        fields.take("status");
+        result.native = own(fields, None).map(Box::new);
         self.add(Role::Tool, [Part::ToolResult(result)]);
         Ok(())
     }
@@ -192,6 +205,10 @@ impl Reader<'_> {
     fn sealed(&mut self, text: &str, mut thoughts: Vec<(String, Option<String>)>) {
         match unpack(self.seal, text) {
             None => self.think(thoughts, None, None),
+            // Nobody signed, so nobody wants an empty thought back.
+            Some((signature, Purpose::Thinking)) if signature.data.is_empty() => {
+                self.think(thoughts, None, None);
+            }
             Some((signature, Purpose::Thinking)) => {
                 if thoughts.is_empty() {
                     thoughts.push((String::new(), None));
@@ -214,6 +231,8 @@ impl Reader<'_> {
                     _ => {}
                 }
             }
+            // Items keep their order, so no proof here says where it belongs.
+            Some(_) => {}
         }
     }
 }
@@ -240,10 +259,4 @@ fn repeats(item: &Item, parts: usize, param: &str) -> Result<()> {
         return Err(invalid(param, message));
     }
     Ok(())
-}
-
-/// Messages of people and instructions are complete as they stand.
-fn is_written(message: &Message) -> bool {
-    let is_native = |part: &Part| matches!(part, Part::Native(_));
-    !matches!(message.role, Role::Assistant | Role::Tool) && !message.parts.iter().all(is_native)
 }

@@ -4,8 +4,6 @@
 //! those built on them do with a field that is missing.
 
 mod blocks;
-mod carry;
-mod error;
 mod items;
 mod output;
 mod parts;
@@ -18,6 +16,7 @@ mod write;
 use aurax_core::{Error, Head, Result};
 
 use super::NAME;
+use crate::inbound::failure::openai as failure;
 use crate::inbound::{ErrorReply, Inbound, Incoming, Stamp, WriteReply};
 use crate::seal::Seal;
 
@@ -87,6 +86,6 @@ impl Inbound for ResponsesInbound {
     }
 
     fn error(&self, error: &Error, _: &str) -> ErrorReply {
-        error::reply(error)
+        failure::reply(error)
     }
 }

@@ -115,8 +115,7 @@ impl OutputItem {
     pub(super) fn may_close(&self) -> bool {
         match &self.body {
             Body::Call { arguments, .. } => {
-                arguments.is_empty()
-                    || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
+                serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
             }
             _ => true,
         }
@@ -185,7 +184,13 @@ impl OutputItem {
         let nothing = Value::Array(Vec::new());
         match &self.body {
             Body::Message { .. } => set(&mut item, "content", nothing),
-            Body::Reasoning { .. } => set(&mut item, "summary", nothing),
+            Body::Reasoning { .. } => {
+                set(&mut item, "summary", nothing);
+                // It changes with the thoughts, which are yet to come.
+                if let Value::Object(fields) = &mut item {
+                    fields.shift_remove("encrypted_content");
+                }
+            }
             Body::Call { .. } => set(&mut item, "arguments", ""),
             Body::Native(_) => {}
         }

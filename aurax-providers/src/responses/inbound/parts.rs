@@ -5,6 +5,7 @@ use aurax_core::{
     Source, Text,
 };
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::object::{Object, items};
 use crate::responses::NAME;
@@ -36,14 +37,40 @@ fn part(part: &RawValue, param: &str) -> Result<Part> {
     let Some(kind) = fields.text("type") else {
         return Err(invalid(param, "a part has a type"));
     };
-    Ok(match kind.as_str() {
-        "input_text" | "output_text" | "text" => Part::Text(text(fields, param)?),
+    let part = match kind.as_str() {
+        "input_text" | "output_text" | "text" => {
+            // Of the model's own words, and what an SDK made of them.
+            fields.take("logprobs");
+            fields.take("parsed");
+            Part::Text(text(&mut fields, param)?)
+        }
         "refusal" => Part::Refusal(Refusal::new(required(&mut fields, "refusal", param)?)),
-        "input_image" => Part::Image(image(fields, param)?),
-        "input_file" => Part::Document(document(fields, param)?),
-        "input_audio" => Part::Audio(audio(fields, param)?),
-        _ => Part::Native(Native::of_client(NAME, kind, part.get())),
-    })
+        "input_image" => Part::Image(image(&mut fields, param)?),
+        "input_file" => Part::Document(document(&mut fields, param)?),
+        "input_audio" => {
+            let mut inside = fields.object("input_audio");
+            let audio = audio(&mut inside, param)?;
+            let own = own(fields, Some(("input_audio", inside)));
+            return Ok(Part::Audio(audio).with_own_fields(own));
+        }
+        _ => return Ok(Part::Native(Native::of_client(NAME, kind, part.get()))),
+    };
+    Ok(part.with_own_fields(own(fields, None)))
+}
+
+/// What was not taken of an object, and of one inside of it.
+pub(super) fn own(fields: Object<'_>, inside: Option<(&str, Object<'_>)>) -> Option<Native> {
+    let mut rest = Map::new();
+    fields.rest_into(&mut rest);
+    if let Some((name, inside)) = inside {
+        let mut fields = Map::new();
+        inside.rest_into(&mut fields);
+        if !fields.is_empty() {
+            rest.insert(name.to_owned(), Value::Object(fields));
+        }
+    }
+    let is_empty = rest.is_empty();
+    (!is_empty).then(|| Native::of_client(NAME, "fields", Value::Object(rest).to_string()))
 }
 
 /// A text that must be there, though it may be empty.
@@ -59,9 +86,9 @@ fn cache(fields: &mut Object<'_>) -> Option<CacheHint> {
         .map(|_| CacheHint::new())
 }
 
-fn text(mut fields: Object<'_>, param: &str) -> Result<Text> {
-    let mut text = Text::new(required(&mut fields, "text", param)?);
-    text.cache = cache(&mut fields);
+fn text(fields: &mut Object<'_>, param: &str) -> Result<Text> {
+    let mut text = Text::new(required(fields, "text", param)?);
+    text.cache = cache(fields);
     for annotation in fields.list("annotations") {
         let Some(mut named) = Object::of(annotation) else {
             continue;
@@ -77,7 +104,7 @@ fn text(mut fields: Object<'_>, param: &str) -> Result<Text> {
     Ok(text)
 }
 
-fn image(mut fields: Object<'_>, param: &str) -> Result<Image> {
+fn image(fields: &mut Object<'_>, param: &str) -> Result<Image> {
     let source = match (fields.text("image_url"), fields.text("file_id")) {
         (Some(url), _) => Source::from_url(&url),
         (None, Some(id)) => Source::file(id),
@@ -85,11 +112,11 @@ fn image(mut fields: Object<'_>, param: &str) -> Result<Image> {
     };
     let mut image = Image::new(source);
     image.detail = fields.text("detail");
-    image.cache = cache(&mut fields);
+    image.cache = cache(fields);
     Ok(image)
 }
 
-fn document(mut fields: Object<'_>, param: &str) -> Result<Document> {
+fn document(fields: &mut Object<'_>, param: &str) -> Result<Document> {
     let data = fields.text("file_data");
     let url = fields.text("file_url");
     let source = match (data, url, fields.text("file_id")) {
@@ -109,14 +136,13 @@ fn document(mut fields: Object<'_>, param: &str) -> Result<Document> {
     };
     let mut document = Document::new(source);
     document.filename = fields.text("filename");
-    document.cache = cache(&mut fields);
+    document.cache = cache(fields);
     Ok(document)
 }
 
-fn audio(mut fields: Object<'_>, param: &str) -> Result<Audio> {
-    let mut audio = fields.object("input_audio");
-    let data = required(&mut audio, "data", param)?;
-    let media_type = match required(&mut audio, "format", param)?.as_str() {
+fn audio(fields: &mut Object<'_>, param: &str) -> Result<Audio> {
+    let data = required(fields, "data", param)?;
+    let media_type = match required(fields, "format", param)?.as_str() {
         "mp3" => "audio/mpeg".to_owned(),
         format => format!("audio/{format}"),
     };

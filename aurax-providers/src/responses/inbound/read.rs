@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::items;
-use super::parts::invalid;
+use super::parts::{invalid, own};
 use crate::inbound::{Incoming, fields};
 use crate::object::Object;
 use crate::responses::NAME;
@@ -252,19 +252,15 @@ impl<'a> Reader<'a> {
             if !value.get().starts_with('[') {
                 return Err(invalid("tools", "`tools` is a list"));
             }
-            let mut is_known = true;
             for (at, tool) in crate::object::items(value).into_iter().enumerate() {
-                let (tool, fits) = self::tool(tool, &format!("tools[{at}]"))?;
+                let tool = self::tool(tool, &format!("tools[{at}]"))?;
                 self.request.tools.push(tool);
-                is_known &= fits;
-            }
-            if !is_known {
-                self.keep("tools", value);
             }
         }
         if let Some(value) = self.fields.take("tool_choice") {
-            self.request.tool_choice = choice(value);
-            if self.request.tool_choice.is_none() {
+            let mut is_known = true;
+            self.request.tool_choice = choice(value, &mut is_known);
+            if self.request.tool_choice.is_none() || !is_known {
                 self.keep("tool_choice", value);
             }
         }
@@ -313,15 +309,14 @@ fn show(word: &str) -> Option<ShowThinking> {
     })
 }
 
-/// A tool, and whether all of it has a place.
-fn tool(tool: &RawValue, param: &str) -> Result<(Tool, bool)> {
+fn tool(tool: &RawValue, param: &str) -> Result<Tool> {
     let Some(mut fields) = Object::of(tool) else {
         return Err(invalid(param, "a tool is an object"));
     };
     let kind = fields.text("type").unwrap_or_default();
     if kind != "function" {
         let native = Native::of_client(NAME, kind, tool.get());
-        return Ok((Tool::Native(native), true));
+        return Ok(Tool::Native(native));
     }
     let Some(name) = fields.text("name") else {
         return Err(invalid(&format!("{param}.name"), "a function has a name"));
@@ -330,11 +325,13 @@ fn tool(tool: &RawValue, param: &str) -> Result<(Tool, bool)> {
     function.description = fields.read("description");
     function.parameters = fields.take("parameters").map(Json::from);
     function.strict = fields.read("strict");
-    Ok((Tool::Function(function), !has_more(fields)))
+    function.native = own(fields, None);
+    Ok(Tool::Function(function))
 }
 
-/// A choice among functions; `None` for choices the domain has no word for.
-fn choice(value: &RawValue) -> Option<ToolChoice> {
+/// A choice among functions; `None` for choices the domain has no word for. `is_known` turns false
+/// where something of it has no place.
+fn choice(value: &RawValue, is_known: &mut bool) -> Option<ToolChoice> {
     if let Ok(word) = serde_json::from_str::<String>(value.get()) {
         return match word.as_str() {
             "auto" => Some(ToolChoice::Auto),
@@ -345,15 +342,22 @@ fn choice(value: &RawValue) -> Option<ToolChoice> {
     }
     let mut fields = Object::of(value)?;
     match fields.text("type")?.as_str() {
-        "function" => fields.text("name").map(ToolChoice::Tool),
+        "function" => {
+            let name = fields.text("name").map(ToolChoice::Tool);
+            *is_known &= !has_more(fields);
+            name
+        }
         "allowed_tools" => {
             let required = fields.text("mode").as_deref() == Some("required");
-            let name = |tool: &RawValue| {
+            let mut name = |tool: &RawValue| {
                 let mut tool = Object::of(tool)?;
-                (tool.text("type")? == "function").then(|| tool.text("name"))?
+                let name = (tool.text("type")? == "function").then(|| tool.text("name"))?;
+                *is_known &= !has_more(tool);
+                name
             };
-            let tools = fields.list("tools").into_iter().map(name);
+            let tools = fields.list("tools").into_iter().map(&mut name);
             let tools = tools.collect::<Option<Vec<_>>>()?;
+            *is_known &= !has_more(fields);
             Some(ToolChoice::Allowed { required, tools })
         }
         _ => None,

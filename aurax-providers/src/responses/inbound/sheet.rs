@@ -16,6 +16,10 @@ pub(super) type Out<'o> = Option<&'o mut BytesMut>;
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     pub(super) items: Vec<OutputItem>,
+    /// The item that is open and no call: there is one at most.
+    open: Option<usize>,
+    /// The last message.
+    message: Option<usize>,
     sequence: u64,
 }
 
@@ -23,6 +27,14 @@ impl Sheet {
     pub(super) fn announce(&mut self, item: OutputItem, out: &mut Out<'_>) -> usize {
         let at = self.items.len();
         let fields = json!({"output_index": at, "item": item.announced()});
+        match &item.body {
+            Body::Call { .. } => {}
+            Body::Message { .. } => (self.message, self.open) = (Some(at), Some(at)),
+            // What carries a proof comes complete, and may stand in the middle of another one.
+            Body::Reasoning { .. } | Body::Native(_) => {
+                self.open.get_or_insert(at);
+            }
+        }
         self.items.push(item);
         self.send(out, "response.output_item.added", fields);
         at
@@ -30,15 +42,10 @@ impl Sheet {
 
     /// Log probabilities go with the next piece of the last text, or with its end.
     pub(super) fn weigh(&mut self, tokens: &[TokenLogprob]) {
-        let content = self
-            .items
-            .iter_mut()
-            .rev()
-            .find_map(|item| match &mut item.body {
-                Body::Message { content, .. } => content.last_mut(),
-                _ => None,
-            });
-        if let Some(Content::Text { unsent, .. }) = content {
+        let message = self.message.and_then(|at| self.items.get_mut(at));
+        if let Some(Body::Message { content, .. }) = message.map(|item| &mut item.body)
+            && let Some(Content::Text { unsent, .. }) = content.last_mut()
+        {
             unsent.extend_from_slice(tokens);
         }
     }
@@ -139,12 +146,22 @@ impl Sheet {
     /// was not complete when the next part began stays open to the end.
     pub(super) fn close(&mut self, all: bool, out: &mut Out<'_>) {
         let last = self.items.len().saturating_sub(1);
-        for at in 0..self.items.len() {
-            let closes = |item: &OutputItem| {
-                let is_call = matches!(item.body, Body::Call { .. });
-                item.is_open() && (all || !is_call || at == last && item.may_close())
-            };
-            if self.items.get(at).is_some_and(closes) {
+        if all {
+            return self.close_before(last.saturating_add(1), out);
+        }
+        if let Some(at) = self.open {
+            self.close_item(at, Status::Completed, out);
+        }
+        let last_item = self.items.get(last);
+        if last_item.is_some_and(|item| item.is_open() && item.may_close()) {
+            self.close_item(last, Status::Completed, out);
+        }
+    }
+
+    /// Closes every item before one that is still open.
+    pub(super) fn close_before(&mut self, end: usize, out: &mut Out<'_>) {
+        for at in 0..end {
+            if self.items.get(at).is_some_and(OutputItem::is_open) {
                 self.close_item(at, Status::Completed, out);
             }
         }
@@ -178,6 +195,7 @@ impl Sheet {
 
     pub(super) fn close_item(&mut self, at: usize, status: Status, out: &mut Out<'_>) {
         self.close_content(at, out);
+        self.open = self.open.filter(|open| *open != at);
         let Some(item) = self.items.get_mut(at) else {
             return;
         };
@@ -339,5 +357,75 @@ pub(super) fn annotation(citation: &Citation, own: bool) -> Value {
             "type": "file_citation", "file_id": "", "filename": title,
             "index": citation.end.unwrap_or(0),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::super::output::Status;
+    use super::*;
+
+    fn item(body: Body) -> OutputItem {
+        OutputItem {
+            id: String::new(),
+            body,
+            status: Status::InProgress,
+            part: None,
+            extra: Map::new(),
+        }
+    }
+
+    fn call(arguments: &str) -> OutputItem {
+        item(Body::Call {
+            call_id: String::new(),
+            name: String::new(),
+            arguments: arguments.to_owned(),
+        })
+    }
+
+    fn message() -> OutputItem {
+        item(Body::Message {
+            phase: None,
+            content: vec![Content::text()],
+        })
+    }
+
+    fn is_open(sheet: &Sheet) -> Vec<bool> {
+        sheet.items.iter().map(OutputItem::is_open).collect()
+    }
+
+    #[test]
+    fn what_nothing_can_be_missing_of_is_closed() {
+        let mut sheet = Sheet::default();
+        sheet.announce(message(), &mut None);
+        let carried = Body::Native(Value::Null);
+        let at = sheet.announce(item(carried), &mut None);
+        sheet.close_item(at, Status::Completed, &mut None);
+        assert_eq!(is_open(&sheet), [true, false]);
+        sheet.close(false, &mut None);
+        sheet.announce(call("{"), &mut None);
+        sheet.close(false, &mut None);
+        sheet.announce(call("{}"), &mut None);
+        assert_eq!(is_open(&sheet), [false, false, true, true]);
+        sheet.close(false, &mut None);
+        assert_eq!(is_open(&sheet), [false, false, true, false]);
+        sheet.close(true, &mut None);
+        assert_eq!(is_open(&sheet), [false; 4]);
+    }
+
+    /// Were all items looked at each time, this would take minutes.
+    #[test]
+    fn many_calls_that_stay_open() {
+        let mut sheet = Sheet::default();
+        sheet.announce(message(), &mut None);
+        for _ in 0..100_000 {
+            sheet.announce(call("{"), &mut None);
+            sheet.close(false, &mut None);
+            sheet.weigh(&[]);
+        }
+        let open = is_open(&sheet);
+        assert_eq!(open.iter().filter(|is_open| **is_open).count(), 100_000);
     }
 }

@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::carry::Purpose;
-use super::error;
 use super::output::{Body, Content, Kind, OutputItem, Status};
 use super::reply::{self, Ending, Frame};
 use super::sheet::{Out, Sheet, annotation};
 use super::whole;
+use crate::inbound::carry::{Purpose, pack_nothing};
+use crate::inbound::failure::openai as failure;
 use crate::inbound::{Incoming, Stamp, WriteReply};
 use crate::responses::{NAME, REASONING_TEXT};
 use crate::seal::Seal;
@@ -26,6 +26,8 @@ pub(super) struct Writer {
     /// The answer comes over this wire: its ids, signatures and fields are the client's to see.
     pub(super) is_own: bool,
     pub(super) request_id: String,
+    /// What thoughts of another wire have in place of a proof.
+    nothing: Option<String>,
     frame: Frame,
     has_begun: bool,
     pub(super) sheet: Sheet,
@@ -66,9 +68,11 @@ impl Begin {
 
 impl Writer {
     pub(super) fn new(incoming: &Incoming, head: &Head, stamp: &Stamp, seal: Seal) -> Self {
+        let is_own = head.wire == NAME;
         Self {
+            nothing: (!is_own).then(|| pack_nothing(&seal)),
             seal,
-            is_own: head.wire == NAME,
+            is_own,
             request_id: stamp.request_id.clone(),
             frame: Frame {
                 id: reply::id("resp", &stamp.request_id, 0),
@@ -231,10 +235,11 @@ impl Writer {
                 ("msg", Body::Message { phase, content })
             }
             Begin::Thinking => {
+                // What a client sends back without any proof would be taken for this wire's own.
                 let body = Body::Reasoning {
                     summary: Vec::new(),
                     thoughts: Vec::new(),
-                    encrypted: None,
+                    encrypted: self.nothing.clone(),
                 };
                 ("rs", body)
             }
@@ -342,11 +347,7 @@ impl Writer {
         let last = self.sheet.items.len().saturating_sub(1);
         let is_open = self.sheet.items.get(last).is_some_and(OutputItem::is_open);
         if is_open && ending.status != "completed" {
-            for at in 0..last {
-                if self.sheet.items.get(at).is_some_and(OutputItem::is_open) {
-                    self.sheet.close_item(at, Status::Completed, out);
-                }
-            }
+            self.sheet.close_before(last, out);
             self.sheet.close_item(last, Status::Incomplete, out);
         } else {
             self.sheet.close(true, out);
@@ -429,19 +430,15 @@ impl WriteReply for Writer {
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
         let out = &mut Some(out);
         self.begin(out);
-        let message = error::message(error);
+        let said = failure::said(error).with_code();
         let mut ending = Ending::new("failed");
-        let mut fields = error::fields(error);
-        let code = error::code(error);
-        if let Value::Object(fields) = &mut fields {
-            fields.insert("code".to_owned(), code.into());
-        }
-        ending.error = fields.clone();
+        ending.error = json!(said);
         let output: Vec<Value> = self.sheet.items.iter().map(OutputItem::json).collect();
         let response = self.frame.json(&ending, &output);
         self.sheet.send_response(out, "response.failed", &response);
-        let param = fields.get("param").cloned();
-        let frame = json!({"code": code, "message": message, "param": param, "error": fields});
+        let frame = json!({
+            "code": said.code, "message": said.message, "param": said.param, "error": said,
+        });
         self.sheet.send(out, "error", frame);
     }
 

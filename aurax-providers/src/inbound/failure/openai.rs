@@ -1,61 +1,73 @@
-//! Errors, as OpenAI's own API words them
+//! Errors, as OpenAI's own APIs word them, chat and responses alike
 //! (<https://platform.openai.com/docs/guides/error-codes>).
 
 use aurax_core::{Error, ErrorKind};
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::inbound::{ErrorReply, failure};
+use super::{headers, message as words, param};
+use crate::inbound::ErrorReply;
 
 /// The body of an error, whole or inside a stream.
 #[derive(Serialize)]
-pub(in super::super) struct Body<'a> {
+pub(crate) struct Body<'a> {
     error: Said<'a>,
 }
 
 /// All four fields of OpenAI's are there, whatever their value.
 #[derive(Serialize)]
-struct Said<'a> {
-    message: String,
-    r#type: &'static str,
-    param: Option<&'a str>,
-    code: Option<&'a str>,
+pub(crate) struct Said<'a> {
+    pub(crate) message: String,
+    pub(crate) r#type: &'static str,
+    pub(crate) param: Option<&'a str>,
+    pub(crate) code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_status: Option<u16>,
 }
 
+impl Said<'_> {
+    /// The same with a code, which is a text in the error of a failed response: SDKs that check its
+    /// shape refuse null there.
+    pub(crate) fn with_code(mut self) -> Self {
+        self.code.get_or_insert(self.r#type);
+        self
+    }
+}
+
 /// Writes an error in place of a reply.
-pub(in super::super) fn reply(error: &Error) -> ErrorReply {
+pub(crate) fn reply(error: &Error) -> ErrorReply {
     let (status, ..) = meaning(error);
     let bytes = serde_json::to_vec(&body(error)).unwrap_or_default();
     let mut reply = ErrorReply::new(status, bytes);
-    reply.headers = failure::headers(error, status);
+    reply.headers = headers(error, status);
     reply
 }
 
-pub(in super::super) fn body(error: &Error) -> Body<'_> {
+pub(crate) fn body(error: &Error) -> Body<'_> {
+    Body { error: said(error) }
+}
+
+pub(crate) fn said(error: &Error) -> Said<'_> {
     let (_, r#type, code) = meaning(error);
     let upstream = error.upstream();
     let own = upstream.and_then(|upstream| upstream.code.as_deref());
-    Body {
-        error: Said {
-            message: message(error),
-            r#type,
-            param: failure::param(error),
-            // For mistakes of the client's the provider's code says more than ours.
-            code: match error.kind() {
-                ErrorKind::InvalidRequest => own.or(code),
-                _ => code,
-            },
-            upstream_status: upstream.and_then(|upstream| upstream.status),
+    Said {
+        message: message(error),
+        r#type,
+        param: param(error),
+        // For mistakes of the client's the provider's code says more than ours.
+        code: match error.kind() {
+            ErrorKind::InvalidRequest => own.or(code),
+            _ => code,
         },
+        upstream_status: upstream.and_then(|upstream| upstream.status),
     }
 }
 
 /// Clients know an input that is too long by these words.
 fn message(error: &Error) -> String {
     const KNOWN: &str = "maximum context length is";
-    let message = failure::message(error);
+    let message = words(error);
     if error.kind() == ErrorKind::ContextLength && !message.contains(KNOWN) {
         return format!("This model's {KNOWN} exceeded: {message}");
     }

@@ -1,0 +1,186 @@
+//! Fields nobody here knows, at every level of a request, reach a provider of the same wire.
+
+#![cfg(all(feature = "openai", feature = "anthropic"))]
+#![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
+
+use aurax_providers::anthropic::{Anthropic, MessagesInbound};
+use aurax_providers::inbound::Inbound;
+use aurax_providers::openai::{ChatInbound, OpenAi, Quirks};
+use aurax_providers::responses::{self, Responses, ResponsesInbound};
+use aurax_providers::wire::{Target, Wire};
+use aurax_providers::{ModelRules, Seal};
+use serde_json::{Value, json};
+
+/// The field nobody knows, and a few bytes of a value.
+const FIELD: &str = "x_new";
+
+/// What is sent on of a request.
+fn sent(inbound: &dyn Inbound, wire: &dyn Wire, body: &Value) -> Value {
+    let incoming = inbound.read(body.to_string().as_bytes()).unwrap();
+    let target = Target {
+        provider: "p".into(),
+        model: incoming.call.model.clone(),
+        rules: ModelRules::default(),
+        info: None,
+    };
+    let encoded = wire.encode(&incoming.call, &target).unwrap();
+    serde_json::from_slice(&encoded.body).unwrap()
+}
+
+/// Puts the field into every object of `plain` that `takes` one, each alone, and compares.
+fn check(inbound: &dyn Inbound, wire: &dyn Wire, plain: &Value, takes: fn(&str) -> bool) -> usize {
+    assert_eq!(sent(inbound, wire, plain), *plain, "without the field");
+    let mut places = Vec::new();
+    objects(plain, String::new(), &mut places);
+    places.retain(|place| takes(place));
+    for place in &places {
+        for value in [json!(1), json!({"a": [null, {"b": "c"}]})] {
+            let mut body = plain.clone();
+            let object = body.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            object.insert(FIELD.to_owned(), value);
+            assert_eq!(sent(inbound, wire, &body), body, "{place}");
+        }
+    }
+    places.len()
+}
+
+/// The places of all objects.
+fn objects(value: &Value, place: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                objects(value, format!("{place}/{name}"), out);
+            }
+            out.push(place);
+        }
+        Value::Array(items) => {
+            for (at, value) in items.iter().enumerate() {
+                objects(value, format!("{place}/{at}"), out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is the user's own JSON, and kept as it is anyway; `metadata` takes texts.
+fn is_ours(place: &str) -> bool {
+    let free = [
+        "/schema",
+        "/parameters",
+        "/input_schema",
+        "/input/city",
+        "/metadata",
+    ];
+    free.iter().all(|name| !place.contains(name))
+}
+
+#[test]
+fn in_chats() {
+    let body = json!({
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "S"},
+            {"role": "user", "name": "ann", "content": [
+                {"type": "text", "text": "Look"},
+                {"type": "image_url", "image_url": {"url": "https://a.example/b.png",
+                    "detail": "low"}},
+                {"type": "file", "file": {"filename": "a.pdf",
+                    "file_data": "data:application/pdf;base64,AAAA"}},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
+            {"role": "assistant", "content": null, "tool_calls": [{"id": "call_1",
+                "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+            {"role": "assistant", "content": "It is."},
+            {"role": "user", "content": "Go on"}],
+        "tools": [{"type": "function", "function": {"name": "f", "description": "d",
+            "parameters": {"type": "object"}, "strict": false}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n",
+            "schema": {"type": "object"}, "strict": true}},
+        "stream": true,
+        "stream_options": {"include_usage": true}
+    });
+    let wire = OpenAi::new(Quirks::openai());
+    assert_eq!(check(&ChatInbound::new(), &wire, &body, is_ours), 23);
+    let mut allowed = body;
+    let named = json!({"type": "function", "function": {"name": "f"}});
+    allowed["tool_choice"] = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto",
+        "tools": [named]}});
+    let in_choice = |place: &str| place.starts_with("/tool_choice");
+    assert_eq!(check(&ChatInbound::new(), &wire, &allowed, in_choice), 4);
+}
+
+#[test]
+fn in_fields_of_a_function_and_beside_it() {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"type": "function", "x_beside": 1, "function": {"name": "f",
+            "parameters": {"type": "object"}, "x_inside": 2}}]});
+    let wire = OpenAi::new(Quirks::openai());
+    assert_eq!(sent(&ChatInbound::new(), &wire, &body), body);
+}
+
+#[test]
+fn in_messages() {
+    let mark = json!({"type": "ephemeral", "ttl": "5m"});
+    let body = json!({
+        "model": "m",
+        "max_tokens": 4096,
+        "system": [{"type": "text", "text": "S", "cache_control": mark}],
+        "messages": [
+            {"role": "user", "content": [
+                {"type": "text", "text": "Look"},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png",
+                    "data": "AAAA"}},
+                {"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"},
+                    "title": "t", "citations": {"enabled": true}, "cache_control": mark}]},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "EqQB"},
+                {"type": "text", "text": "I ask."},
+                {"type": "tool_use", "id": "t1", "name": "f", "input": {"city": "Paris"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
+                "content": [{"type": "text", "text": "sunny"}], "cache_control": mark}]}],
+        "tools": [{"name": "f", "description": "d", "input_schema": {"type": "object"}}],
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+        "metadata": {"user_id": "u"}
+    });
+    let inbound = MessagesInbound::new(Seal::new(b"key"));
+    // The input of a call is the model's own.
+    let takes = |place: &str| is_ours(place) && !place.ends_with("/input");
+    assert_eq!(check(&inbound, &Anthropic::new(), &body, takes), 24);
+}
+
+#[test]
+fn in_responses() {
+    let body = json!({
+        "model": "m",
+        "instructions": "S",
+        "input": [
+            {"role": "user", "content": [
+                {"type": "input_text", "text": "Look"},
+                {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "low"},
+                {"type": "input_file", "filename": "a.pdf",
+                    "file_data": "data:application/pdf;base64,AAAA"},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": "I ask."}]},
+            {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f",
+                "arguments": "{}", "status": "completed"},
+            {"type": "function_call_output", "call_id": "call_1",
+                "output": [{"type": "input_text", "text": "sunny"},
+                    {"type": "input_image", "image_url": "https://a.example/c.png"}]},
+            {"role": "developer", "content": [{"type": "input_text", "text": "D"}]}],
+        "tools": [{"type": "function", "name": "f", "description": "d",
+            "parameters": {"type": "object"}, "strict": false}],
+        "tool_choice": {"type": "function", "name": "f"},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"},
+            "strict": true}},
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "store": false,
+        "include": ["reasoning.encrypted_content"]
+    });
+    let wire = Responses::new(responses::Quirks::openai());
+    assert_eq!(check(&ResponsesInbound::new(), &wire, &body, is_ours), 21);
+}
