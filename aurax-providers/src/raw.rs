@@ -28,7 +28,7 @@ impl RawObject {
     }
 
     /// How many bytes names and values have.
-    #[cfg(feature = "gemini")]
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) fn size(&self) -> usize {
         let sizes = self.0.iter();
         let sizes = sizes.map(|(name, value)| name.len().saturating_add(value.as_str().len()));
@@ -95,6 +95,19 @@ impl RawObject {
     pub(crate) fn overlay(&mut self, other: &Self) {
         for (name, value) in other.fields() {
             self.set(name, value.clone());
+        }
+    }
+
+    /// Keeps the fields of `other` that are not null and not `placed` elsewhere; the last value of
+    /// each stands. Names beyond the first 64 are passed over, however often a server says more.
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
+    pub(crate) fn keep(&mut self, other: &Self, placed: &[&str]) {
+        const MOST: usize = 64;
+        for (name, value) in other.fields() {
+            let has_room = self.0.len() < MOST || self.get(name).is_some();
+            if !placed.contains(&name) && has_room {
+                self.set(name, value.clone());
+            }
         }
     }
 

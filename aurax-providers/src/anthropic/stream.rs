@@ -52,7 +52,7 @@ impl Decode for Decoder {
         let body: Body<'_> = serde_json::from_str(data).map_err(|e| unreadable().with_source(e))?;
         match body.kind.as_deref().or(frame.event).unwrap_or_default() {
             "message_start" => {
-                self.0.start(&object(body.message)?, events);
+                self.0.start(&object(body.message)?, events)?;
             }
             "content_block_start" => {
                 let block = body.content_block.ok_or_else(unreadable)?;
@@ -86,7 +86,7 @@ impl Decode for Decoder {
         if message.list("content").is_none() {
             return Err(unreadable());
         }
-        self.0.start(&message, events);
+        self.0.start(&message, events)?;
         self.0.end(events);
         Ok(())
     }

@@ -80,14 +80,14 @@ impl Decoder {
         }
     }
 
-    fn reply(&mut self, mut reply: Object<'_>, form: Form, events: &mut Vec<Event>) {
+    fn reply(&mut self, mut reply: Object<'_>, form: Form, events: &mut Vec<Event>) -> Result<()> {
         let choices = reply.list("choices");
         self.start(&mut reply, !choices.is_empty(), events);
         if let Some(tier) = reply.text("service_tier") {
             self.service_tier = Some(tier);
         }
         for choice in choices {
-            self.choice(choice, form, events);
+            self.choice(choice, form, events)?;
         }
         for known in MEANINGLESS {
             reply.take(known);
@@ -102,6 +102,7 @@ impl Decoder {
         }
         self.sources(&mut reply);
         reply.rest_into(&mut self.extra);
+        Ok(())
     }
 
     /// The first id stands: some streams change it on the way. Azure's begin with a chunk that has
@@ -121,13 +122,13 @@ impl Decoder {
         }
     }
 
-    fn choice(&mut self, choice: &RawValue, form: Form, events: &mut Vec<Event>) {
+    fn choice(&mut self, choice: &RawValue, form: Form, events: &mut Vec<Event>) -> Result<()> {
         let Some(mut choice) = Object::of(choice) else {
-            return;
+            return Ok(());
         };
         let number = choice.read("index").unwrap_or(0_u32);
         let Some(index) = usize::try_from(number).ok().filter(|at| *at < MAX_CHOICES) else {
-            return;
+            return Ok(());
         };
         if self.choices.len() <= index {
             self.choices
@@ -138,8 +139,9 @@ impl Decoder {
             seed: seed(self.start.as_ref(), number, self.calls_before),
             audio_type: self.audio_type,
         };
-        if let Some(state) = self.choices.get_mut(index) {
-            state.read(choice, form, about, events);
+        match self.choices.get_mut(index) {
+            Some(state) => state.read(choice, form, about, events),
+            None => Ok(()),
         }
     }
 
@@ -223,7 +225,7 @@ impl Decode for Decoder {
             return Ok(());
         }
         let before = events.len();
-        self.reply(open(data)?, Form::Piece, events);
+        self.reply(open(data)?, Form::Piece, events)?;
         self.repeat
             .learn(data, events.get(before..).unwrap_or_default());
         Ok(())
@@ -231,7 +233,7 @@ impl Decode for Decoder {
 
     fn whole(&mut self, body: &[u8], events: &mut Vec<Event>) -> Result<()> {
         let text = std::str::from_utf8(body).map_err(unreadable)?;
-        self.reply(open(text)?, Form::Whole, events);
+        self.reply(open(text)?, Form::Whole, events)?;
         if self.choices.is_empty() {
             return Err(
                 Error::new(ErrorKind::Decode, "the reply has no choices").with_phase(Phase::Body)

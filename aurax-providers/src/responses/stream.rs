@@ -11,6 +11,7 @@ use crate::frame::Frame;
 use crate::object::Object;
 use crate::openai::error;
 use crate::openai::usage::{self, Searches};
+use crate::parts::too_many;
 use crate::wire::{Decode, Target};
 
 /// Fields of a reply that stand elsewhere, or repeat what does.
@@ -184,6 +185,9 @@ impl Decoder {
     ) -> Result<()> {
         self.start(&mut reply, events);
         for (number, item) in (0_u32..).zip(reply.list("output")) {
+            if number >= MAX_ITEMS {
+                return Err(too_many("items", MAX_ITEMS));
+            }
             if let Some((progress, mut out)) = self.numbered(number, events)
                 && !progress.is_done
             {
