@@ -96,6 +96,7 @@ impl<'e> Encoder<'e> {
             if message.role != Role::Tool {
                 flush(&mut media, &mut out);
             }
+            let before = out.len();
             match message.role {
                 Role::System | Role::Developer => out.push(self.instruction(at, message)?),
                 Role::Assistant => out.push(self.assistant(at, message)?),
@@ -104,8 +105,15 @@ impl<'e> Encoder<'e> {
             let native = message.native.as_ref();
             let subject = format!("messages[{at}]");
             let own = tool::own(native, self.target, &subject, self.omissions)?;
-            if let Some(last) = out.last_mut().filter(|_| own.is_some()) {
-                last.own = own;
+            let mine = out.len().saturating_sub(before);
+            match out.last_mut().filter(|_| mine > 0) {
+                Some(last) if own.is_some() => last.own = own,
+                // Tools that answered nothing are no message.
+                None if own.is_some() => {
+                    let why = "left out: nothing else of the message is sent";
+                    self.omissions.note(&format!("{subject}.native"), why)?;
+                }
+                _ => {}
             }
         }
         flush(&mut media, &mut out);
