@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-use aurax_core::Json;
+#[cfg(any(feature = "anthropic", feature = "gemini"))]
+use aurax_core::{Error, ErrorKind, Phase};
+use aurax_core::{Json, Result};
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::refusals::no_json;
 
 /// A JSON object: its fields in their order, each value as the text it came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +20,23 @@ impl RawObject {
     /// Reads an object; `None` when `text` is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
+    }
+
+    /// What is sent, as an object.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where it is none.
+    pub(crate) fn of(body: &impl Serialize) -> Result<Self> {
+        let text = serde_json::to_string(body).map_err(|e| no_json().with_source(e))?;
+        Self::parse(&text).ok_or_else(no_json)
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where it has none.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| no_json().with_source(e))
     }
 
     /// A field's value; `None` also where it is null.
@@ -43,6 +64,20 @@ impl RawObject {
     /// A field's count, where it is a number that fits.
     pub(crate) fn count(&self, name: &str) -> Option<u64> {
         self.get(name)?.as_str().parse().ok()
+    }
+
+    /// The count a reply consists of.
+    ///
+    /// # Errors
+    /// `Decode` where it has none.
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
+    pub(crate) fn only_count(body: &[u8], name: &str) -> Result<u64> {
+        let body = std::str::from_utf8(body).ok().and_then(Self::parse);
+        let count = body.and_then(|body| body.count(name));
+        count.ok_or_else(|| {
+            Error::new(ErrorKind::Decode, "the count of tokens cannot be read")
+                .with_phase(Phase::Body)
+        })
     }
 
     /// A field's truth, where it is true or false.
@@ -139,7 +174,7 @@ fn merged(there: &Json, value: &Value) -> Json {
 }
 
 impl Serialize for RawObject {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in &self.0 {
             map.serialize_entry(key, value)?;
@@ -149,7 +184,7 @@ impl Serialize for RawObject {
 }
 
 impl<'de> Deserialize<'de> for RawObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Fields;
 
         impl<'de> Visitor<'de> for Fields {
@@ -159,7 +194,10 @@ impl<'de> Deserialize<'de> for RawObject {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<RawObject, A::Error> {
                 let mut object = RawObject::default();
                 while let Some((name, value)) = map.next_entry::<String, Json>()? {
                     object.0.push((name, value));

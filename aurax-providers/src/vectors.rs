@@ -10,7 +10,7 @@ use aurax_core::{
 
 use crate::frame::Frame;
 #[cfg(any(feature = "gemini", feature = "ollama"))]
-use crate::omissions::unsupported;
+use crate::refusals::{invalid, unsupported};
 use crate::wire::Decode;
 
 /// The texts of a request, for a wire that takes nothing else.
@@ -39,13 +39,6 @@ pub(crate) fn not_empty(request: &EmbedRequest) -> Result<()> {
         return Err(invalid("input", "there is nothing to turn into a vector"));
     }
     Ok(())
-}
-
-/// A request that no provider can answer.
-pub(crate) fn invalid(subject: &str, message: &str) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }
 
 /// What a reply with vectors says.

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use aurax_core::{
-    Call, Capability, Delivery, Error, Event, Head, KeyStatus, ModelId, ModelInfo, Origin, Result,
-    Warning,
+    Call, Capability, Delivery, Error, Event, Head, KeyStatus, ModelId, ModelInfo, Origin, Request,
+    Result, Warning,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -156,6 +156,16 @@ impl Encoded {
             warnings: Vec::new(),
             delivery: Delivery::Whole,
         }
+    }
+}
+
+/// How a chat's reply is asked for.
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "ollama"))]
+pub(crate) const fn delivery(request: &Request) -> Delivery {
+    if request.stream {
+        Delivery::Streamed
+    } else {
+        Delivery::Whole
     }
 }
 

@@ -15,7 +15,8 @@ use super::block::{Block, CacheControl, Role, Turn};
 use super::calls::{self, Calls};
 use super::media;
 use super::tools::is_for;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
+use crate::refusals::{misplaced, subject, unsupported};
 use crate::wire::Target;
 
 /// What a request says, in the API's order.
@@ -109,7 +110,7 @@ impl<'a> Reader<'a, '_> {
             let Part::Text(text) = part else {
                 return Err(misplaced(
                     &subject(at, number),
-                    part,
+                    part.kind(),
                     "instructions are words",
                 ));
             };
@@ -188,10 +189,18 @@ impl<'a> Reader<'a, '_> {
                     Some(self.calls.block(&subject, call, &self.origin)?)
                 }
                 (Role::User, part) => {
-                    return Err(misplaced(&subject, part, "only the assistant says that"));
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "only the assistant says that",
+                    ));
                 }
                 (Role::Assistant, part) => {
-                    return Err(misplaced(&subject, part, "the assistant does not say that"));
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "the assistant does not say that",
+                    ));
                 }
             };
             if let Some(block) = block {
@@ -275,7 +284,13 @@ impl<'a> Reader<'a, '_> {
                 Part::Native(native) if is_for(native, self.target) => {
                     Block::Native(Json::parse(native.json.clone())?)
                 }
-                part => return Err(misplaced(&subject, part, "a tool cannot answer that")),
+                part => {
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "a tool cannot answer that",
+                    ));
+                }
             };
             // A mark inside the result ends the same prefix as one on it.
             if let Some(inner) = block.cache_control().and_then(Option::take) {
@@ -379,19 +394,6 @@ impl<'a> Reader<'a, '_> {
         }
         Ok(())
     }
-}
-
-fn subject(message: usize, part: usize) -> String {
-    format!("messages[{message}].parts[{part}]")
-}
-
-fn misplaced(subject: &str, part: &Part, why: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidRequest,
-        format!("{} out of place: {why}", part.kind()),
-    )
-    .with_context("part", subject)
-    .with_phase(Phase::Encode)
 }
 
 fn set_mark(block: &mut Block<'_>, mark: Option<CacheControl>) {

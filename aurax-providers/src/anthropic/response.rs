@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::stream::unreadable;
 use super::usage;
 use crate::digest::call_id;
+use crate::failure::unreadable;
 use crate::parts::Parts;
 use crate::raw::RawObject;
 

@@ -13,6 +13,7 @@ use super::candidate::{Candidate, Seed, reason};
 use super::error;
 use super::usage;
 use crate::digest::calls_before;
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::raw::RawObject;
 use crate::wire::{Decode, Target};
@@ -216,22 +217,10 @@ impl Decode for Decoder {
         if is_complete && (is_answered || self.block_reason().is_some()) {
             return self.end(events);
         }
-        Err(Error::new(
-            ErrorKind::Truncated,
-            "the reply stopped before it said why; what had arrived may be incomplete",
-        )
-        .with_phase(Phase::Body))
+        Err(truncated())
     }
 
     fn is_done(&self) -> bool {
         self.done
     }
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Decode,
-        "the provider's reply is not an answer of this protocol",
-    )
-    .with_phase(Phase::Body)
 }

@@ -5,7 +5,7 @@
 use aurax_core::{Error, ErrorKind, Phase, Upstream};
 use http::HeaderMap;
 
-use crate::failure::{self, TOO_LONG, says};
+use crate::failure::{self, TOO_LONG, plain, says};
 use crate::headers;
 use crate::raw::RawObject;
 
@@ -52,16 +52,6 @@ fn read(body: &str) -> Option<String> {
         .or_else(inner)
         .or_else(|| body.text("message"))
         .or_else(|| body.text("detail"))
-}
-
-/// The text of a page that is not JSON, such as a proxy's; markup says nothing.
-fn plain(body: &str) -> String {
-    let body = body.trim();
-    if body.starts_with('<') {
-        String::new()
-    } else {
-        body.to_owned()
-    }
 }
 
 fn kind(status: Option<u16>, message: &str) -> ErrorKind {

@@ -3,14 +3,14 @@
 //! Facts: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion>.
 
 use aurax_core::{
-    Call, Delta, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Phase, Result, Start,
-    TokenLogprob, ToolCallStart,
+    Call, Delta, End, Event, Finish, FinishReason, Json, Result, Start, TokenLogprob, ToolCallStart,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{error, usage};
 use crate::digest::{call_id, calls_before};
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::parts::Parts;
 use crate::raw::RawObject;
@@ -198,22 +198,10 @@ impl Decode for Decoder {
         if self.done {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Truncated,
-            "the reply stopped before its last line; what had arrived may be incomplete",
-        )
-        .with_phase(Phase::Body))
+        Err(truncated())
     }
 
     fn is_done(&self) -> bool {
         self.done
     }
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Decode,
-        "the provider's reply is not an answer of this protocol",
-    )
-    .with_phase(Phase::Body)
 }

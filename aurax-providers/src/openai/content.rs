@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::media;
 use super::quirks::Parts;
-use crate::omissions::unsupported;
+use crate::refusals::unsupported;
 
 /// Plain text where that says it all: the one form every server takes.
 #[derive(Debug, Serialize)]

@@ -13,6 +13,7 @@ use super::error;
 use super::quirks::Quirks;
 use super::repeat::Repeat;
 use super::usage;
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::object::Object;
 use crate::wire::{Decode, Target};
@@ -232,7 +233,7 @@ impl Decode for Decoder {
     }
 
     fn whole(&mut self, body: &[u8], events: &mut Vec<Event>) -> Result<()> {
-        let text = std::str::from_utf8(body).map_err(unreadable)?;
+        let text = std::str::from_utf8(body).map_err(|e| unreadable().with_source(e))?;
         self.reply(open(text)?, Form::Whole, events)?;
         if self.choices.is_empty() {
             return Err(
@@ -312,14 +313,6 @@ fn keep(fields: &mut Map<String, Value>, name: &str, value: &RawValue) {
     }
 }
 
-fn truncated() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the reply stopped before its end; what had arrived may be incomplete",
-    )
-    .with_phase(Phase::Body)
-}
-
 /// Reads a chunk or a whole reply, which may turn out to be an error.
 fn open(text: &str) -> Result<Object<'_>> {
     match Object::parse(text) {
@@ -328,12 +321,6 @@ fn open(text: &str) -> Result<Object<'_>> {
             false => Ok(reply),
         },
         Err(_) if error::is_list_of_errors(text) => Err(error::inside(text)),
-        Err(e) => Err(unreadable(e)),
+        Err(e) => Err(unreadable().with_source(e)),
     }
-}
-
-fn unreadable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Decode, "the provider's reply cannot be read")
-        .with_phase(Phase::Body)
-        .with_source(source)
 }

@@ -6,8 +6,8 @@ use aurax_core::{Audio, Document, Image, Part, Result, Source, Text};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::omissions::unsupported;
 use crate::openai::media::{default_name, words, written_out};
+use crate::refusals::unsupported;
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
