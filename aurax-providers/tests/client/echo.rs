@@ -13,11 +13,21 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Echo {
     framing: Framing,
+    has_catalog: bool,
 }
 
 impl Echo {
     pub(crate) const fn new(framing: Framing) -> Self {
-        Self { framing }
+        Self {
+            framing,
+            has_catalog: true,
+        }
+    }
+
+    /// Of a provider that neither lists models nor checks keys.
+    pub(crate) const fn without_catalog(mut self) -> Self {
+        self.has_catalog = false;
+        self
     }
 }
 
@@ -29,8 +39,8 @@ impl Wire for Echo {
     fn capability(&self) -> Capability {
         let mut capability = Capability::default();
         capability.chat = true;
-        capability.list_models = true;
-        capability.verify_key = true;
+        capability.list_models = self.has_catalog;
+        capability.verify_key = self.has_catalog;
         capability
     }
 
@@ -85,10 +95,11 @@ impl Wire for Echo {
     }
 
     fn list_models(&self, page: Option<&str>) -> Option<Encoded> {
-        Some(Encoded::get(match page {
+        let path = match page {
             Some(page) => format!("/models?page={page}"),
             None => "/models".to_owned(),
-        }))
+        };
+        self.has_catalog.then(|| Encoded::get(path))
     }
 
     fn read_models(&self, body: &[u8]) -> Result<(Vec<ModelInfo>, Option<String>)> {
@@ -108,7 +119,7 @@ impl Wire for Echo {
     }
 
     fn verify_key(&self) -> Option<Encoded> {
-        Some(Encoded::get("/key"))
+        self.has_catalog.then(|| Encoded::get("/key"))
     }
 }
 
