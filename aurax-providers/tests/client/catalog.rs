@@ -191,7 +191,8 @@ async fn a_check_of_a_key_that_is_given_up_or_cannot_be_made_is_an_error() {
 #[tokio::test]
 async fn a_wire_without_a_list_and_a_check_of_keys_says_so() {
     let transport = Arc::new(Replay::new([]));
-    let wire = Echo::new(Framing::Sse).without_catalog();
+    let mut wire = Echo::new(Framing::Sse);
+    wire.has_catalog = false;
     let provider = HttpProvider::new("test", wire, "https://echo.test/v1", transport);
     let provider = provider.unwrap().with_api_key(KEY);
     let listed = provider.catalog().models(&Ctx::local()).await.unwrap_err();

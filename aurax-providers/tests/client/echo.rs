@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Echo {
     framing: Framing,
-    has_catalog: bool,
+    /// Whether its provider lists models and checks keys.
+    pub(crate) has_catalog: bool,
 }
 
 impl Echo {
@@ -22,12 +23,6 @@ impl Echo {
             framing,
             has_catalog: true,
         }
-    }
-
-    /// Of a provider that neither lists models nor checks keys.
-    pub(crate) const fn without_catalog(mut self) -> Self {
-        self.has_catalog = false;
-        self
     }
 }
 
