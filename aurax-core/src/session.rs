@@ -174,8 +174,10 @@ mod tests {
     #[test]
     fn settings_that_are_not_there_are_not_set() {
         let settings: SessionSettings = serde_json::from_value(json!({"system": "S"})).unwrap();
-        let mut expected = SessionSettings::default();
-        expected.system = Some("S".to_owned());
+        let expected = SessionSettings {
+            system: Some("S".to_owned()),
+            ..SessionSettings::default()
+        };
         assert_eq!(settings, expected);
     }
 

@@ -85,6 +85,7 @@ pub(crate) const fn by_status(status: u16) -> ErrorKind {
 }
 
 /// The text of an error that is not JSON, such as a proxy's page; markup says nothing.
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn plain(body: &str) -> String {
     let body = body.trim();
     if body.starts_with('<') {

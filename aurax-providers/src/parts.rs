@@ -37,6 +37,7 @@ impl Parts {
     }
 
     /// How many parts have begun.
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) const fn count(&self) -> u32 {
         self.begun
     }

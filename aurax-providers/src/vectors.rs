@@ -9,8 +9,9 @@ use aurax_core::{
 };
 
 use crate::frame::Frame;
+use crate::refusals::invalid;
 #[cfg(any(feature = "gemini", feature = "ollama"))]
-use crate::refusals::{invalid, unsupported};
+use crate::refusals::unsupported;
 use crate::wire::Decode;
 
 /// The texts of a request, for a wire that takes nothing else.

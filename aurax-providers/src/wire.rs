@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use aurax_core::{
-    Call, Capability, Delivery, Error, Event, Head, KeyStatus, ModelId, ModelInfo, Origin, Request,
-    Result, Warning,
+    Call, Capability, Delivery, Error, Event, Head, KeyStatus, ModelId, ModelInfo, Origin, Result,
+    Warning,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -161,7 +161,7 @@ impl Encoded {
 
 /// How a chat's reply is asked for.
 #[cfg(any(feature = "openai", feature = "anthropic", feature = "ollama"))]
-pub(crate) const fn delivery(request: &Request) -> Delivery {
+pub(crate) const fn delivery(request: &aurax_core::Request) -> Delivery {
     if request.stream {
         Delivery::Streamed
     } else {

@@ -179,7 +179,7 @@ mod tests {
         );
     }
 
-    fn shown(properties: serde_json::Value) -> String {
+    fn shown(properties: &serde_json::Value) -> String {
         let schema = serde_json::json!({"type": "object", "properties": properties});
         let function = Function::new("f").with_parameters(Json::from(schema));
         let text = typescript(std::iter::once(&function));
@@ -192,7 +192,7 @@ mod tests {
         for word in ["anyOf", "oneOf"] {
             let choice = serde_json::json!({word: [{"type": "string"}, {"type": "boolean"}]});
             assert_eq!(
-                shown(serde_json::json!({"a": choice})),
+                shown(&serde_json::json!({"a": choice})),
                 "{ a?: string | boolean }"
             );
         }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn what_a_schema_leaves_open_is_shown_as_open() {
         let open = serde_json::json!({"a": {"type": "array"}, "b": {"type": "object"}, "c": {}});
-        assert_eq!(shown(open), "{ a?: any[], b?: object, c?: any }");
+        assert_eq!(shown(&open), "{ a?: any[], b?: object, c?: any }");
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         let inner = serde_json::json!({"type": "object", "required": ["x"],
             "properties": {"x": {"type": "string"}, "y": {"type": "string"}}});
         assert_eq!(
-            shown(serde_json::json!({"a": inner})),
+            shown(&serde_json::json!({"a": inner})),
             "{ a?: { x: string, y?: string } }"
         );
     }
