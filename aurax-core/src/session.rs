@@ -132,3 +132,80 @@ impl Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn at() -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(1_785_873_495).unwrap()
+    }
+
+    #[test]
+    fn a_session_begins_without_turns_and_wishes() {
+        let session = Session::new(id(1), at());
+        assert_eq!(session.leaf, None);
+        assert_eq!(session.settings, SessionSettings::default());
+        assert_eq!(session.updated_at, session.created_at);
+    }
+
+    /// A client reads these names, and times as RFC 3339.
+    #[test]
+    fn a_session_is_json_and_comes_back() {
+        let mut session = Session::new(id(1), at());
+        session.leaf = Some(id(2));
+        session.settings.model = Some("gpt-4o".to_owned());
+        let json = serde_json::to_value(&session).unwrap();
+        assert_eq!(json["id"], "00000000-0000-0000-0000-000000000001");
+        assert_eq!(json["leaf"], "00000000-0000-0000-0000-000000000002");
+        assert_eq!(json["created_at"], "2026-08-04T19:58:15Z");
+        assert_eq!(json["settings"]["model"], "gpt-4o");
+        assert_eq!(json["settings"]["temperature"], Value::Null);
+        assert_eq!(serde_json::from_value::<Session>(json).unwrap(), session);
+    }
+
+    /// What was stored before a setting existed is read all the same.
+    #[test]
+    fn settings_that_are_not_there_are_not_set() {
+        let settings: SessionSettings = serde_json::from_value(json!({"system": "S"})).unwrap();
+        let expected = SessionSettings {
+            system: Some("S".to_owned()),
+            ..SessionSettings::default()
+        };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn a_turn_is_whole_and_belongs_to_nobody_else_until_it_is_said() {
+        let turn = Turn::new(id(3), id(1), 1, Message::user("Hi"), at());
+        assert_eq!((turn.parent_id, turn.status), (None, TurnStatus::Complete));
+        assert_eq!((&turn.provider, &turn.model), (&None, &None));
+        assert!(turn.usage.is_none() && turn.cost.is_none());
+        let json = serde_json::to_value(&turn).unwrap();
+        assert_eq!(json["session_id"], "00000000-0000-0000-0000-000000000001");
+        assert_eq!(
+            (&json["seq"], &json["status"]),
+            (&json!(1), &json!("complete"))
+        );
+        assert_eq!(json["message"]["role"], "user");
+        assert_eq!(serde_json::from_value::<Turn>(json).unwrap(), turn);
+    }
+
+    #[test]
+    fn a_status_has_one_word() {
+        for (status, word) in [
+            (TurnStatus::Running, "running"),
+            (TurnStatus::Complete, "complete"),
+            (TurnStatus::Partial, "partial"),
+            (TurnStatus::Failed, "failed"),
+        ] {
+            assert_eq!(serde_json::to_value(status).unwrap(), word);
+        }
+    }
+}

@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use aurax_core::{
-    Document, Error, ErrorKind, Features, OutputFormat, Part, Phase, Request, Result, Role, Source,
-    Tool, ToolChoice,
+    Document, Features, OutputFormat, Part, Request, Result, Role, Source, Tool, ToolChoice,
 };
 
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
+use crate::refusals::{invalid, unsupported};
 use crate::wire::Target;
 
 /// Names of tools that are longer are not repeated with every result of theirs, which could make a
@@ -275,12 +275,6 @@ fn parts(request: &Request) -> impl Iterator<Item = (String, &Part)> {
                 .enumerate()
                 .map(move |(number, part)| (format!("messages[{at}].parts[{number}]"), part))
         })
-}
-
-fn invalid(subject: &str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }
 
 #[cfg(test)]

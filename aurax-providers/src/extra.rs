@@ -3,20 +3,23 @@
 #[cfg(feature = "openai")]
 use aurax_core::{Error, ErrorKind, Phase};
 use aurax_core::{Extra, Result};
+use serde::Serialize;
 #[cfg(feature = "openai")]
 use serde_json::value::RawValue;
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 use serde_json::{Map, Value};
 
 #[cfg(feature = "openai")]
 use crate::object::Pairs;
 use crate::omissions::Omissions;
+#[cfg(any(feature = "gemini", feature = "ollama"))]
+use crate::raw::RawObject;
+#[cfg(feature = "openai")]
+use crate::refusals::no_json;
 
 /// The extra fields, where they are meant for `wire`, without those the engine sets itself.
 ///
 /// # Errors
 /// `Unsupported` where the request wants nothing changed.
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 pub(crate) fn fields(
     extra: &Extra,
     wire: &str,
@@ -41,34 +44,49 @@ pub(crate) fn fields(
     Ok(fields)
 }
 
-/// Puts the extra fields at the end of `body`, a JSON object, or in the place of its own fields of
-/// those names. Everything else keeps its bytes.
+/// A body with the extra fields merged in, objects into objects.
+///
+/// # Errors
+/// As for [`fields`].
+#[cfg(any(feature = "gemini", feature = "ollama"))]
+pub(crate) fn merged(
+    body: &impl Serialize,
+    extra: &Extra,
+    wire: &str,
+    reserved: &[&str],
+    omissions: &mut Omissions,
+) -> Result<RawObject> {
+    let mut body = RawObject::of(body)?;
+    body.merge(&fields(extra, wire, reserved, omissions)?);
+    Ok(body)
+}
+
+/// A body's text with the extra fields at its end, or in the place of its own fields of those
+/// names. Everything else keeps its bytes.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
 #[cfg(feature = "openai")]
-pub(crate) fn merge(
-    body: Vec<u8>,
+pub(crate) fn text(
+    body: &impl Serialize,
     extra: &Extra,
     wire: &str,
     reserved: &[&str],
     omissions: &mut Omissions,
 ) -> Result<Vec<u8>> {
-    if let Some(other) = extra.wire.as_deref().filter(|meant| *meant != wire) {
-        let why = format!("left out: the fields are meant for {other}, the call goes over {wire}");
-        omissions.note("extra", why)?;
-        return Ok(body);
+    let text = serde_json::to_vec(body).map_err(|e| no_json().with_source(e))?;
+    let fields = fields(extra, wire, reserved, omissions)?;
+    if fields.is_empty() {
+        return Ok(text);
     }
-    let mut added = Vec::with_capacity(extra.fields.len());
-    for (name, value) in &extra.fields {
-        if reserved.contains(&name.as_str()) {
-            let why = "left out: the engine sets this field itself";
-            omissions.note(&format!("extra.{name}"), why)?;
-            continue;
-        }
-        let value: Box<RawValue> = serde_json::value::to_raw_value(value).map_err(broken)?;
-        added.push((name.clone(), value));
+    let mut added = Vec::with_capacity(fields.len());
+    for (name, value) in fields {
+        let value: Box<RawValue> = serde_json::value::to_raw_value(&value).map_err(broken)?;
+        added.push((name, value));
     }
-    let mut fields: Pairs = serde_json::from_slice(&body).map_err(broken)?;
-    fields.merge(added);
-    serde_json::to_vec(&fields).map_err(broken)
+    let mut body: Pairs = serde_json::from_slice(&text).map_err(broken)?;
+    body.merge(added);
+    serde_json::to_vec(&body).map_err(broken)
 }
 
 #[cfg(feature = "openai")]

@@ -1,6 +1,6 @@
 //! Failures as errors: words that all wires share.
 
-use aurax_core::{Error, ErrorKind, Upstream};
+use aurax_core::{Error, ErrorKind, Phase, Upstream};
 
 use crate::redact::redact;
 
@@ -62,4 +62,53 @@ const fn meaning(kind: ErrorKind) -> &'static str {
         ErrorKind::Cancelled => "the provider says the call was given up",
         _ => "the provider failed",
     }
+}
+
+/// What a status says where nothing else does.
+pub(crate) const fn by_status(status: u16) -> ErrorKind {
+    match status {
+        401 => ErrorKind::Auth,
+        402 => ErrorKind::Quota,
+        403 => ErrorKind::Permission,
+        404 => ErrorKind::NotFound,
+        // 524 is a proxy's word for an origin that took too long.
+        408 | 504 | 524 => ErrorKind::Timeout,
+        409 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        429 => ErrorKind::RateLimited,
+        499 => ErrorKind::Cancelled,
+        // 529 is Anthropic's word, which gateways repeat.
+        503 | 529 => ErrorKind::Overloaded,
+        400..=499 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Server,
+    }
+}
+
+/// The text of an error that is not JSON, such as a proxy's page; markup says nothing.
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
+pub(crate) fn plain(body: &str) -> String {
+    let body = body.trim();
+    if body.starts_with('<') {
+        String::new()
+    } else {
+        body.to_owned()
+    }
+}
+
+/// A reply whose bytes end before it does.
+pub(crate) fn truncated() -> Error {
+    Error::new(
+        ErrorKind::Truncated,
+        "the reply stopped before its end; what had arrived may be incomplete",
+    )
+    .with_phase(Phase::Body)
+}
+
+/// A reply that another protocol may know.
+pub(crate) fn unreadable() -> Error {
+    Error::new(
+        ErrorKind::Decode,
+        "the provider's reply is not an answer of this protocol",
+    )
+    .with_phase(Phase::Body)
 }

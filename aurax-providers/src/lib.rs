@@ -66,6 +66,17 @@ mod omissions;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod options;
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
+#[cfg_attr(
+    not(any(feature = "anthropic", feature = "gemini", feature = "ollama")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
+mod parts;
 #[cfg(any(feature = "anthropic", feature = "gemini"))]
 mod percent;
 mod preset;
@@ -88,6 +99,17 @@ mod raw;
     feature = "ollama"
 ))]
 mod redact;
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
+#[cfg_attr(
+    not(all(feature = "openai", feature = "anthropic", feature = "gemini")),
+    allow(dead_code, reason = "each wire uses a part of it")
+)]
+mod refusals;
 #[cfg(feature = "openai")]
 pub mod responses;
 mod rules;

@@ -1,6 +1,8 @@
 //! Keeps account of what an encoder changes or leaves out.
 
-use aurax_core::{Error, ErrorKind, OnUnsupported, Phase, Result, Warning};
+use aurax_core::{OnUnsupported, Result, Warning};
+
+use crate::refusals::unsupported;
 
 /// What was changed or left out of one request; under [`OnUnsupported::Refuse`] the first such
 /// thing is an error instead.
@@ -36,11 +38,4 @@ impl Omissions {
     pub(crate) fn into_warnings(self) -> Vec<Warning> {
         self.warnings
     }
-}
-
-/// An error for what cannot be left out without changing what was asked.
-pub(crate) fn unsupported(subject: &str, why: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unsupported, why)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }

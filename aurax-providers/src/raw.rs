@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-use aurax_core::Json;
+#[cfg(any(feature = "anthropic", feature = "gemini"))]
+use aurax_core::{Error, ErrorKind, Phase};
+use aurax_core::{Json, Result};
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::refusals::no_json;
 
 /// A JSON object: its fields in their order, each value as the text it came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +20,23 @@ impl RawObject {
     /// Reads an object; `None` when `text` is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
+    }
+
+    /// What is sent, as an object.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where it is none.
+    pub(crate) fn of(body: &impl Serialize) -> Result<Self> {
+        let text = serde_json::to_string(body).map_err(|e| no_json().with_source(e))?;
+        Self::parse(&text).ok_or_else(no_json)
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where it has none.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| no_json().with_source(e))
     }
 
     /// A field's value; `None` also where it is null.
@@ -28,7 +49,7 @@ impl RawObject {
     }
 
     /// How many bytes names and values have.
-    #[cfg(feature = "gemini")]
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) fn size(&self) -> usize {
         let sizes = self.0.iter();
         let sizes = sizes.map(|(name, value)| name.len().saturating_add(value.as_str().len()));
@@ -43,6 +64,20 @@ impl RawObject {
     /// A field's count, where it is a number that fits.
     pub(crate) fn count(&self, name: &str) -> Option<u64> {
         self.get(name)?.as_str().parse().ok()
+    }
+
+    /// The count a reply consists of.
+    ///
+    /// # Errors
+    /// `Decode` where it has none.
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
+    pub(crate) fn only_count(body: &[u8], name: &str) -> Result<u64> {
+        let body = std::str::from_utf8(body).ok().and_then(Self::parse);
+        let count = body.and_then(|body| body.count(name));
+        count.ok_or_else(|| {
+            Error::new(ErrorKind::Decode, "the count of tokens cannot be read")
+                .with_phase(Phase::Body)
+        })
     }
 
     /// A field's truth, where it is true or false.
@@ -95,6 +130,19 @@ impl RawObject {
     pub(crate) fn overlay(&mut self, other: &Self) {
         for (name, value) in other.fields() {
             self.set(name, value.clone());
+        }
+    }
+
+    /// Keeps the fields of `other` that are not null and not `placed` elsewhere; the last value of
+    /// each stands. Names beyond the first 64 are passed over, however often a server says more.
+    #[cfg(any(feature = "anthropic", feature = "gemini"))]
+    pub(crate) fn keep(&mut self, other: &Self, placed: &[&str]) {
+        const MOST: usize = 64;
+        for (name, value) in other.fields() {
+            let has_room = self.0.len() < MOST || self.get(name).is_some();
+            if !placed.contains(&name) && has_room {
+                self.set(name, value.clone());
+            }
         }
     }
 
@@ -154,7 +202,7 @@ impl<T: Serialize> Serialize for Extended<T> {
 }
 
 impl Serialize for RawObject {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in &self.0 {
             map.serialize_entry(key, value)?;
@@ -164,7 +212,7 @@ impl Serialize for RawObject {
 }
 
 impl<'de> Deserialize<'de> for RawObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Fields;
 
         impl<'de> Visitor<'de> for Fields {
@@ -174,7 +222,10 @@ impl<'de> Deserialize<'de> for RawObject {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<RawObject, A::Error> {
                 let mut object = RawObject::default();
                 while let Some((name, value)) = map.next_entry::<String, Json>()? {
                     object.0.push((name, value));

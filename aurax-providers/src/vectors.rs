@@ -1,7 +1,7 @@
 //! Embeddings: what all wires that have them share.
 
-use std::sync::Arc;
 use std::fmt;
+use std::sync::Arc;
 
 #[cfg(any(feature = "gemini", feature = "ollama"))]
 use aurax_core::EmbedInput;
@@ -10,8 +10,9 @@ use aurax_core::{
 };
 
 use crate::frame::Frame;
+use crate::refusals::invalid;
 #[cfg(any(feature = "gemini", feature = "ollama"))]
-use crate::omissions::unsupported;
+use crate::refusals::unsupported;
 use crate::wire::Decode;
 
 /// The texts of a request, for a wire that takes nothing else.
@@ -40,13 +41,6 @@ pub(crate) fn not_empty(request: &EmbedRequest) -> Result<()> {
         return Err(invalid("input", "there is nothing to turn into a vector"));
     }
     Ok(())
-}
-
-/// A request that no provider can answer.
-pub(crate) fn invalid(subject: &str, message: &str) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }
 
 /// What a reply with vectors says.

@@ -159,6 +159,16 @@ impl Encoded {
     }
 }
 
+/// How a chat's reply is asked for.
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "ollama"))]
+pub(crate) const fn delivery(request: &aurax_core::Request) -> Delivery {
+    if request.stream {
+        Delivery::Streamed
+    } else {
+        Delivery::Whole
+    }
+}
+
 /// Turns the frames of one reply into events.
 ///
 /// * `frame` is called for every frame of a streamed reply, or `whole` once for a body.

@@ -211,7 +211,9 @@ impl Fold {
         }
         if self.response.choices.is_empty() {
             // Nearly all answers have one, and room for more would be kept with each.
-            self.response.choices.reserve_exact(number.saturating_add(1));
+            self.response
+                .choices
+                .reserve_exact(number.saturating_add(1));
         }
         while self.response.choices.len() <= number {
             self.response.choices.push(Choice {

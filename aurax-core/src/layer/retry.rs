@@ -187,8 +187,7 @@ impl Provider for Retried {
                 wait_ms = wait.as_millis(),
                 "retrying"
             );
-            let slept = ctx.unless_cancelled(tokio::time::sleep(wait))
-                .await;
+            let slept = ctx.unless_cancelled(tokio::time::sleep(wait)).await;
             slept.ok_or_else(cancelled)?;
             retry = retry.saturating_add(1);
         }

@@ -72,7 +72,8 @@ impl Provider for Timed {
         let end = deadline.map_or(total, |deadline| total.sooner(deadline));
         let first = headers.sooner(end);
         let answered = tokio::time::timeout_at(first.at, self.inner.call(ctx, call));
-        let reply = ctx.unless_cancelled(answered)
+        let reply = ctx
+            .unless_cancelled(answered)
             .await
             .ok_or_else(|| cancelled().with_phase(Phase::Headers))?
             .unwrap_or_else(|_| Err(first.error(Phase::Headers)))?;

@@ -168,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn names_are_known_in_any_writing() {
+        assert_eq!(
+            encoding(Some("openai"), " GPT-4o "),
+            Some(Encoding::O200kBase)
+        );
+    }
+
+    #[test]
     fn open_weights_are_known_everywhere() {
         let harmony = Some(Encoding::O200kHarmony);
         assert_eq!(encoding(Some("groq"), "openai/gpt-oss-20b"), harmony);

@@ -218,4 +218,48 @@ mod tests {
         assert!(tokens(TILES, &png_of(u32::MAX, u32::MAX)) <= most_tokens(TILES));
         assert!(tokens(TILES, &png_of(0, 0)) <= most_tokens(TILES));
     }
+
+    #[test]
+    fn a_patch_may_be_more_than_a_token() {
+        // 1024 patches of 1.62 tokens each.
+        let rule = ImageRule::Patches { percent: 162 };
+        assert_eq!(tokens(rule, &png_of(1024, 1024)), 1659);
+    }
+
+    #[test]
+    fn a_picture_without_an_area_is_one_tile() {
+        assert_eq!(tokens(TILES, &png_of(0, 0)), 255);
+    }
+
+    #[test]
+    fn the_older_gif_is_read_too() {
+        let gif = b"GIF87a\x90\x01\x2c\x01\0\0";
+        assert_eq!(size(&Source::bytes("image/gif", gif)), Some((400, 300)));
+    }
+
+    /// The upper two bits of a side say how to scale it for display.
+    #[test]
+    fn a_lossy_picture_has_the_size_of_its_pixels() {
+        let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x90\xc1\x2c\x41\0";
+        assert_eq!(size(&Source::bytes("image/webp", lossy)), Some((400, 300)));
+    }
+
+    /// A table of codes has a marker that looks like that of a frame.
+    #[test]
+    fn a_jpeg_has_its_size_behind_tables_and_metadata() {
+        let mut jpeg = b"\xff\xd8\xff\xe1\x27\x10".to_vec();
+        jpeg.extend([0; 9998]);
+        jpeg.extend(b"\xff\xc4\0\x0b\x08\0\x01\0\x01\0\0\0\0");
+        jpeg.extend(b"\xff\xc0\0\x11\x08\x01\x2c\x01\x90\x03\0\0");
+        assert_eq!(size(&Source::bytes("image/jpeg", &jpeg)), Some((400, 300)));
+    }
+
+    #[test]
+    fn base64_without_its_padding_is_read_as_far_as_it_goes() {
+        let gif = STANDARD.encode(b"GIF89a\x90\x01\x2c\x01\0\0\0");
+        let data = gif.trim_end_matches('=').to_owned();
+        assert_ne!(data.len() % 4, 0);
+        let media_type = "image/gif".to_owned();
+        assert_eq!(size(&Source::Inline { media_type, data }), Some((400, 300)));
+    }
 }

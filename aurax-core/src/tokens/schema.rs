@@ -179,6 +179,41 @@ mod tests {
         );
     }
 
+    fn shown(properties: &serde_json::Value) -> String {
+        let schema = serde_json::json!({"type": "object", "properties": properties});
+        let function = Function::new("f").with_parameters(Json::from(schema));
+        let text = typescript(std::iter::once(&function));
+        let start = text.find("_: ").unwrap() + 3;
+        text[start..text.find(") => any").unwrap()].to_owned()
+    }
+
+    #[test]
+    fn choices_are_unions() {
+        for word in ["anyOf", "oneOf"] {
+            let choice = serde_json::json!({word: [{"type": "string"}, {"type": "boolean"}]});
+            assert_eq!(
+                shown(&serde_json::json!({"a": choice})),
+                "{ a?: string | boolean }"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_schema_leaves_open_is_shown_as_open() {
+        let open = serde_json::json!({"a": {"type": "array"}, "b": {"type": "object"}, "c": {}});
+        assert_eq!(shown(&open), "{ a?: any[], b?: object, c?: any }");
+    }
+
+    #[test]
+    fn an_object_inside_says_what_it_requires() {
+        let inner = serde_json::json!({"type": "object", "required": ["x"],
+            "properties": {"x": {"type": "string"}, "y": {"type": "string"}}});
+        assert_eq!(
+            shown(&serde_json::json!({"a": inner})),
+            "{ a?: { x: string, y?: string } }"
+        );
+    }
+
     #[test]
     fn schemas_of_any_depth_and_shape_end() {
         let mut schema = serde_json::json!({"type": "string"});

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::headers;
-use crate::failure::{self, FILTERED, TOO_LONG, says};
+use crate::failure::{self, FILTERED, TOO_LONG, by_status, plain, says};
 use crate::headers::should_retry;
 use crate::raw::RawObject;
 
@@ -87,16 +87,6 @@ fn code(error: &RawObject) -> Option<String> {
     }
 }
 
-/// The text of a page that is not JSON, such as a proxy's; markup says nothing.
-fn plain(body: &str) -> String {
-    let body = body.trim();
-    if body.starts_with('<') {
-        String::new()
-    } else {
-        body.to_owned()
-    }
-}
-
 fn build(status: Option<u16>, said: Said) -> Error {
     let kind = kind(status, &said);
     let mut upstream = Upstream::new(status, said.message);
@@ -154,23 +144,6 @@ fn by_type(error_type: &str) -> Option<ErrorKind> {
         "api_error" => ErrorKind::Server,
         _ => return None,
     })
-}
-
-const fn by_status(status: u16) -> ErrorKind {
-    match status {
-        401 => ErrorKind::Auth,
-        402 => ErrorKind::Quota,
-        403 => ErrorKind::Permission,
-        404 => ErrorKind::NotFound,
-        408 | 504 => ErrorKind::Timeout,
-        409 => ErrorKind::Conflict,
-        413 => ErrorKind::TooLarge,
-        429 => ErrorKind::RateLimited,
-        499 => ErrorKind::Cancelled,
-        503 | 529 => ErrorKind::Overloaded,
-        400..=499 => ErrorKind::InvalidRequest,
-        _ => ErrorKind::Server,
-    }
 }
 
 /// Words of a used-up balance or limit of spending, which no waiting brings back.

@@ -10,7 +10,7 @@ use aurax_core::{Document, Error, ErrorKind, Image, Phase, Result, Source as Med
 use base64::Engine as _;
 
 use super::block::{Block, CacheControl, Citations, Source};
-use crate::omissions::unsupported;
+use crate::refusals::unsupported;
 
 /// An image, and whether it names a file that was uploaded before.
 pub(super) fn image<'a>(subject: &str, image: &'a Image) -> Result<(Block<'a>, bool)> {

@@ -9,15 +9,15 @@ use aurax_core::{
     Error, ErrorKind, Json, Message, Native, Origin, Part, Phase, Request, Result, Role as Speaker,
     Signature, Text, ToolResult,
 };
+use serde_json::{Map, Value};
 
 use super::NAME;
 use super::block::{Block, CacheControl, Role, Turn};
 use super::calls::{self, Calls};
 use super::media;
 use super::tools::{self, is_for};
-use serde_json::{Map, Value};
-
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
+use crate::refusals::{misplaced, subject, unsupported};
 use crate::wire::Target;
 
 /// What a request says, in the API's order.
@@ -112,7 +112,7 @@ impl<'a> Reader<'a, '_> {
             let Part::Text(text) = part else {
                 return Err(misplaced(
                     &subject(at, number),
-                    part,
+                    part.kind(),
                     "instructions are words",
                 ));
             };
@@ -193,10 +193,18 @@ impl<'a> Reader<'a, '_> {
                     Some(self.calls.block(&subject, call, &self.origin)?)
                 }
                 (Role::User, part) => {
-                    return Err(misplaced(&subject, part, "only the assistant says that"));
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "only the assistant says that",
+                    ));
                 }
                 (Role::Assistant, part) => {
-                    return Err(misplaced(&subject, part, "the assistant does not say that"));
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "the assistant does not say that",
+                    ));
                 }
             };
             if let Some(block) = block {
@@ -291,7 +299,13 @@ impl<'a> Reader<'a, '_> {
                 Part::Native(native) if is_for(native, self.target) => {
                     Block::Native(Json::parse(native.json.clone())?)
                 }
-                part => return Err(misplaced(&subject, part, "a tool cannot answer that")),
+                part => {
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "a tool cannot answer that",
+                    ));
+                }
             };
             // A mark inside the result ends the same prefix as one on it.
             if let Some(inner) = block.cache_control().and_then(Option::take) {
@@ -397,19 +411,6 @@ impl<'a> Reader<'a, '_> {
         }
         Ok(())
     }
-}
-
-fn subject(message: usize, part: usize) -> String {
-    format!("messages[{message}].parts[{part}]")
-}
-
-fn misplaced(subject: &str, part: &Part, why: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidRequest,
-        format!("{} out of place: {why}", part.kind()),
-    )
-    .with_context("part", subject)
-    .with_phase(Phase::Encode)
 }
 
 fn set_mark(block: &mut Block<'_>, mark: Option<CacheControl>) {

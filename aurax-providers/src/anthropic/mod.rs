@@ -20,7 +20,7 @@ mod stream;
 mod tools;
 mod usage;
 
-use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Phase, Result};
+use aurax_core::{Call, Capability, Error, Head, ModelInfo, Result};
 use http::{HeaderMap, HeaderName};
 
 pub use inbound::{
@@ -112,14 +112,7 @@ impl Wire for Anthropic {
     }
 
     fn read_count(&self, body: &[u8]) -> Result<u64> {
-        std::str::from_utf8(body)
-            .ok()
-            .and_then(RawObject::parse)
-            .and_then(|count| count.count("input_tokens"))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Decode, "the count of tokens cannot be read")
-                    .with_phase(Phase::Body)
-            })
+        RawObject::only_count(body, "input_tokens")
     }
 
     fn verify_key(&self) -> Option<Encoded> {

@@ -3,9 +3,7 @@
 //! Facts: <https://platform.claude.com/docs/en/api/messages>; versions:
 //! <https://platform.claude.com/docs/en/api/versioning>.
 
-use aurax_core::{
-    Call, Delivery, Error, ErrorKind, Json, Op, OutputFormat, Phase, Request, Result, Truncation,
-};
+use aurax_core::{Call, Delivery, Json, OutputFormat, Request, Result, Truncation};
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 
@@ -17,10 +15,11 @@ use super::reasoning::{self, LEAST_BUDGET, Plan, Thinking};
 use super::sampling::{Sampling, sampling, stop};
 use super::tools::{self, Choice, Definition};
 use crate::check;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::raw::RawObject;
+use crate::refusals::{chat, unsupported};
 use crate::rules::{ModelRules, Setting};
-use crate::wire::{Encoded, Target};
+use crate::wire::{Encoded, Target, delivery};
 
 /// The limit on output when the request names none and the model does not think.
 const DEFAULT_OUTPUT: u32 = 4096;
@@ -135,12 +134,7 @@ impl System<'_> {
 /// As for [`Wire::encode`](crate::wire::Wire::encode).
 pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
     let request = chat(call)?;
-    let delivery = if request.stream {
-        Delivery::Streamed
-    } else {
-        Delivery::Whole
-    };
-    finish(request, target, "/v1/messages", delivery, |_| {})
+    finish(request, target, "/v1/messages", delivery(request), |_| {})
 }
 
 /// Encodes a count of a chat's input tokens.
@@ -155,16 +149,6 @@ pub(super) fn count(call: &Call, target: &Target) -> Result<Encoded> {
             body.remove(name);
         }
     })
-}
-
-fn chat(call: &Call) -> Result<&Request> {
-    match &call.op {
-        Op::Chat(request) => Ok(request),
-        op => Err(unsupported(
-            op.as_str(),
-            "this provider answers chats only; send embeddings elsewhere",
-        )),
-    }
 }
 
 fn finish(
@@ -191,7 +175,7 @@ fn finish(
     let conversation = conversation(request, target, takes_prefill, &mut omissions)?;
     let (first_version, files) = (conversation.first_version, conversation.files);
     let body = body(request, target, &rules, plan, conversation, &mut omissions)?;
-    let mut body = object(&body)?;
+    let mut body = RawObject::of(&body)?;
     let mut betas = Betas::default();
     if files {
         betas.add("files-api-2025-04-14");
@@ -205,8 +189,7 @@ fn finish(
         .iter()
         .any(|name| body.get(name).is_some());
 
-    let bytes = serde_json::to_vec(&body).map_err(|e| no_json().with_source(e))?;
-    let mut encoded = Encoded::post(path, bytes, delivery);
+    let mut encoded = Encoded::post(path, body.bytes()?, delivery);
     let version = if sampled || first_version {
         FIRST
     } else {
@@ -372,13 +355,4 @@ fn mark(
         .filter_map(|block| Some((Section::Messages, block.cache_control()?)));
     let mut marks: Vec<_> = tools.chain(system).chain(messages).collect();
     cache::fit(&mut marks, whole, omissions)
-}
-
-fn object(body: &Body<'_>) -> Result<RawObject> {
-    let text = serde_json::to_string(body).map_err(|e| no_json().with_source(e))?;
-    RawObject::parse(&text).ok_or_else(no_json)
-}
-
-fn no_json() -> Error {
-    Error::new(ErrorKind::Internal, "the request has no JSON form").with_phase(Phase::Encode)
 }

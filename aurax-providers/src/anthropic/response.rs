@@ -1,8 +1,8 @@
 //! A reply's message while it arrives: blocks become parts, and the end says why it ended.
 
-use std::sync::Arc;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aurax_core::{
     Citation, Delta, End, Event, Finish, FinishReason, Json, Native, Origin, Result, Signature,
@@ -12,9 +12,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::stream::unreadable;
 use super::usage;
 use crate::digest::call_id;
+use crate::failure::unreadable;
+use crate::parts::Parts;
 use crate::raw::RawObject;
 
 /// Fields of a message that have a place of their own.
@@ -30,8 +31,11 @@ const MESSAGE_FIELDS: [&str; 9] = [
     "stop_details",
 ];
 
-/// The most fields without a place that are kept.
-const MAX_EXTRA: usize = 64;
+/// Fields that say why a message ended.
+const STOP_FIELDS: [&str; 3] = ["stop_reason", "stop_sequence", "stop_details"];
+
+/// Counts are read again with every report, so reports of more bytes than this are not merged.
+const MAX_USAGE_BYTES: usize = 64 << 10;
 
 /// A message that is arriving.
 #[derive(Debug)]
@@ -43,8 +47,7 @@ pub(super) struct Message {
     /// The blocks that are open, by their index on the wire.
     open: BTreeMap<u32, Open>,
     last: u32,
-    parts: u32,
-    calls_tools: bool,
+    parts: Parts,
     usage: Option<(RawObject, Json)>,
     stop: RawObject,
     extra: RawObject,
@@ -100,8 +103,7 @@ impl Message {
             id: None,
             open: BTreeMap::new(),
             last: 0,
-            parts: 0,
-            calls_tools: false,
+            parts: Parts::default(),
             usage: None,
             stop: RawObject::default(),
             extra: RawObject::default(),
@@ -115,29 +117,34 @@ impl Message {
     }
 
     /// Takes the message as it begins or, in a whole reply, as it is.
-    pub(super) fn start(&mut self, message: &RawObject, events: &mut Vec<Event>) {
+    ///
+    /// # Errors
+    /// `Decode` where it has more parts than any answer.
+    pub(super) fn start(&mut self, message: &RawObject, events: &mut Vec<Event>) -> Result<()> {
         if !std::mem::replace(&mut self.started, true) {
             self.id = message.text("id");
             let start = Start::new(self.id.clone(), message.text("model"));
             events.push(Event::Start(start));
         }
-        self.stop.overlay(message);
-        self.keep(message, &MESSAGE_FIELDS);
+        self.stopped(message);
+        self.extra.keep(message, &MESSAGE_FIELDS);
         self.count(message.get("usage"), events);
         for (index, block) in (0..).zip(message.list("content").unwrap_or_default()) {
             // A block that is no object has nothing to say.
-            if self.open(Some(index), block, events).is_ok() {
+            if let Some(object) = RawObject::parse(block.as_str()) {
+                self.begin(Some(index), block, &object, events)?;
                 self.close(Some(index), events);
             }
         }
+        Ok(())
     }
 
     /// Takes what is said of the message near its end.
     pub(super) fn update(&mut self, frame: &RawObject, events: &mut Vec<Event>) {
         let delta = frame.object("delta").unwrap_or_default();
-        self.stop.overlay(&delta);
-        self.keep(&delta, &MESSAGE_FIELDS);
-        self.keep(frame, &["type", "delta", "usage"]);
+        self.stopped(&delta);
+        self.extra.keep(&delta, &MESSAGE_FIELDS);
+        self.extra.keep(frame, &["type", "delta", "usage"]);
         self.count(frame.get("usage"), events);
     }
 
@@ -168,15 +175,27 @@ impl Message {
         events: &mut Vec<Event>,
     ) -> Result<()> {
         let block = RawObject::parse(json.as_str()).ok_or_else(unreadable)?;
-        let index = index.unwrap_or(self.parts);
+        self.begin(index, json, &block, events)
+    }
+
+    fn begin(
+        &mut self,
+        index: Option<u32>,
+        json: Json,
+        block: &RawObject,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        let index = index.unwrap_or(self.parts.count());
         // Gateways that number every block 0 still mean another one.
         self.close(Some(index), events);
-        let part = self.parts;
-        self.parts = self.parts.saturating_add(1);
+        let kind = block.text("type").unwrap_or_default();
+        let part = match kind.as_str() {
+            "tool_use" => self.parts.begin_call()?,
+            _ => self.parts.begin()?,
+        };
         self.last = index;
         let mut say = |delta| events.push(at(part, delta));
 
-        let kind = block.text("type").unwrap_or_default();
         let state = match kind.as_str() {
             "text" => {
                 say(Delta::Text(block.text("text").unwrap_or_default()));
@@ -198,7 +217,6 @@ impl Message {
                 Block::Complete
             }
             "tool_use" => {
-                self.calls_tools = true;
                 let id = block.text("id").filter(|id| !id.is_empty());
                 let id = id.unwrap_or_else(|| {
                     let place = format!("{}.{part}", self.calls_before);
@@ -206,7 +224,7 @@ impl Message {
                 });
                 let name = block.text("name").unwrap_or_default();
                 say(Delta::ToolCall(ToolCallStart::new(id, name)));
-                if let Some(caller) = wanted_back(&block) {
+                if let Some(caller) = wanted_back(block) {
                     say(Delta::Signature(self.signed(caller)));
                 }
                 Block::ToolCall {
@@ -235,8 +253,7 @@ impl Message {
             serde_json::from_str(json).map_err(|e| unreadable().with_source(e))?;
         let index = index.unwrap_or(self.last);
         if !self.open.contains_key(&index) {
-            let part = self.parts;
-            self.parts = self.parts.saturating_add(1);
+            let part = self.parts.begin()?;
             let block = Block::Words;
             self.open.insert(index, Open { part, block });
         }
@@ -300,8 +317,12 @@ impl Message {
         };
         let (object, raw) = match self.usage.take() {
             None => (newer, raw),
+            // The newest report stands alone where nobody sane would say as much.
+            Some((object, _)) if object.size().saturating_add(newer.size()) > MAX_USAGE_BYTES => {
+                (newer, raw)
+            }
             Some((mut object, _)) => {
-                object.overlay(&newer);
+                object.keep(&newer, &[]);
                 let merged = Json::from_value(&object).unwrap_or(raw);
                 (object, merged)
             }
@@ -310,12 +331,11 @@ impl Message {
         self.usage = Some((object, raw));
     }
 
-    /// Keeps the fields that have no place of their own.
-    fn keep(&mut self, object: &RawObject, placed: &[&str]) {
-        for (name, value) in object.fields() {
-            let has_room = self.extra.fields().count() < MAX_EXTRA;
-            if !placed.contains(&name) && (has_room || self.extra.get(name).is_some()) {
-                self.extra.set(name, value.clone());
+    /// Takes what is said of why the message ended.
+    fn stopped(&mut self, object: &RawObject) {
+        for name in STOP_FIELDS {
+            if let Some(value) = object.get(name) {
+                self.stop.set(name, value.clone());
             }
         }
     }
@@ -324,7 +344,7 @@ impl Message {
         let raw = self.stop.text("stop_reason");
         let reason = match raw.as_deref() {
             // Servers that imitate the API say so also when they ask for tools.
-            None | Some("end_turn") if self.calls_tools => FinishReason::ToolCalls,
+            None | Some("end_turn") if self.parts.calls() > 0 => FinishReason::ToolCalls,
             None | Some("end_turn") => FinishReason::Stop,
             Some("stop_sequence") => FinishReason::StopSequence,
             Some("max_tokens") => FinishReason::Length,

@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{Error, ErrorKind, Event, Origin, Phase, Result};
+use aurax_core::{Event, Origin, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error;
 use super::response::Message;
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::raw::RawObject;
 use crate::wire::Decode;
@@ -52,7 +53,7 @@ impl Decode for Decoder {
         let body: Body<'_> = serde_json::from_str(data).map_err(|e| unreadable().with_source(e))?;
         match body.kind.as_deref().or(frame.event).unwrap_or_default() {
             "message_start" => {
-                self.0.start(&object(body.message)?, events);
+                self.0.start(&object(body.message)?, events)?;
             }
             "content_block_start" => {
                 let block = body.content_block.ok_or_else(unreadable)?;
@@ -86,7 +87,7 @@ impl Decode for Decoder {
         if message.list("content").is_none() {
             return Err(unreadable());
         }
-        self.0.start(&message, events);
+        self.0.start(&message, events)?;
         self.0.end(events);
         Ok(())
     }
@@ -95,11 +96,7 @@ impl Decode for Decoder {
         if self.0.is_done() {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Truncated,
-            "the reply stopped before its message_stop; what had arrived may be incomplete",
-        )
-        .with_phase(Phase::Body))
+        Err(truncated())
     }
 
     fn is_done(&self) -> bool {
@@ -110,12 +107,4 @@ impl Decode for Decoder {
 fn object(raw: Option<&RawValue>) -> Result<RawObject> {
     raw.and_then(|raw| RawObject::parse(raw.get()))
         .ok_or_else(unreadable)
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Decode,
-        "the provider's reply is not a message of this protocol",
-    )
-    .with_phase(Phase::Body)
 }

@@ -1,5 +1,6 @@
 use aurax_core::{
-    Audio, Function, Image, Json, Message, ModelId, ModelInfo, Native, ToolCall, ToolResult,
+    Audio, ErrorKind, Function, Image, Json, Message, ModelId, ModelInfo, Native, Phase, ToolCall,
+    ToolResult,
 };
 
 use super::*;

@@ -119,7 +119,8 @@ impl HttpProvider {
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             let (head, body) = response.into_parts();
-            let body = ctx.unless_cancelled(read_start(body, MAX_ERROR_BYTES))
+            let body = ctx
+                .unless_cancelled(read_start(body, MAX_ERROR_BYTES))
                 .await;
             let body = body.ok_or_else(|| cancelled().with_phase(Phase::Body))?;
             let body = without_key(body, key);

@@ -3,13 +3,14 @@
 //! Facts: <https://ai.google.dev/api/generate-content#candidate>.
 
 use aurax_core::{
-    Audio, Delta, Event, Finish, FinishReason, Image, Json, Logprob, Native, Origin, Signature,
-    Source, TokenLogprob, ToolCallStart,
+    Audio, Delta, Event, Finish, FinishReason, Image, Json, Logprob, Native, Origin, Result,
+    Signature, Source, TokenLogprob, ToolCallStart,
 };
 
 use super::contents::PROOF;
 use super::grounding;
 use crate::digest::call_id;
+use crate::parts::Parts;
 use crate::raw::RawObject;
 
 /// Fields of a candidate that have a place of their own.
@@ -42,13 +43,11 @@ pub(super) struct Seed<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Candidate {
     number: u32,
-    /// How many parts there are.
-    parts: u32,
+    parts: Parts,
     /// The part that grows.
     open: Option<(Words, u32)>,
     /// The last part of text, which sources are named for.
     text: Option<u32>,
-    calls: u32,
     finish: Option<String>,
     /// Code was handed out whose result is yet to come.
     runs_code: bool,
@@ -76,10 +75,10 @@ impl Candidate {
         origin: &Origin,
         seed: Seed<'_>,
         events: &mut Vec<Event>,
-    ) {
+    ) -> Result<()> {
         let content = candidate.object("content").unwrap_or_default();
         for part in content.list("parts").unwrap_or_default() {
-            self.part(&part, origin, seed, events);
+            self.part(&part, origin, seed, events)?;
         }
         // A stream that runs code says that it stopped before the code has run, and goes on.
         if let Some(reason) = candidate.text("finishReason") {
@@ -92,14 +91,21 @@ impl Candidate {
                 events.push(Event::Logprobs { choice, tokens });
             }
         }
-        keep(&mut self.rest, candidate, &PLACED);
+        self.rest.keep(candidate, &PLACED);
+        Ok(())
     }
 
-    /// Whether nothing more can come.
+    /// Whether nothing more can come. Google sends the same `STOP` with code it is about to run as
+    /// with the last words, so such a stream is cut short where the code's result does not follow.
     pub(super) fn is_complete(&self) -> bool {
         self.finish
             .as_deref()
             .is_some_and(|reason| reason != "STOP" || !self.runs_code)
+    }
+
+    /// Whether it came to nothing because the model's call of a tool could not be read.
+    pub(super) fn is_malformed(&self) -> bool {
+        self.parts.count() == 0 && self.finish.as_deref() == Some("MALFORMED_FUNCTION_CALL")
     }
 
     /// Searches of the web it made.
@@ -108,26 +114,23 @@ impl Candidate {
     }
 
     /// Ends the candidate: names its sources, and says why it ended.
-    pub(super) fn end(&mut self, origin: &Origin, events: &mut Vec<Event>) -> Finish {
+    pub(super) fn end(&mut self, origin: &Origin, events: &mut Vec<Event>) -> Result<Finish> {
         for citation in grounding::citations(&self.rest, origin) {
-            let part = self.text.unwrap_or_else(|| self.begin());
+            let part = match self.text {
+                Some(part) => part,
+                None => self.parts.begin()?,
+            };
             self.text = Some(part);
             self.say(part, Delta::Citation(citation), events);
         }
         let reason = match self.finish.as_deref() {
-            None | Some("STOP") if self.calls > 0 => FinishReason::ToolCalls,
+            None | Some("STOP") if self.parts.calls() > 0 => FinishReason::ToolCalls,
             Some(word) => reason(word),
             None => FinishReason::Other,
         };
         let mut finish = Finish::new(reason, self.finish.take());
         finish.extra = self.rest.values();
-        finish
-    }
-
-    fn begin(&mut self) -> u32 {
-        let part = self.parts;
-        self.parts = self.parts.saturating_add(1);
-        part
+        Ok(finish)
     }
 
     fn say(&self, part: u32, delta: Delta, events: &mut Vec<Event>) {
@@ -138,9 +141,15 @@ impl Candidate {
         });
     }
 
-    fn part(&mut self, json: &Json, origin: &Origin, seed: Seed<'_>, events: &mut Vec<Event>) {
+    fn part(
+        &mut self,
+        json: &Json,
+        origin: &Origin,
+        seed: Seed<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
         let Some(part) = RawObject::parse(json.as_str()) else {
-            return;
+            return Ok(());
         };
         let proof = part.text(PROOF).filter(|proof| !proof.is_empty());
         let proof = proof.map(|proof| Signature::new(proof, Some(origin.clone())));
@@ -154,36 +163,31 @@ impl Candidate {
             } else {
                 Words::Text
             };
-            self.words(kind, text, proof, events);
-            return;
+            return self.words(kind, text, proof, events);
         }
         let name = part.fields().map(|(name, _)| name);
         let name = name.filter(|name| !BESIDE.contains(name)).last();
         let Some(name) = name.map(str::to_owned) else {
             // A proof alone belongs to no words.
-            if let Some(proof) = proof {
-                self.words(Words::Text, String::new(), Some(proof), events);
-            }
-            return;
+            return self.words(Words::Text, String::new(), proof, events);
         };
         self.goes_on();
         self.open = None;
         if let Some(call) = part.object("functionCall") {
-            self.call(&call, proof, seed, events);
-            return;
+            return self.call(&call, proof, seed, events);
         }
         let inline = part.object("inlineData").filter(|_| !is_thought);
         if let Some(medium) = inline.as_ref().and_then(medium) {
-            let number = self.begin();
+            let number = self.parts.begin()?;
             self.say(number, medium, events);
             if let Some(proof) = proof {
                 let json = serde_json::json!({ PROOF: proof.data }).to_string();
-                self.native(PROOF, json, origin, events);
+                self.native(PROOF, json, origin, events)?;
             }
-            return;
+            return Ok(());
         }
         self.runs_code = name == "executableCode";
-        self.native(&name, json.as_str().to_owned(), origin, events);
+        self.native(&name, json.as_str().to_owned(), origin, events)
     }
 
     /// More content came: what was said of an end does not hold.
@@ -200,13 +204,13 @@ impl Candidate {
         text: String,
         proof: Option<Signature>,
         events: &mut Vec<Event>,
-    ) {
+    ) -> Result<()> {
         if text.is_empty() && proof.is_none() {
-            return;
+            return Ok(());
         }
         let number = match self.open {
             Some((open, number)) if open == kind && proof.is_none() => number,
-            _ => self.begin(),
+            _ => self.parts.begin()?,
         };
         self.open = proof.is_none().then_some((kind, number));
         let delta = match kind {
@@ -220,6 +224,7 @@ impl Candidate {
         if let Some(proof) = proof {
             self.say(number, Delta::Signature(proof), events);
         }
+        Ok(())
     }
 
     fn call(
@@ -228,14 +233,14 @@ impl Candidate {
         proof: Option<Signature>,
         seed: Seed<'_>,
         events: &mut Vec<Event>,
-    ) {
+    ) -> Result<()> {
         let id = call.text("id").filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| {
-            let place = format!("{}.{}.{}", self.number, self.calls, seed.calls_before);
+            let calls = self.parts.calls();
+            let place = format!("{}.{calls}.{}", self.number, seed.calls_before);
             call_id(&[seed.reply, &place])
         });
-        self.calls = self.calls.saturating_add(1);
-        let number = self.begin();
+        let number = self.parts.begin_call()?;
         let start = ToolCallStart::new(id, call.text("name").unwrap_or_default());
         self.say(number, Delta::ToolCall(start), events);
         let arguments = call.get("args").map_or("{}", Json::as_str);
@@ -243,25 +248,20 @@ impl Candidate {
         if let Some(proof) = proof {
             self.say(number, Delta::Signature(proof), events);
         }
+        Ok(())
     }
 
-    fn native(&mut self, kind: &str, json: String, origin: &Origin, events: &mut Vec<Event>) {
-        let number = self.begin();
+    fn native(
+        &mut self,
+        kind: &str,
+        json: String,
+        origin: &Origin,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        let number = self.parts.begin()?;
         let native = Native::new(Some(origin.clone()), kind, json);
         self.say(number, Delta::Native(native), events);
-    }
-}
-
-/// The most fields without a place that are kept of a reply.
-const MAX_KEPT: usize = 64;
-
-/// Keeps the fields that have no place of their own; the last value of each stands.
-pub(super) fn keep(kept: &mut RawObject, object: &RawObject, placed: &[&str]) {
-    for (name, value) in object.fields() {
-        let is_known = kept.get(name).is_some();
-        if !placed.contains(&name) && (is_known || kept.fields().count() < MAX_KEPT) {
-            kept.set(name, value.clone());
-        }
+        Ok(())
     }
 }
 

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aurax_core::{
-    Error, ErrorKind, Json, Message, Native, Origin, Part as Said, Phase, Request, Result,
-    Role as Speaker, Signature, ToolCall, ToolResult,
+    Json, Message, Native, Origin, Part as Said, Request, Result, Role as Speaker, Signature,
+    ToolCall, ToolResult,
 };
 
 use super::NAME;
@@ -19,6 +19,7 @@ use crate::check::LONGEST_NAME;
 use crate::digest::is_made_up;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
+use crate::refusals::{invalid, misplaced, subject};
 use crate::rules::ModelRules;
 use crate::wire::Target;
 
@@ -125,7 +126,7 @@ impl<'a> Reader<'a, '_> {
             let Said::Text(text) = part else {
                 return Err(misplaced(
                     &subject(at, number),
-                    part,
+                    part.kind(),
                     "instructions are words",
                 ));
             };
@@ -174,9 +175,13 @@ impl<'a> Reader<'a, '_> {
                 Said::Refusal(refusal) if is_model => self.words(role, &refusal.text, None),
                 Said::ToolCall(call) if is_model => self.call(&subject, call, is_own)?,
                 part if is_model => {
-                    return Err(misplaced(&subject, part, "the model does not say that"));
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "the model does not say that",
+                    ));
                 }
-                part => return Err(misplaced(&subject, part, "only the model says that")),
+                part => return Err(misplaced(&subject, part.kind(), "only the model says that")),
             }
         }
         Ok(())
@@ -307,7 +312,13 @@ impl<'a> Reader<'a, '_> {
                     media.extend(media::document(&subject, document, self.omissions)?);
                 }
                 Said::Audio(audio) => media.push(media::source(&subject, &audio.source)?),
-                part => return Err(misplaced(&subject, part, "a tool cannot answer that")),
+                part => {
+                    return Err(misplaced(
+                        &subject,
+                        part.kind(),
+                        "a tool cannot answer that",
+                    ));
+                }
             }
         }
         let called = self.calls.get(result.call_id.as_str()).copied();
@@ -386,18 +397,4 @@ impl<'a> Reader<'a, '_> {
         });
         Ok(Conversation { system, contents })
     }
-}
-
-fn subject(message: usize, part: usize) -> String {
-    format!("messages[{message}].parts[{part}]")
-}
-
-fn misplaced(subject: &str, part: &Said, why: &str) -> Error {
-    invalid(subject, format!("{} out of place: {why}", part.kind()))
-}
-
-fn invalid(subject: &str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::NAME;
 use super::error;
 use super::part::{Content, Part};
-use super::request::{bytes, no_json, path, resource};
+use super::request::{path, resource};
 use crate::extra;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
@@ -57,13 +57,16 @@ pub(super) fn encode(request: &EmbedRequest, target: &Target) -> Result<Encoded>
             task_type: request.task.as_deref(),
             output_dimensionality: request.dimensions,
         };
-        let one = serde_json::to_string(&one).map_err(|e| no_json().with_source(e))?;
-        let mut one = RawObject::parse(&one).ok_or_else(no_json)?;
+        let mut one = RawObject::of(&one)?;
         one.merge(&fields);
         requests.push(one);
     }
     let path = path(&target.model, "batchEmbedContents");
-    let mut encoded = Encoded::post(path, bytes(&Body { requests })?, Delivery::Whole);
+    let mut encoded = Encoded::post(
+        path,
+        RawObject::of(&Body { requests })?.bytes()?,
+        Delivery::Whole,
+    );
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aurax_core::{Error, ErrorKind, Phase, Upstream};
 use http::HeaderMap;
 
-use crate::failure::{self, TOO_LONG, says};
+use crate::failure::{self, TOO_LONG, by_status, plain, says};
 use crate::headers;
 use crate::raw::RawObject;
 
@@ -101,16 +101,6 @@ fn seconds(wait: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// The text of a page that is not JSON, such as a proxy's; markup says nothing.
-fn plain(body: &str) -> String {
-    let body = body.trim();
-    if body.starts_with('<') {
-        String::new()
-    } else {
-        body.to_owned()
-    }
-}
-
 fn build(status: Option<u16>, said: Said, headers: &HeaderMap) -> Error {
     let kind = kind(status, &said);
     let limited = kind == ErrorKind::RateLimited;
@@ -160,21 +150,4 @@ fn by_word(word: &str) -> Option<ErrorKind> {
         "DEADLINE_EXCEEDED" => ErrorKind::Timeout,
         _ => return None,
     })
-}
-
-const fn by_status(status: u16) -> ErrorKind {
-    match status {
-        401 => ErrorKind::Auth,
-        402 => ErrorKind::Quota,
-        403 => ErrorKind::Permission,
-        404 => ErrorKind::NotFound,
-        408 | 504 => ErrorKind::Timeout,
-        409 => ErrorKind::Conflict,
-        413 => ErrorKind::TooLarge,
-        429 => ErrorKind::RateLimited,
-        499 => ErrorKind::Cancelled,
-        503 => ErrorKind::Overloaded,
-        400..=499 => ErrorKind::InvalidRequest,
-        _ => ErrorKind::Server,
-    }
 }

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use aurax_core::{Document, Image, Result, Source};
 
 use super::part::{FileData, InlineData, Part};
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
+use crate::refusals::unsupported;
 
 /// Addresses the API reads by itself: files uploaded to it, Google's storage, and videos.
 const READABLE: [&str; 5] = [

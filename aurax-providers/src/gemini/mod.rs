@@ -17,7 +17,7 @@ mod stream;
 mod tools;
 mod usage;
 
-use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Op, Phase, Result};
+use aurax_core::{Call, Capability, Error, Head, ModelInfo, Op, Result};
 use http::{HeaderMap, HeaderName};
 
 use crate::frame::Framing;
@@ -123,14 +123,7 @@ impl Wire for Gemini {
     }
 
     fn read_count(&self, body: &[u8]) -> Result<u64> {
-        std::str::from_utf8(body)
-            .ok()
-            .and_then(RawObject::parse)
-            .and_then(|count| count.count("totalTokens"))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Decode, "the count of tokens cannot be read")
-                    .with_phase(Phase::Body)
-            })
+        RawObject::only_count(body, "totalTokens")
     }
 
     fn verify_key(&self) -> Option<Encoded> {

@@ -3,7 +3,7 @@
 //! Facts: <https://ai.google.dev/api/generate-content> and, for counts,
 //! <https://ai.google.dev/api/tokens>.
 
-use aurax_core::{Call, Delivery, Error, ErrorKind, ModelId, Op, Phase, Request, Result};
+use aurax_core::{Call, Delivery, ModelId, Request, Result};
 use serde::Serialize;
 
 use super::NAME;
@@ -13,9 +13,10 @@ use super::part::Content;
 use super::tools::{self, ToolConfig, ToolSet};
 use crate::check;
 use crate::extra;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::percent::encoded;
 use crate::raw::RawObject;
+use crate::refusals::chat;
 use crate::wire::{Encoded, Target};
 
 /// Fields the caller does not set in the engine's place.
@@ -58,7 +59,7 @@ pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
         ("generateContent", Delivery::Whole)
     };
     let (body, omissions) = body(request, target)?;
-    let mut encoded = Encoded::post(path(&target.model, verb), bytes(&body)?, delivery);
+    let mut encoded = Encoded::post(path(&target.model, verb), body.bytes()?, delivery);
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)
 }
@@ -77,19 +78,10 @@ pub(super) fn count(call: &Call, target: &Target) -> Result<Encoded> {
         generate_content_request: body,
     };
     let path = path(&target.model, "countTokens");
-    let mut encoded = Encoded::post(path, bytes(&body)?, Delivery::Whole);
+    let body = RawObject::of(&body)?.bytes()?;
+    let mut encoded = Encoded::post(path, body, Delivery::Whole);
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)
-}
-
-fn chat(call: &Call) -> Result<&Request> {
-    match &call.op {
-        Op::Chat(request) => Ok(request),
-        op => Err(unsupported(
-            op.as_str(),
-            format!("this is for chats, not for {}", op.as_str()),
-        )),
-    }
 }
 
 /// A model's name as the API has it: the name of a resource.
@@ -129,21 +121,6 @@ fn body(request: &Request, target: &Target) -> Result<(RawObject, Omissions)> {
         system_instruction: conversation.system,
         contents: conversation.contents,
     };
-    let text = serde_json::to_string(&body).map_err(|e| no_json().with_source(e))?;
-    let mut body = RawObject::parse(&text).ok_or_else(no_json)?;
-    body.merge(&extra::fields(
-        &request.extra,
-        NAME,
-        &RESERVED,
-        &mut omissions,
-    )?);
+    let body = extra::merged(&body, &request.extra, NAME, &RESERVED, &mut omissions)?;
     Ok((body, omissions))
-}
-
-pub(super) fn bytes(body: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(body).map_err(|e| no_json().with_source(e))
-}
-
-pub(super) fn no_json() -> Error {
-    Error::new(ErrorKind::InvalidRequest, "the request has no JSON form").with_phase(Phase::Encode)
 }

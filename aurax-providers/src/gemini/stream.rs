@@ -2,17 +2,19 @@
 //!
 //! Facts: <https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent>.
 
-use std::sync::Arc;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aurax_core::{
-    Call, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Origin, Phase, Result, Start,
+    Call, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Origin, Phase, Result, Retry,
+    Start,
 };
 
-use super::candidate::{Candidate, Seed, keep, reason};
+use super::candidate::{Candidate, Seed, reason};
 use super::error;
 use super::usage;
 use crate::digest::calls_before;
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::raw::RawObject;
 use crate::wire::{Decode, Target};
@@ -105,7 +107,7 @@ impl Decoder {
             };
             let answer = self.candidates.entry(index);
             let answer = answer.or_insert_with(|| Candidate::new(index));
-            answer.read(&candidate, &self.origin, seed, events);
+            answer.read(&candidate, &self.origin, seed, events)?;
         }
         if let Some(feedback) = reply.get("promptFeedback") {
             self.feedback = Some(feedback.clone());
@@ -113,12 +115,12 @@ impl Decoder {
         if let Some(newer) = reply.object("usageMetadata") {
             let mut usage = self.usage.take().unwrap_or_default();
             if usage.size().saturating_add(newer.size()) <= MAX_USAGE_BYTES {
-                usage.overlay(&newer);
+                usage.keep(&newer, &[]);
             }
             events.push(Event::Usage(Arc::new(usage::read(&usage, None))));
             self.usage = Some(usage);
         }
-        keep(&mut self.rest, &reply, &PLACED);
+        self.rest.keep(&reply, &PLACED);
         Ok(())
     }
 
@@ -128,14 +130,18 @@ impl Decoder {
         RawObject::parse(feedback.as_str())?.text("blockReason")
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) {
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<()> {
+        let mut answers = self.candidates.values();
+        if !self.candidates.is_empty() && answers.all(Candidate::is_malformed) {
+            return Err(malformed());
+        }
         let mut finish = Vec::new();
         for (number, candidate) in &mut self.candidates {
             // The list has a place for every number.
             while u32::try_from(finish.len()).is_ok_and(|len| len < *number) {
                 finish.push(Finish::new(FinishReason::Other, None));
             }
-            finish.push(candidate.end(&self.origin, events));
+            finish.push(candidate.end(&self.origin, events)?);
         }
         if finish.is_empty() {
             finish.push(match self.block_reason() {
@@ -161,7 +167,19 @@ impl Decoder {
         }
         events.push(Event::End(Box::new(end)));
         self.done = true;
+        Ok(())
     }
+}
+
+/// The model wrote a call of a tool that Google could not read, and nothing else. Another try often
+/// gives a better one; nothing is wrong with the provider, so no breaker counts it.
+fn malformed() -> Error {
+    Error::new(
+        ErrorKind::Decode,
+        "the model's tool call is malformed; another try may give a better one",
+    )
+    .with_retry(Retry::Transient)
+    .with_phase(Phase::Body)
 }
 
 /// What keeps a prompt from being answered is a filter, in whatever word.
@@ -188,8 +206,7 @@ impl Decode for Decoder {
         if self.candidates.is_empty() && self.feedback.is_none() && self.usage.is_none() {
             return Err(unreadable());
         }
-        self.end(events);
-        Ok(())
+        self.end(events)
     }
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<()> {
@@ -199,25 +216,12 @@ impl Decode for Decoder {
         let is_answered = !self.candidates.is_empty();
         let is_complete = self.candidates.values().all(Candidate::is_complete);
         if is_complete && (is_answered || self.block_reason().is_some()) {
-            self.end(events);
-            return Ok(());
+            return self.end(events);
         }
-        Err(Error::new(
-            ErrorKind::Truncated,
-            "the reply stopped before it said why; what had arrived may be incomplete",
-        )
-        .with_phase(Phase::Body))
+        Err(truncated())
     }
 
     fn is_done(&self) -> bool {
         self.done
     }
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Decode,
-        "the provider's reply is not an answer of this protocol",
-    )
-    .with_phase(Phase::Body)
 }

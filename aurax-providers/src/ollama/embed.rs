@@ -6,7 +6,6 @@ use aurax_core::{Delivery, EmbedRequest, OnUnsupported, Result, Start};
 use serde::Serialize;
 
 use super::NAME;
-use super::request::{bytes, no_json};
 use super::{error, usage};
 use crate::extra;
 use crate::omissions::Omissions;
@@ -47,15 +46,8 @@ pub(super) fn encode(request: &EmbedRequest, target: &Target) -> Result<Encoded>
         dimensions: request.dimensions,
         input: texts(request)?,
     };
-    let text = serde_json::to_string(&body).map_err(|e| no_json().with_source(e))?;
-    let mut body = RawObject::parse(&text).ok_or_else(no_json)?;
-    body.merge(&extra::fields(
-        &request.extra,
-        NAME,
-        &RESERVED,
-        &mut omissions,
-    )?);
-    let mut encoded = Encoded::post("/api/embed", bytes(&body)?, Delivery::Whole);
+    let body = extra::merged(&body, &request.extra, NAME, &RESERVED, &mut omissions)?;
+    let mut encoded = Encoded::post("/api/embed", body.bytes()?, Delivery::Whole);
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)
 }

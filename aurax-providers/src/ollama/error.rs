@@ -5,7 +5,7 @@
 use aurax_core::{Error, ErrorKind, Phase, Upstream};
 use http::HeaderMap;
 
-use crate::failure::{self, TOO_LONG, says};
+use crate::failure::{self, TOO_LONG, by_status, plain, says};
 use crate::headers;
 use crate::raw::RawObject;
 
@@ -54,35 +54,17 @@ fn read(body: &str) -> Option<String> {
         .or_else(|| body.text("detail"))
 }
 
-/// The text of a page that is not JSON, such as a proxy's; markup says nothing.
-fn plain(body: &str) -> String {
-    let body = body.trim();
-    if body.starts_with('<') {
-        String::new()
-    } else {
-        body.to_owned()
-    }
-}
-
 fn kind(status: Option<u16>, message: &str) -> ErrorKind {
     let text = message.to_ascii_lowercase();
     let is_server = status.is_none_or(|status| status >= 500);
     match status {
-        Some(401) => ErrorKind::Auth,
-        Some(402) => ErrorKind::Quota,
-        Some(403) => ErrorKind::Permission,
+        Some(status @ 401..=403) => by_status(status),
         _ if says(&text, TOO_LONG) || says(&text, NO_ROOM) => ErrorKind::ContextLength,
         _ if text.starts_with("model ") && text.contains("not found") => ErrorKind::ModelNotFound,
-        Some(404) => ErrorKind::NotFound,
-        Some(408 | 504) => ErrorKind::Timeout,
-        Some(409) => ErrorKind::Conflict,
-        Some(413) => ErrorKind::TooLarge,
-        Some(429) => ErrorKind::RateLimited,
-        Some(499) => ErrorKind::Cancelled,
-        Some(503) => ErrorKind::Overloaded,
+        Some(status @ (503 | 504)) => by_status(status),
         _ if is_server && says(&text, BUSY) => ErrorKind::Overloaded,
         _ if is_server && says(&text, MISTAKES) => ErrorKind::InvalidRequest,
-        Some(400..=499) => ErrorKind::InvalidRequest,
-        _ => ErrorKind::Server,
+        Some(status) => by_status(status),
+        None => ErrorKind::Server,
     }
 }

@@ -6,15 +6,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aurax_core::{
-    Document, Error, ErrorKind, Image, Json, Message, Origin, Part, Phase, Request, Result, Role,
-    Source, ToolCall, ToolResult,
+    Document, Image, Json, Message, Origin, Part, Request, Result, Role, Source, ToolCall,
+    ToolResult,
 };
 use base64::Engine as _;
 use serde::Serialize;
 
 use crate::check::LONGEST_NAME;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::raw::RawObject;
+use crate::refusals::{invalid, unsupported};
 use crate::wire::Target;
 
 /// A message, on the wire.
@@ -290,10 +291,4 @@ fn text_of<'a>(subject: &str, document: &'a Document) -> Result<Cow<'a, str>> {
             "the API takes no documents but text: send the words of it (Source::Text)",
         )),
     }
-}
-
-fn invalid(subject: &str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidRequest, message)
-        .with_context("part", subject)
-        .with_phase(Phase::Encode)
 }

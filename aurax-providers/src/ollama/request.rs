@@ -3,10 +3,7 @@
 //! Facts: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion> and,
 //! for the options, <https://github.com/ollama/ollama/blob/main/docs/modelfile.mdx>.
 
-use aurax_core::{
-    Call, Delivery, Effort, Error, ErrorKind, Json, Op, OutputFormat, Phase, Request, Result,
-    ShowThinking, Truncation,
-};
+use aurax_core::{Call, Effort, Json, OutputFormat, Request, Result, ShowThinking, Truncation};
 use serde::Serialize;
 
 use super::NAME;
@@ -14,10 +11,10 @@ use super::messages::{Turn, messages};
 use super::tools::{Definition, tools};
 use crate::check;
 use crate::extra;
-use crate::omissions::{Omissions, unsupported};
-use crate::raw::RawObject;
+use crate::omissions::Omissions;
+use crate::refusals::{chat, unsupported};
 use crate::rules::{ModelRules, Setting};
-use crate::wire::{Encoded, Target};
+use crate::wire::{Encoded, Target, delivery};
 
 /// Fields the caller does not set in the engine's place.
 const RESERVED: [&str; 3] = ["model", "messages", "stream"];
@@ -93,29 +90,14 @@ impl Options<'_> {
 /// # Errors
 /// As for [`Wire::encode`](crate::wire::Wire::encode).
 pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
-    let Op::Chat(request) = &call.op else {
-        let message = format!("this is for chats, not for {}", call.op.as_str());
-        return Err(unsupported(call.op.as_str(), message));
-    };
+    let request = chat(call)?;
     check::features(request, target)?;
     let mut omissions = Omissions::new(request.on_unsupported);
     check::native_fields(request, &mut omissions)?;
     check::proofs(request, &mut omissions, |_| false)?;
     let body = body(request, target, &mut omissions)?;
-    let text = serde_json::to_string(&body).map_err(|e| no_json().with_source(e))?;
-    let mut body = RawObject::parse(&text).ok_or_else(no_json)?;
-    body.merge(&extra::fields(
-        &request.extra,
-        NAME,
-        &RESERVED,
-        &mut omissions,
-    )?);
-    let delivery = if request.stream {
-        Delivery::Streamed
-    } else {
-        Delivery::Whole
-    };
-    let mut encoded = Encoded::post("/api/chat", bytes(&body)?, delivery);
+    let body = extra::merged(&body, &request.extra, NAME, &RESERVED, &mut omissions)?;
+    let mut encoded = Encoded::post("/api/chat", body.bytes()?, delivery(request));
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)
 }
@@ -236,12 +218,4 @@ fn unknown_here(request: &Request, omissions: &mut Omissions) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn bytes(body: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(body).map_err(|e| no_json().with_source(e))
-}
-
-pub(super) fn no_json() -> Error {
-    Error::new(ErrorKind::InvalidRequest, "the request has no JSON form").with_phase(Phase::Encode)
 }

@@ -3,15 +3,16 @@
 //! Facts: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion>.
 
 use aurax_core::{
-    Call, Delta, End, Error, ErrorKind, Event, Finish, FinishReason, Json, Phase, Result, Start,
-    TokenLogprob, ToolCallStart,
+    Call, Delta, End, Event, Finish, FinishReason, Json, Result, Start, TokenLogprob, ToolCallStart,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{error, usage};
 use crate::digest::{call_id, calls_before};
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
+use crate::parts::Parts;
 use crate::raw::RawObject;
 use crate::wire::{Decode, Target};
 
@@ -33,11 +34,9 @@ const PLACED: [&str; 6] = [
 pub(super) struct Decoder {
     model: String,
     calls_before: usize,
-    /// How many parts there are.
-    parts: u32,
+    parts: Parts,
     /// The part that grows.
     open: Option<(Words, u32)>,
-    calls: u32,
     started: bool,
     done: bool,
 }
@@ -54,9 +53,8 @@ impl Decoder {
         Self {
             model: target.model.as_str().to_owned(),
             calls_before: calls_before(call),
-            parts: 0,
+            parts: Parts::default(),
             open: None,
-            calls: 0,
             started: false,
             done: false,
         }
@@ -76,7 +74,7 @@ impl Decoder {
             start.created = line.text("created_at").and_then(|at| seconds(&at));
             events.push(Event::Start(start));
         }
-        self.message(&message.unwrap_or_default(), events);
+        self.message(&message.unwrap_or_default(), events)?;
         if let Some(tokens) = line.get("logprobs").and_then(|list| list.to().ok()) {
             let tokens: Vec<TokenLogprob> = tokens;
             events.push(Event::Logprobs { choice: 0, tokens });
@@ -87,24 +85,25 @@ impl Decoder {
         Ok(())
     }
 
-    fn message(&mut self, message: &RawObject, events: &mut Vec<Event>) {
+    fn message(&mut self, message: &RawObject, events: &mut Vec<Event>) -> Result<()> {
         for (kind, field) in [(Words::Thoughts, "thinking"), (Words::Text, "content")] {
             let words = message.text(field).filter(|words| !words.is_empty());
             if let Some(words) = words {
-                self.words(kind, words, events);
+                self.words(kind, words, events)?;
             }
         }
         for call in message.list("tool_calls").unwrap_or_default() {
             if let Some(call) = RawObject::parse(call.as_str()) {
-                self.call(&call, events);
+                self.call(&call, events)?;
             }
         }
+        Ok(())
     }
 
-    fn words(&mut self, kind: Words, words: String, events: &mut Vec<Event>) {
+    fn words(&mut self, kind: Words, words: String, events: &mut Vec<Event>) -> Result<()> {
         let part = match self.open {
             Some((open, part)) if open == kind => part,
-            _ => self.begin(),
+            _ => self.parts.begin()?,
         };
         self.open = Some((kind, part));
         let delta = match kind {
@@ -112,35 +111,30 @@ impl Decoder {
             Words::Thoughts => Delta::Thinking(words),
         };
         events.push(at(part, delta));
+        Ok(())
     }
 
     /// A call comes whole, with its arguments as an object.
-    fn call(&mut self, call: &RawObject, events: &mut Vec<Event>) {
+    fn call(&mut self, call: &RawObject, events: &mut Vec<Event>) -> Result<()> {
         let function = call.object("function").unwrap_or_default();
         let id = call.text("id").filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| {
-            let place = format!("{}.{}", self.calls, self.calls_before);
+            let place = format!("{}.{}", self.parts.calls(), self.calls_before);
             call_id(&[&self.model, &place])
         });
-        self.calls = self.calls.saturating_add(1);
         self.open = None;
-        let part = self.begin();
+        let part = self.parts.begin_call()?;
         let start = ToolCallStart::new(id, function.text("name").unwrap_or_default());
         events.push(at(part, Delta::ToolCall(start)));
         let arguments = function.get("arguments").map_or("{}", Json::as_str);
         events.push(at(part, Delta::Arguments(arguments.to_owned())));
-    }
-
-    fn begin(&mut self) -> u32 {
-        let part = self.parts;
-        self.parts = self.parts.saturating_add(1);
-        part
+        Ok(())
     }
 
     fn end(&mut self, line: &RawObject, events: &mut Vec<Event>) {
         let raw = line.text("done_reason").filter(|word| !word.is_empty());
         let reason = match raw.as_deref() {
-            None | Some("stop") if self.calls > 0 => FinishReason::ToolCalls,
+            None | Some("stop") if self.parts.calls() > 0 => FinishReason::ToolCalls,
             Some("stop") => FinishReason::Stop,
             Some("length") => FinishReason::Length,
             // Loaded or unloaded, and nothing said.
@@ -204,22 +198,10 @@ impl Decode for Decoder {
         if self.done {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Truncated,
-            "the reply stopped before its last line; what had arrived may be incomplete",
-        )
-        .with_phase(Phase::Body))
+        Err(truncated())
     }
 
     fn is_done(&self) -> bool {
         self.done
     }
-}
-
-pub(super) fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Decode,
-        "the provider's reply is not an answer of this protocol",
-    )
-    .with_phase(Phase::Body)
 }

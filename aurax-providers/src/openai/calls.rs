@@ -1,11 +1,12 @@
 //! The tool calls of one choice, as they arrive.
 
-use aurax_core::{Delta, Native, Origin, ToolCallStart};
+use aurax_core::{Delta, Native, Origin, Result, ToolCallStart};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::digest::{base62, hash};
 use crate::object::{Object, items};
+use crate::parts::{MOST_CALLS, too_many};
 
 /// The kind of the native part a call of a custom tool is kept in: its input is no JSON.
 const CUSTOM: &str = "custom_tool_call";
@@ -39,9 +40,6 @@ pub(super) struct Seed<'a> {
     pub(super) calls_before: usize,
 }
 
-/// The most calls one choice may make.
-const MAX_CALLS: usize = 1024;
-
 impl Calls {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -54,13 +52,14 @@ impl Calls {
         pieces: bool,
         seed: Seed<'_>,
         push: &mut impl FnMut(u32, Delta),
-    ) {
+    ) -> Result<()> {
         for (place, piece) in (0_u32..).zip(items(list)) {
             let Some(piece) = Object::of(piece) else {
                 continue;
             };
-            self.piece(piece, (!pieces).then_some(place), seed, push);
+            self.piece(piece, (!pieces).then_some(place), seed, push)?;
         }
+        Ok(())
     }
 
     /// Takes `function_call`, the one call of an older form.
@@ -69,8 +68,8 @@ impl Calls {
         call: Object<'_>,
         seed: Seed<'_>,
         push: &mut impl FnMut(u32, Delta),
-    ) {
-        self.function(None, Some(0), None, call, seed, push);
+    ) -> Result<()> {
+        self.function(None, Some(0), None, call, seed, push)
     }
 
     fn piece(
@@ -79,21 +78,21 @@ impl Calls {
         place: Option<u32>,
         seed: Seed<'_>,
         push: &mut impl FnMut(u32, Delta),
-    ) {
+    ) -> Result<()> {
         let index: Option<u32> = piece.read("index");
         let id = piece.text("id");
         if piece.has("custom") {
             let mut custom = piece.object("custom");
             let name = custom.text("name");
             let input = custom.text("input").unwrap_or_default();
-            if let Some(call) = self.find(place, index, id, name.as_deref(), seed) {
+            if let Some(call) = self.find(place, index, id, name.as_deref(), seed)? {
                 call.name = name.unwrap_or_else(|| std::mem::take(&mut call.name));
                 call.input.get_or_insert_default().push_str(&input);
             }
-            return;
+            return Ok(());
         }
         let function = piece.object("function");
-        self.function(place, index, id, function, seed, push);
+        self.function(place, index, id, function, seed, push)
     }
 
     fn function(
@@ -104,14 +103,14 @@ impl Calls {
         mut function: Object<'_>,
         seed: Seed<'_>,
         push: &mut impl FnMut(u32, Delta),
-    ) {
+    ) -> Result<()> {
         let name = function.text("name");
         let arguments = function
             .take("arguments")
             .map(arguments)
             .unwrap_or_default();
-        let Some(call) = self.find(place, index, id, name.as_deref(), seed) else {
-            return;
+        let Some(call) = self.find(place, index, id, name.as_deref(), seed)? else {
+            return Ok(());
         };
         // Some servers repeat id and name with every piece; the first ones stand.
         if call.name.is_empty() {
@@ -121,6 +120,7 @@ impl Calls {
         if !call.name.is_empty() {
             call.deliver(push);
         }
+        Ok(())
     }
 
     /// The call a piece belongs to: by its place in the list; else by its index, unless another id
@@ -133,7 +133,7 @@ impl Calls {
         id: Option<String>,
         name: Option<&str>,
         seed: Seed<'_>,
-    ) -> Option<&mut Called> {
+    ) -> Result<Option<&mut Called>> {
         let known = match (place, index, &id) {
             (Some(_), ..) => None,
             (None, Some(index), id) => self.at_index(index, id.as_deref(), name),
@@ -148,7 +148,7 @@ impl Calls {
                 self.begin(wanted, index, id, seed)?
             }
         };
-        self.0.get_mut(at)
+        Ok(self.0.get_mut(at))
     }
 
     /// Some servers give every call the index 0, and each an id of its own.
@@ -167,8 +167,7 @@ impl Calls {
     }
 
     fn is_free(&self, place: u32) -> bool {
-        usize::try_from(place).is_ok_and(|place| place < MAX_CALLS)
-            && self.0.iter().all(|call| call.place != place)
+        place < MOST_CALLS && self.0.iter().all(|call| call.place != place)
     }
 
     fn begin(
@@ -177,9 +176,10 @@ impl Calls {
         index: Option<u32>,
         id: Option<String>,
         seed: Seed<'_>,
-    ) -> Option<usize> {
-        if self.0.len() >= MAX_CALLS {
-            return None;
+    ) -> Result<usize> {
+        let at = self.0.len();
+        if u32::try_from(at).is_ok_and(|at| at >= MOST_CALLS) {
+            return Err(too_many("tool calls", MOST_CALLS));
         }
         let next = self.0.iter().map(|call| call.place).max();
         let next = next.map_or(0, |place| place.saturating_add(1));
@@ -193,7 +193,7 @@ impl Calls {
             waiting: String::new(),
             is_announced: false,
         });
-        self.0.len().checked_sub(1)
+        Ok(at)
     }
 
     /// Delivers what waited for a name, and the calls of custom tools.

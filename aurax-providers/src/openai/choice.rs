@@ -3,7 +3,8 @@
 use std::mem;
 
 use aurax_core::{
-    Citation, Delta, Event, Finish, FinishReason, Image, Logprob, Native, Origin, TokenLogprob,
+    Citation, Delta, Event, Finish, FinishReason, Image, Logprob, Native, Origin, Result,
+    TokenLogprob,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -12,6 +13,10 @@ use super::calls::{Calls, Seed};
 use super::details::{self, Details};
 use super::voice::Voice;
 use crate::object::{Object, items};
+use crate::parts::too_many;
+
+/// The most pictures one answer may have.
+const MOST_IMAGES: u32 = 1024;
 
 /// The numbers of the parts of a message. They are the same whether the message arrives whole or in
 /// pieces, and put thoughts before words, and words before calls.
@@ -69,7 +74,7 @@ impl Choice {
         form: Form,
         about: About<'_>,
         events: &mut Vec<Event>,
-    ) {
+    ) -> Result<()> {
         let number = about.seed.choice;
         let message = match form {
             Form::Whole => choice.take("message").or_else(|| choice.take("delta")),
@@ -84,7 +89,7 @@ impl Choice {
                     part,
                     delta,
                 });
-            });
+            })?;
         }
         if let Some(logprobs) = choice.take("logprobs") {
             let tokens = tokens(logprobs);
@@ -106,6 +111,7 @@ impl Choice {
             choice.take(known);
         }
         choice.rest_into(&mut self.extra);
+        Ok(())
     }
 
     fn message(
@@ -114,7 +120,7 @@ impl Choice {
         form: Form,
         about: About<'_>,
         push: &mut impl FnMut(u32, Delta),
-    ) {
+    ) -> Result<()> {
         message.take("role");
         if let Some(list) = message.take("reasoning_details") {
             match form {
@@ -140,12 +146,12 @@ impl Choice {
             self.calls
                 .read(list, pieces, about.seed, &mut |place, delta| {
                     push(part::CALLS.saturating_add(place), delta);
-                });
+                })?;
         }
         if let Some(call) = message.take("function_call").and_then(Object::of) {
             self.calls.legacy(call, about.seed, &mut |place, delta| {
                 push(part::CALLS.saturating_add(place), delta);
-            });
+            })?;
         }
         for annotation in message.list("annotations") {
             if let Some(citation) = cited(annotation, about.origin) {
@@ -154,6 +160,9 @@ impl Choice {
         }
         for image in message.list("images") {
             if let Some(image) = picture(image) {
+                if self.images >= MOST_IMAGES {
+                    return Err(too_many("pictures", MOST_IMAGES));
+                }
                 push(
                     part::IMAGES.saturating_add(self.images),
                     Delta::Image(image),
@@ -165,6 +174,7 @@ impl Choice {
             self.voice.read(voice);
         }
         message.rest_into(&mut self.extra);
+        Ok(())
     }
 
     /// A text, or a list of parts (Mistral).

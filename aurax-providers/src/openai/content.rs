@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::media;
 use super::quirks::Parts;
-use crate::omissions::unsupported;
 use crate::raw::Extended;
+use crate::refusals::unsupported;
 
 /// Plain text where that says it all: the one form every server takes.
 #[derive(Debug, Serialize)]

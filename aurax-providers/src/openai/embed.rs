@@ -2,9 +2,7 @@
 //!
 //! Facts: <https://platform.openai.com/docs/api-reference/embeddings/create>.
 
-use aurax_core::{
-    Delivery, EmbedInput, EmbedRequest, Error, ErrorKind, OnUnsupported, Phase, Result, Start,
-};
+use aurax_core::{Delivery, EmbedInput, EmbedRequest, OnUnsupported, Result, Start};
 use base64::Engine as _;
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -16,7 +14,8 @@ use super::usage;
 use crate::extra;
 use crate::object::Object;
 use crate::omissions::Omissions;
-use crate::vectors::{Decoder, Vectors, invalid, not_empty, unreadable};
+use crate::refusals::invalid;
+use crate::vectors::{Decoder, Vectors, not_empty, unreadable};
 use crate::wire::{Encoded, Target};
 
 /// Fields the caller does not set in the engine's place.
@@ -84,14 +83,7 @@ pub(super) fn encode(
         encoding: quirks.takes.base64_vectors.then_some("base64"),
         user: request.user.as_deref().filter(|_| takes_user),
     };
-    let mut bytes = serde_json::to_vec(&body).map_err(|e| {
-        Error::new(ErrorKind::InvalidRequest, "the request has no JSON form")
-            .with_phase(Phase::Encode)
-            .with_source(e)
-    })?;
-    if !request.extra.fields.is_empty() {
-        bytes = extra::merge(bytes, &request.extra, wire, &RESERVED, &mut omissions)?;
-    }
+    let bytes = extra::text(&body, &request.extra, wire, &RESERVED, &mut omissions)?;
     let mut encoded = Encoded::post("/embeddings", bytes, Delivery::Whole);
     encoded.warnings = omissions.into_warnings();
     Ok(encoded)

@@ -3,7 +3,7 @@
 use aurax_core::ErrorKind;
 
 use super::error::Said;
-use crate::failure::{FILTERED, TOO_LONG, says};
+use crate::failure::{FILTERED, TOO_LONG, by_status, says};
 
 /// What went wrong: by words that say more than the status, then by the status.
 pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
@@ -40,32 +40,14 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> ErrorKind {
         return ErrorKind::InvalidRequest;
     }
     match status {
+        // Groq: the flex tier has no capacity (https://console.groq.com/docs/errors).
+        Some(498) => ErrorKind::Server,
         Some(status) => by_status(status),
         None => words
             .iter()
             .flatten()
             .find_map(|word| by_word(word))
             .unwrap_or(ErrorKind::Server),
-    }
-}
-
-const fn by_status(status: u16) -> ErrorKind {
-    match status {
-        401 => ErrorKind::Auth,
-        402 => ErrorKind::Quota,
-        403 => ErrorKind::Permission,
-        404 => ErrorKind::NotFound,
-        // 524 is a proxy's word for an origin that took too long.
-        408 | 504 | 524 => ErrorKind::Timeout,
-        409 => ErrorKind::Conflict,
-        413 => ErrorKind::TooLarge,
-        429 => ErrorKind::RateLimited,
-        499 => ErrorKind::Cancelled,
-        // Groq: the flex tier has no capacity (https://console.groq.com/docs/errors).
-        498 => ErrorKind::Server,
-        503 | 529 => ErrorKind::Overloaded,
-        400..=499 => ErrorKind::InvalidRequest,
-        _ => ErrorKind::Server,
     }
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 
 use super::content::{ContentPart, File, ImageUrl, InputAudio, Known};
 use super::quirks::Parts;
-use crate::omissions::unsupported;
+use crate::refusals::unsupported;
 
 fn data_url(media_type: &str, data: &str) -> String {
     format!("data:{media_type};base64,{data}")

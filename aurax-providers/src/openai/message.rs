@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{
-    Error, ErrorKind, Native, Origin, Part, Phase, Result, Role, ToolCall, ToolResult,
-};
+use aurax_core::{Native, Origin, Part, Result, Role, ToolCall, ToolResult};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -15,8 +13,9 @@ use super::details;
 use super::quirks::{Quirks, Thoughts};
 use super::tool;
 use super::turn::Turn;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::raw::Extended;
+use crate::refusals::{no_place, subject};
 use crate::wire::Target;
 
 #[derive(Debug, Default, Serialize)]
@@ -99,6 +98,7 @@ impl<'e> Encoder<'e> {
             if message.role != Role::Tool {
                 flush(&mut media, &mut out);
             }
+            let before = out.len();
             match message.role {
                 Role::System | Role::Developer => out.push(self.instruction(at, message)?),
                 Role::Assistant => out.push(self.assistant(at, message)?),
@@ -107,8 +107,15 @@ impl<'e> Encoder<'e> {
             let native = message.native.as_ref();
             let subject = format!("messages[{at}]");
             let own = tool::own(native, self.target, &subject, self.omissions)?;
-            if let Some(last) = out.last_mut().filter(|_| own.is_some()) {
-                last.own = own;
+            let mine = out.len().saturating_sub(before);
+            match out.last_mut().filter(|_| mine > 0) {
+                Some(last) if own.is_some() => last.own = own,
+                // Tools that answered nothing are no message.
+                None if own.is_some() => {
+                    let why = "left out: nothing else of the message is sent";
+                    self.omissions.note(&format!("{subject}.native"), why)?;
+                }
+                _ => {}
             }
         }
         flush(&mut media, &mut out);
@@ -131,7 +138,7 @@ impl<'e> Encoder<'e> {
                     let own = self.own(part, &subject(at, number))?;
                     parts.push(content::text(text, self.marks()).extended(own));
                 }
-                other => return Err(misplaced(&subject(at, number), other, "instructions")),
+                other => return Err(no_place(&subject(at, number), other, "instructions")),
             }
         }
         let role = if self.target.rules.developer_role {
@@ -161,12 +168,12 @@ impl<'e> Encoder<'e> {
             match part {
                 Part::ToolResult(result) => out.push(self.result(result, &subject, media)?),
                 other if message.role == Role::Tool => {
-                    return Err(misplaced(&subject, other, "the tools' answers"));
+                    return Err(no_place(&subject, other, "the tools' answers"));
                 }
                 Part::Native(native) => said.extend(self.native(native, &subject)?),
                 other => match content::part(other, self.quirks.parts, self.marks(), &subject)? {
                     Some(part) => said.push(part.extended(self.own(other, &subject)?)),
-                    None => return Err(misplaced(&subject, other, "what a person says")),
+                    None => return Err(no_place(&subject, other, "what a person says")),
                 },
             }
         }
@@ -205,7 +212,7 @@ impl<'e> Encoder<'e> {
                 }
                 other => match content::part(other, self.quirks.parts, self.marks(), subject)? {
                     Some(part) => pictures.push(part.extended(self.own(other, subject)?)),
-                    None => return Err(misplaced(subject, other, "a tool's answer")),
+                    None => return Err(no_place(subject, other, "a tool's answer")),
                 },
             }
         }
@@ -269,7 +276,7 @@ impl<'e> Encoder<'e> {
                 Part::RedactedThinking(_) => self.has_foreign_thoughts = true,
                 Part::Native(native) => self.native_of_assistant(native, &subject, &mut turn)?,
                 Part::Audio(audio) => turn.transcript.extend(audio.transcript.as_deref()),
-                other => return Err(misplaced(&subject, other, "the model's own turn")),
+                other => return Err(no_place(&subject, other, "the model's own turn")),
             }
         }
         let name = self.name(at, message)?;
@@ -352,24 +359,5 @@ fn flush<'a>(media: &mut Vec<ContentPart<'a>>, out: &mut Vec<Message<'a>>) {
             content: Some(Content::Parts(std::mem::take(media))),
             ..Message::default()
         });
-    }
-}
-
-fn subject(message: usize, part: usize) -> String {
-    format!("messages[{message}].parts[{part}]")
-}
-
-fn misplaced(subject: &str, part: &Part, place: &str) -> Error {
-    let kind = part.kind();
-    match part {
-        Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::Native(_) => {
-            unsupported(subject, format!("this wire takes no {kind} in {place}"))
-        }
-        _ => Error::new(
-            ErrorKind::InvalidRequest,
-            format!("a part of kind {kind} has no place in {place}"),
-        )
-        .with_context("part", subject)
-        .with_phase(Phase::Encode),
     }
 }

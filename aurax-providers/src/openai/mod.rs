@@ -27,7 +27,7 @@ pub(crate) mod usage;
 mod voice;
 
 use aurax_core::{
-    Call, Capability, Delivery, Error, ErrorKind, Head, KeyStatus, ModelInfo, Op, Phase, Result,
+    Call, Capability, Error, ErrorKind, Head, KeyStatus, ModelInfo, Op, Phase, Result,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -39,7 +39,7 @@ pub use quirks::{
 
 use crate::frame::Framing;
 use crate::headers;
-use crate::wire::{Decode, Encoded, Target, Wire, key_status};
+use crate::wire::{Decode, Encoded, Target, Wire, delivery, key_status};
 
 /// The wire's name.
 const NAME: &str = "openai.chat";
@@ -111,12 +111,7 @@ impl Wire for OpenAi {
             }
         };
         let (body, warnings) = request::encode(request, target, &self.quirks, NAME)?;
-        let delivery = if request.stream {
-            Delivery::Streamed
-        } else {
-            Delivery::Whole
-        };
-        let mut encoded = Encoded::post("/chat/completions", body, delivery);
+        let mut encoded = Encoded::post("/chat/completions", body, delivery(request));
         encoded.warnings = warnings;
         Ok(encoded)
     }

@@ -38,14 +38,7 @@ pub(super) fn encode(
         omissions: &mut omissions,
     }
     .body()?;
-    let mut bytes = serde_json::to_vec(&body).map_err(|e| {
-        Error::new(ErrorKind::InvalidRequest, "the request has no JSON form")
-            .with_phase(Phase::Encode)
-            .with_source(e)
-    })?;
-    if !request.extra.fields.is_empty() {
-        bytes = extra::merge(bytes, &request.extra, wire, &RESERVED, &mut omissions)?;
-    }
+    let bytes = extra::text(&body, &request.extra, wire, &RESERVED, &mut omissions)?;
     Ok((bytes, omissions.into_warnings()))
 }
 

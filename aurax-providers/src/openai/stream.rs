@@ -15,6 +15,7 @@ use super::error;
 use super::quirks::Quirks;
 use super::repeat::Repeat;
 use super::usage;
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::object::Object;
 use crate::wire::{Decode, Target};
@@ -82,14 +83,14 @@ impl Decoder {
         }
     }
 
-    fn reply(&mut self, mut reply: Object<'_>, form: Form, events: &mut Vec<Event>) {
+    fn reply(&mut self, mut reply: Object<'_>, form: Form, events: &mut Vec<Event>) -> Result<()> {
         let choices = reply.list("choices");
         self.start(&mut reply, !choices.is_empty(), events);
         if let Some(tier) = reply.text("service_tier") {
             self.service_tier = Some(tier);
         }
         for choice in choices {
-            self.choice(choice, form, events);
+            self.choice(choice, form, events)?;
         }
         for known in MEANINGLESS {
             reply.take(known);
@@ -104,6 +105,7 @@ impl Decoder {
         }
         self.sources(&mut reply);
         reply.rest_into(&mut self.extra);
+        Ok(())
     }
 
     /// The first id stands: some streams change it on the way. Azure's begin with a chunk that has
@@ -123,13 +125,13 @@ impl Decoder {
         }
     }
 
-    fn choice(&mut self, choice: &RawValue, form: Form, events: &mut Vec<Event>) {
+    fn choice(&mut self, choice: &RawValue, form: Form, events: &mut Vec<Event>) -> Result<()> {
         let Some(mut choice) = Object::of(choice) else {
-            return;
+            return Ok(());
         };
         let number = choice.read("index").unwrap_or(0_u32);
         let Some(index) = usize::try_from(number).ok().filter(|at| *at < MAX_CHOICES) else {
-            return;
+            return Ok(());
         };
         if self.choices.len() <= index {
             let more = index.saturating_add(1).saturating_sub(self.choices.len());
@@ -142,8 +144,9 @@ impl Decoder {
             seed: seed(self.start.as_ref(), number, self.calls_before),
             audio_type: self.audio_type,
         };
-        if let Some(state) = self.choices.get_mut(index) {
-            state.read(choice, form, about, events);
+        match self.choices.get_mut(index) {
+            Some(state) => state.read(choice, form, about, events),
+            None => Ok(()),
         }
     }
 
@@ -230,15 +233,15 @@ impl Decode for Decoder {
             return Ok(());
         }
         let before = events.len();
-        self.reply(open(data)?, Form::Piece, events);
+        self.reply(open(data)?, Form::Piece, events)?;
         self.repeat
             .learn(data, events.get(before..).unwrap_or_default());
         Ok(())
     }
 
     fn whole(&mut self, body: &[u8], events: &mut Vec<Event>) -> Result<()> {
-        let text = std::str::from_utf8(body).map_err(unreadable)?;
-        self.reply(open(text)?, Form::Whole, events);
+        let text = std::str::from_utf8(body).map_err(|e| unreadable().with_source(e))?;
+        self.reply(open(text)?, Form::Whole, events)?;
         if self.choices.is_empty() {
             return Err(
                 Error::new(ErrorKind::Decode, "the reply has no choices").with_phase(Phase::Body)
@@ -317,14 +320,6 @@ fn keep(fields: &mut Map<String, Value>, name: &str, value: &RawValue) {
     }
 }
 
-fn truncated() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the reply stopped before its end; what had arrived may be incomplete",
-    )
-    .with_phase(Phase::Body)
-}
-
 /// Reads a chunk or a whole reply, which may turn out to be an error.
 fn open(text: &str) -> Result<Object<'_>> {
     match Object::parse(text) {
@@ -333,12 +328,6 @@ fn open(text: &str) -> Result<Object<'_>> {
             false => Ok(reply),
         },
         Err(_) if error::is_list_of_errors(text) => Err(error::inside(text)),
-        Err(e) => Err(unreadable(e)),
+        Err(e) => Err(unreadable().with_source(e)),
     }
-}
-
-fn unreadable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Decode, "the provider's reply cannot be read")
-        .with_phase(Phase::Body)
-        .with_source(source)
 }

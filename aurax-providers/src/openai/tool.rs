@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use super::NAME;
 use super::quirks::{Quirks, ToolIds};
 use crate::digest::{base62, hash};
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::raw::Extended;
+use crate::refusals::unsupported;
 use crate::rules::Setting;
 use crate::wire::Target;
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::omissions::unsupported;
 use crate::openai::media::{default_name, words, written_out};
 use crate::raw::Extended;
+use crate::refusals::unsupported;
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]

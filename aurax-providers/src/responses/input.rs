@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use aurax_core::{
-    Error, ErrorKind, Message, Native, Origin, Part, Phase, Result, Role, Text, ToolResult,
-};
+use aurax_core::{Message, Native, Origin, Part, Result, Role, Text, ToolResult};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -13,8 +11,9 @@ use super::NAME;
 use super::content::{self, Content, ContentPart};
 use super::message::Turn;
 use super::tool;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::openai::tool::raw;
+use crate::refusals::{no_place, subject};
 use crate::wire::Target;
 
 #[derive(Debug, Serialize)]
@@ -152,7 +151,7 @@ impl<'e> Encoder<'e> {
                     let own = self.own(part.own_fields(), &subject(at, number))?;
                     parts.push(self.text(text).extended(own));
                 }
-                other => return Err(misplaced(&subject(at, number), other, "instructions")),
+                other => return Err(no_place(&subject(at, number), other, "instructions")),
             }
         }
         Ok(InputItem::Easy {
@@ -180,12 +179,12 @@ impl<'e> Encoder<'e> {
                     Some(json) if is_content(&native.kind) => said.push(ContentPart::Native(json)),
                     json => items.extend(json.map(InputItem::Native)),
                 },
-                other if is_tool => return Err(misplaced(&subject, other, "the tools' answers")),
+                other if is_tool => return Err(no_place(&subject, other, "the tools' answers")),
                 other => match content::part(other, self.marks(), &subject)? {
                     Some(part) => {
                         said.push(part.extended(self.own(other.own_fields(), &subject)?));
                     }
-                    None => return Err(misplaced(&subject, other, "what a person says")),
+                    None => return Err(no_place(&subject, other, "what a person says")),
                 },
             }
         }
@@ -207,7 +206,7 @@ impl<'e> Encoder<'e> {
                 Some(content) => {
                     parts.push(content.extended(self.own(part.own_fields(), subject)?));
                 }
-                None => return Err(misplaced(subject, part, "a tool's answer")),
+                None => return Err(no_place(subject, part, "a tool's answer")),
             }
         }
         if let Some(last) = parts.pop() {
@@ -258,23 +257,4 @@ pub(super) fn is_content(kind: &str) -> bool {
     ["input_", "output_"]
         .iter()
         .any(|start| kind.starts_with(start))
-}
-
-pub(super) fn subject(message: usize, part: usize) -> String {
-    format!("messages[{message}].parts[{part}]")
-}
-
-pub(super) fn misplaced(subject: &str, part: &Part, place: &str) -> Error {
-    let kind = part.kind();
-    match part {
-        Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::Native(_) => {
-            unsupported(subject, format!("this wire takes no {kind} in {place}"))
-        }
-        _ => Error::new(
-            ErrorKind::InvalidRequest,
-            format!("a part of kind {kind} has no place in {place}"),
-        )
-        .with_context("part", subject)
-        .with_phase(Phase::Encode),
-    }
 }

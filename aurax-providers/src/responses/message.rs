@@ -4,9 +4,10 @@ use aurax_core::{Item, Message, Part, Result, Text, Thinking, ToolCall};
 use serde_json::{Map, Value};
 
 use super::content::{Content, ContentPart, Known};
-use super::input::{Encoder, InputItem, Thought, is_content, misplaced, subject};
+use super::input::{Encoder, InputItem, Thought, is_content};
 use super::tool;
 use super::{NAME, REASONING_TEXT};
+use crate::refusals::{no_place, subject};
 
 /// Turns the parts of one message into items: neighbours that one item lists go together.
 pub(super) struct Turn<'t, 'e, 'a> {
@@ -78,7 +79,7 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
                         self.say(ContentPart::Known(said), None);
                     }
                 }
-                other => return Err(misplaced(&subject, other, "the model's own turn")),
+                other => return Err(no_place(&subject, other, "the model's own turn")),
             }
         }
         self.end_thoughts();

@@ -14,9 +14,7 @@ mod request;
 mod stream;
 mod tool;
 
-use aurax_core::{
-    Call, Capability, Delivery, Error, ErrorKind, Head, ModelInfo, Op, Phase, Result,
-};
+use aurax_core::{Call, Capability, Error, ErrorKind, Head, ModelInfo, Op, Phase, Result};
 use http::{HeaderMap, HeaderName};
 
 pub use inbound::ResponsesInbound;
@@ -25,7 +23,7 @@ pub use quirks::Quirks;
 use crate::frame::Framing;
 use crate::headers;
 use crate::openai::{error, models};
-use crate::wire::{Decode, Encoded, Target, Wire};
+use crate::wire::{Decode, Encoded, Target, Wire, delivery};
 
 /// The wire's name.
 pub(crate) const NAME: &str = "openai.responses";
@@ -95,12 +93,7 @@ impl Wire for Responses {
             return Err(Error::new(ErrorKind::Unsupported, message).with_phase(Phase::Encode));
         };
         let (body, warnings) = request::encode(request, target, &self.quirks)?;
-        let delivery = if request.stream {
-            Delivery::Streamed
-        } else {
-            Delivery::Whole
-        };
-        let mut encoded = Encoded::post("/responses", body, delivery);
+        let mut encoded = Encoded::post("/responses", body, delivery(request));
         encoded.warnings = warnings;
         Ok(encoded)
     }

@@ -14,9 +14,10 @@ use super::quirks::Quirks;
 use super::tool;
 use crate::check;
 use crate::extra;
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::openai::reasoning::{level_for, taken, word};
 use crate::openai::setting;
+use crate::refusals::unsupported;
 use crate::rules::Setting;
 use crate::wire::Target;
 
@@ -42,14 +43,7 @@ pub(super) fn encode(
         thinks: setting::thinks(request, &target),
     }
     .body()?;
-    let mut bytes = serde_json::to_vec(&body).map_err(|e| {
-        Error::new(ErrorKind::InvalidRequest, "the request has no JSON form")
-            .with_phase(Phase::Encode)
-            .with_source(e)
-    })?;
-    if !request.extra.fields.is_empty() {
-        bytes = extra::merge(bytes, &request.extra, NAME, &RESERVED, &mut omissions)?;
-    }
+    let bytes = extra::text(&body, &request.extra, NAME, &RESERVED, &mut omissions)?;
     Ok((bytes, omissions.into_warnings()))
 }
 

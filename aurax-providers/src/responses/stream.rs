@@ -9,10 +9,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::item::{Kind, MAX_ITEMS, Out, Progress, Words, tokens};
+use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
 use crate::object::Object;
 use crate::openai::error;
 use crate::openai::usage::{self, Searches};
+use crate::parts::too_many;
 use crate::wire::{Decode, Target};
 
 /// Fields of a reply that stand elsewhere, or repeat what does.
@@ -186,6 +188,9 @@ impl Decoder {
     ) -> Result<()> {
         self.start(&mut reply, events);
         for (number, item) in (0_u32..).zip(reply.list("output")) {
+            if number >= MAX_ITEMS {
+                return Err(too_many("items", MAX_ITEMS));
+            }
             if let Some((progress, mut out)) = self.numbered(number, events)
                 && !progress.is_done
             {
@@ -270,7 +275,7 @@ impl Decode for Decoder {
         if data == "[DONE]" {
             return Err(truncated());
         }
-        let mut fields = Object::parse(data).map_err(unreadable)?;
+        let mut fields = Object::parse(data).map_err(|e| unreadable().with_source(e))?;
         match fields.text("type").as_deref().or(frame.event) {
             Some("error") => Err(error::inside(data)),
             Some(kind) => self.event(kind, fields, events),
@@ -280,8 +285,8 @@ impl Decode for Decoder {
     }
 
     fn whole(&mut self, body: &[u8], events: &mut Vec<Event>) -> Result<()> {
-        let text = std::str::from_utf8(body).map_err(unreadable)?;
-        let mut reply = Object::parse(text).map_err(unreadable)?;
+        let text = std::str::from_utf8(body).map_err(|e| unreadable().with_source(e))?;
+        let mut reply = Object::parse(text).map_err(|e| unreadable().with_source(e))?;
         if !reply.has("output") {
             return Err(match error::is_error(&mut reply) {
                 true => error::inside(text),
@@ -318,18 +323,4 @@ fn failed(status: &str, failure: Option<&RawValue>) -> Error {
         .with_phase(Phase::Body),
         None => error::inside("{\"error\":{\"code\":\"server_error\"}}"),
     }
-}
-
-fn truncated() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the reply stopped before its end; what had arrived may be incomplete",
-    )
-    .with_phase(Phase::Body)
-}
-
-fn unreadable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Decode, "the provider's reply cannot be read")
-        .with_phase(Phase::Body)
-        .with_source(source)
 }

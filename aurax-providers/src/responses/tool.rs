@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use super::NAME;
 use crate::digest::{base62, hash};
-use crate::omissions::{Omissions, unsupported};
+use crate::omissions::Omissions;
 use crate::openai::tool::raw;
 use crate::raw::Extended;
+use crate::refusals::unsupported;
 use crate::rules::Setting;
 use crate::wire::Target;
 

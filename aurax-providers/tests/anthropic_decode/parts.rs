@@ -209,3 +209,39 @@ fn blocks_of_the_providers_own_come_whole() {
     assert_eq!(citation.quote.as_deref(), Some("It scatters."));
     assert_eq!(citation.native.as_ref().unwrap().json, cite.to_string());
 }
+
+#[test]
+fn an_answer_with_more_parts_than_any_is_an_error() {
+    let call = json!({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}});
+    let text = json!({"type": "text", "text": "a"});
+    for (block, most) in [(call, 1024), (text, 4096)] {
+        let body = |count| message(&json!(vec![&block; count]), "end_turn", &usage());
+        let response = whole(&body(most)).complete();
+        assert_eq!(response.message().unwrap().parts.len(), most);
+        let mut frames = vec![start()];
+        frames.extend((0..=most).map(|_| open(0, &block)));
+        frames.extend([stop("end_turn"), end()]);
+        for heard in [whole(&body(most + 1)), stream(&frames)] {
+            assert_eq!(heard.result.unwrap_err().kind(), ErrorKind::Decode);
+        }
+    }
+}
+
+/// What an odd server sends does not grow with how often it says it.
+#[test]
+fn what_is_kept_of_a_message_is_bounded() {
+    let mut frames = vec![start()];
+    frames.extend((0..500).map(|n| {
+        json!({"type": "message_delta", "delta": {format!("inner{n}"): n}, format!("top{n}"): n,
+            "usage": {format!("usage{n}"): "x".repeat(1000), "output_tokens": n}})
+    }));
+    frames.extend([stop("end_turn"), end()]);
+    let response = stream(&frames).complete();
+    assert_eq!(response.extra.len(), 64);
+    let usage = response.usage.unwrap();
+    assert_eq!(
+        (usage.reported.input, usage.reported.output),
+        (Some(10), Some(5))
+    );
+    assert!(usage.raw.as_ref().unwrap().as_str().len() < 128 << 10);
+}

@@ -1,10 +1,21 @@
 //! The verbs that cost nothing.
 
-use aurax_core::{Credential, Ctx, ErrorKind, KeyStatus, ModelInfo, Provider, Result};
-use aurax_providers::transport::{Answer, Replay};
-use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{provider, whole};
+use aurax_core::{
+    Clock, Credential, Ctx, ErrorKind, KeyStatus, ModelInfo, Provider, Result, SystemClock,
+    Timeouts,
+};
+use aurax_providers::HttpProvider;
+use aurax_providers::frame::Framing;
+use aurax_providers::transport::{Answer, Replay};
+use futures::FutureExt;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::echo::Echo;
+use crate::{KEY, provider, whole};
 
 fn page(models: &[(&str, Option<u64>)], next: Option<&str>) -> Answer {
     let models: Vec<_> = models
@@ -141,6 +152,59 @@ async fn a_provider_that_never_answers_is_given_up() {
         key_status(Answer::never()).await.unwrap(),
         KeyStatus::Unknown
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_takes_as_long_as_the_caller_allows() {
+    let headers = Timeouts::default().with_headers(Duration::from_secs(2));
+    let deadline = SystemClock.monotonic() + Duration::from_secs(1);
+    for (ctx, seconds) in [
+        (Ctx::local().with_deadline(deadline), 1),
+        (Ctx::local().with_timeouts(headers), 2),
+    ] {
+        let began = SystemClock.monotonic();
+        let provider = provider(&Replay::new([Answer::never()]));
+        let error = provider.catalog().models(&ctx).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!((SystemClock.monotonic() - began).as_secs(), seconds);
+    }
+}
+
+/// What says nothing of the key is no status of it.
+#[tokio::test]
+async fn a_check_of_a_key_that_is_given_up_or_cannot_be_made_is_an_error() {
+    let cancel = CancellationToken::new();
+    let ctx = Ctx::local().with_cancel(cancel.clone());
+    let refused = provider(&Replay::new([Answer::status(500).with_silence()]));
+    let mut asking = refused.catalog().verify_key(&ctx);
+    assert!(asking.as_mut().now_or_never().is_none());
+    cancel.cancel();
+    assert_eq!(asking.await.unwrap_err().kind(), ErrorKind::Cancelled);
+
+    let early = provider(&Replay::new([Answer::json("{}")]));
+    let error = early.catalog().verify_key(&ctx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+
+    let unsendable = provider(&Replay::new([Answer::json("{}")])).with_api_key("sk\n1");
+    let error = unsendable.catalog().verify_key(&Ctx::local()).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn a_wire_without_a_list_and_a_check_of_keys_says_so() {
+    let transport = Arc::new(Replay::new([]));
+    let mut wire = Echo::new(Framing::Sse);
+    wire.has_catalog = false;
+    let provider = HttpProvider::new("test", wire, "https://echo.test/v1", transport);
+    let provider = provider.unwrap().with_api_key(KEY);
+    let listed = provider.catalog().models(&Ctx::local()).await.unwrap_err();
+    let checked = provider.catalog().verify_key(&Ctx::local()).await;
+    for error in [listed, checked.unwrap_err()] {
+        assert_eq!(
+            (error.kind(), error.context("provider")),
+            (ErrorKind::Unsupported, Some("test"))
+        );
+    }
 }
 
 #[tokio::test]

@@ -13,11 +13,16 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Echo {
     framing: Framing,
+    /// Whether its provider lists models and checks keys.
+    pub(crate) has_catalog: bool,
 }
 
 impl Echo {
     pub(crate) const fn new(framing: Framing) -> Self {
-        Self { framing }
+        Self {
+            framing,
+            has_catalog: true,
+        }
     }
 }
 
@@ -29,8 +34,8 @@ impl Wire for Echo {
     fn capability(&self) -> Capability {
         let mut capability = Capability::default();
         capability.chat = true;
-        capability.list_models = true;
-        capability.verify_key = true;
+        capability.list_models = self.has_catalog;
+        capability.verify_key = self.has_catalog;
         capability
     }
 
@@ -85,10 +90,11 @@ impl Wire for Echo {
     }
 
     fn list_models(&self, page: Option<&str>) -> Option<Encoded> {
-        Some(Encoded::get(match page {
+        let path = match page {
             Some(page) => format!("/models?page={page}"),
             None => "/models".to_owned(),
-        }))
+        };
+        self.has_catalog.then(|| Encoded::get(path))
     }
 
     fn read_models(&self, body: &[u8]) -> Result<(Vec<ModelInfo>, Option<String>)> {
@@ -108,7 +114,7 @@ impl Wire for Echo {
     }
 
     fn verify_key(&self) -> Option<Encoded> {
-        Some(Encoded::get("/key"))
+        self.has_catalog.then(|| Encoded::get("/key"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How replies begin, go on and end.
 
-use aurax_core::{ErrorKind, Event, FinishReason, Usage};
+use aurax_core::{ErrorKind, Event, FinishReason, Retry, Usage};
 use aurax_providers::frame::Frame;
 use serde_json::{Value, json};
 
@@ -41,6 +41,63 @@ fn every_reason_has_its_meaning() {
     let response = whole(FLASH_2_5, &thought_all).unwrap();
     assert_eq!(response.finish_reason(), Some(Length));
     assert_eq!(response.usage.unwrap().reported.output, Some(9));
+}
+
+/// Another try is worth it only where nobody has seen anything of this one.
+#[test]
+fn a_call_google_could_not_read_is_tried_again() {
+    let word = Some("MALFORMED_FUNCTION_CALL");
+    let empty = json!({"candidates": [{"finishReason": word, "content": {"role": "model"}}],
+        "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}});
+    for (events, result) in [
+        events_of(FLASH_2_5, "Hi".into(), |decoder, events| {
+            decoder.whole(empty.to_string().as_bytes(), events)
+        }),
+        events_of(FLASH_2_5, "Hi".into(), |decoder, events| {
+            decoder.frame(Frame::data(&empty.to_string()), events)?;
+            decoder.finish(events)
+        }),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert_eq!(error.retry(), Retry::Transient);
+        assert!(error.upstream().is_none(), "the provider is not at fault");
+        assert!(!events.iter().any(Event::is_content));
+        // What the attempt used is known, as it may be billed.
+        let used = events.iter().any(|event| matches!(event, Event::Usage(_)));
+        assert!(used, "{events:?}");
+    }
+    let chunks = [
+        reply(&json!([{"text": "Hi"}]), None),
+        reply(&json!([]), word),
+    ];
+    let response = stream(FLASH_2_5, &chunks).unwrap();
+    assert_eq!(response.text(), "Hi");
+    assert_eq!(response.finish_reason(), Some(FinishReason::Error));
+    // One of two answers is there.
+    let mut two = reply(&json!([{"text": "A"}]), Some("STOP"));
+    let second = json!({"index": 1, "finishReason": word});
+    two["candidates"].as_array_mut().unwrap().push(second);
+    let response = whole(FLASH_2_5, &two).unwrap();
+    assert_eq!(response.choices.len(), 2);
+}
+
+#[test]
+fn an_answer_with_more_parts_than_any_is_an_error() {
+    let call = json!({"functionCall": {"name": "f", "args": {}}});
+    let sound = json!({"executableCode": {"code": "1"}});
+    for (part, most) in [(call, 1024), (sound, 4096)] {
+        let parts = |count| reply(&json!(vec![&part; count]), Some("STOP"));
+        let response = whole(FLASH_3, &parts(most)).unwrap();
+        assert_eq!(response.message().unwrap().parts.len(), most);
+        let mut chunks = vec![reply(&json!([part]), None); most];
+        chunks.push(reply(&json!([part]), Some("STOP")));
+        for error in [whole(FLASH_3, &parts(most + 1)), stream(FLASH_3, &chunks)] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode);
+            assert!(error.to_string().contains(&most.to_string()), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -86,8 +143,11 @@ fn a_stream_without_its_reason_is_truncated() {
         assert_eq!(error.kind(), ErrorKind::Truncated, "{chunks:?}");
     }
     let end = reply(&json!([{"text": "1"}]), Some("STOP"));
-    let response = stream(FLASH_2_5, &[code, result, end]).unwrap();
+    let response = stream(FLASH_2_5, &[code.clone(), result, end]).unwrap();
     assert_eq!(response.text(), "1");
+    // A whole reply ends where it ends.
+    let response = whole(FLASH_2_5, &code).unwrap();
+    assert_eq!(response.finish_reason(), Some(FinishReason::Stop));
     // One of two candidates.
     let mut two = reply(&json!([{"text": "A"}]), Some("STOP"));
     let second = json!({"index": 1, "content": {"parts": [{"text": "B"}]}});

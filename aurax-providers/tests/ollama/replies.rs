@@ -97,6 +97,29 @@ fn calls_without_ids_are_given_some() {
 }
 
 #[test]
+fn an_answer_with_more_parts_than_any_is_an_error() {
+    let calls = |count: usize| {
+        let call = json!({"function": {"name": "f", "arguments": {}}});
+        line(&json!({"content": "", "tool_calls": vec![call; count]}))
+    };
+    let words = line(&json!({"thinking": "a", "content": "b"}));
+    let last = || last("stop");
+    let response = stream(&[calls(1024), last()]).unwrap();
+    assert_eq!(response.tool_calls().count(), 1024);
+    let response = stream(&[vec![words.clone(); 2048], vec![last()]].concat()).unwrap();
+    assert_eq!(response.message().unwrap().parts.len(), 4096);
+    for lines in [
+        vec![calls(1025), last()],
+        vec![calls(1000), calls(25), last()],
+        [vec![words; 2049], vec![last()]].concat(),
+    ] {
+        let error = stream(&lines).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains("more than"), "{error}");
+    }
+}
+
+#[test]
 fn log_probabilities_are_read() {
     let mut words = line(&json!({"content": "Hi"}));
     words["logprobs"] = json!([{"token": "Hi", "logprob": -0.5, "bytes": [72, 105],

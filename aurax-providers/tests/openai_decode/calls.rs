@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use aurax_core::{Message, Request, Role, ToolCall};
+use aurax_core::{ErrorKind, Message, Request, Role, ToolCall};
 use serde_json::{Value, json};
 
 use super::{Asked, asked, called, kinds, reply, stream};
@@ -281,4 +281,27 @@ fn words_may_come_with_calls_and_null_lists_are_none() {
         ),
     );
     assert_eq!(kinds(&response), ["text", "tool_call"]);
+}
+
+/// An answer that lacks calls and says nothing of it would be worse than none.
+#[test]
+fn more_calls_than_any_answer_has_are_an_error() {
+    let call = |n: usize| begin(json!(n), &format!("call_{n}"), "f", json!("{}"));
+    let calls = |count: usize| Value::from((0..count).map(call).collect::<Vec<_>>());
+    let asked = asked("openai");
+    for (count, is_read) in [(1024, true), (1025, false)] {
+        for result in [
+            asked.whole(&whole(calls(count))),
+            asked.stream(&pieces(&[calls(count)])),
+        ] {
+            let read = result.map(|response| response.tool_calls().count());
+            match read {
+                Ok(read) => assert!(is_read && read == count, "{read} of {count}"),
+                Err(error) => {
+                    assert!(!is_read, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::Decode);
+                }
+            }
+        }
+    }
 }

@@ -381,3 +381,49 @@ fn impossible_requests_fail_before_sending() {
         assert_eq!(error.phase(), Some(aurax_core::Phase::Encode), "{error}");
     }
 }
+
+#[test]
+fn native_fields_stay_with_their_own_message() {
+    let own = |mark: &str| {
+        native(
+            "openai",
+            "gpt-4o",
+            "message",
+            &format!(r#"{{"mark":"{mark}"}}"#),
+        )
+    };
+    let with = |mut message: Message, mark: &str| {
+        message.native = Some(own(mark));
+        message
+    };
+    let picture = Image::from_url("https://a.test/a.png");
+    let result = ToolResult::new(&asked(), picture);
+    let request = Request::new([
+        with(Message::user("Weather?"), "asked"),
+        Message::new(Role::Assistant, vec![asked().into()]),
+        with(Message::tool([result]), "answered"),
+        // Tools that answered nothing are no message; what came before is another one.
+        with(Message::tool([]), "lost"),
+        with(Message::user("And?"), "went on"),
+    ]);
+    let encoded = encode("openai/gpt-4o", request).unwrap();
+    let sent = super::body(&encoded);
+    let marks: Vec<(&str, Option<&str>)> = sent["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (message["role"].as_str().unwrap(), message["mark"].as_str()))
+        .collect();
+    assert_eq!(
+        marks,
+        [
+            ("user", Some("asked")),
+            ("assistant", None),
+            ("tool", Some("answered")),
+            ("user", None),
+            ("user", Some("went on")),
+        ]
+    );
+    let warned = |subject: &str| encoded.warnings.iter().any(|w| w.subject == subject);
+    assert!(warned("messages[3].native"), "{:?}", encoded.warnings);
+}

@@ -1,9 +1,10 @@
 //! Frames and bodies nobody would write: an error or an answer, never a panic.
 
+use aurax_core::ErrorKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{stream, whole};
+use super::{reply, stream, stream_of, whole};
 
 /// Values that stand in the wrong places.
 fn value() -> impl Strategy<Value = Value> {
@@ -93,4 +94,15 @@ proptest! {
         drop(whole(&body));
         drop(whole(&json!({"output": body})));
     }
+}
+
+#[test]
+fn more_items_than_any_answer_has_are_an_error() {
+    let item = json!({"type": "web_search_call", "id": "ws", "status": "completed"});
+    let body = |count| reply(json!(vec![&item; count]));
+    let parts = whole(&body(4096)).unwrap().message().unwrap().parts.len();
+    assert_eq!(parts, 4096);
+    assert_eq!(whole(&body(4097)).unwrap_err().kind(), ErrorKind::Decode);
+    let (_, result) = stream(&stream_of(&body(4097), Vec::new()));
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Decode);
 }
