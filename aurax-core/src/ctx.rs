@@ -174,41 +174,55 @@ impl Future for Cancelled {
 /// Everything a call carries besides the question. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ctx {
+    // Shared: layers hand it on while they wait.
+    said: Arc<Said>,
+    guard: Option<Arc<RequestGuard>>,
+    span: tracing::Span,
+}
+
+/// What the caller said.
+#[derive(Debug, Clone)]
+struct Said {
     request_id: RequestId,
     principal: Principal,
     deadline: Option<Instant>,
     timeouts: Option<Timeouts>,
     cancel: Option<CancellationToken>,
     tags: Arc<BTreeMap<String, String>>,
-    credentials: Arc<BTreeMap<Arc<str>, Credential>>,
+    credentials: BTreeMap<Arc<str>, Credential>,
     idempotency_key: Option<Arc<str>>,
-    fallback: Arc<[ModelId]>,
+    fallback: Vec<ModelId>,
     quota: Option<QuotaPolicy>,
     cache: Option<CacheMode>,
     raw: bool,
-    guard: Option<Arc<RequestGuard>>,
-    span: tracing::Span,
 }
 
 impl Ctx {
     /// A call for `principal` with a new request id and nothing else.
     pub fn new(principal: Principal) -> Self {
-        Self {
+        let said = Said {
             request_id: RequestId::new(),
             principal,
             deadline: None,
             timeouts: None,
             cancel: None,
             tags: Arc::default(),
-            credentials: Arc::default(),
+            credentials: BTreeMap::new(),
             idempotency_key: None,
-            fallback: Arc::default(),
+            fallback: Vec::new(),
             quota: None,
             cache: None,
             raw: false,
+        };
+        Self {
+            said: Arc::new(said),
             guard: None,
             span: tracing::Span::none(),
         }
+    }
+
+    fn said(&mut self) -> &mut Said {
+        Arc::make_mut(&mut self.said)
     }
 
     /// A call of a program that serves nobody else.
@@ -218,22 +232,22 @@ impl Ctx {
 
     /// Uses a request id made elsewhere.
     #[must_use]
-    pub const fn with_request_id(mut self, id: RequestId) -> Self {
-        self.request_id = id;
+    pub fn with_request_id(mut self, id: RequestId) -> Self {
+        self.said().request_id = id;
         self
     }
 
     /// Ends the call at `deadline`, retries and fallbacks included.
     #[must_use]
-    pub const fn with_deadline(mut self, deadline: Instant) -> Self {
-        self.deadline = Some(deadline);
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.said().deadline = Some(deadline);
         self
     }
 
     /// Replaces the engine's timeouts.
     #[must_use]
-    pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = Some(timeouts);
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.said().timeouts = Some(timeouts);
         self
     }
 
@@ -241,14 +255,14 @@ impl Ctx {
     /// call's future or reply does the same without an error.
     #[must_use]
     pub fn with_cancel(mut self, cancel: CancellationToken) -> Self {
-        self.cancel = Some(cancel);
+        self.said().cancel = Some(cancel);
         self
     }
 
     /// Adds a label that usage can be grouped and budgeted by.
     #[must_use]
     pub fn with_tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.tags).insert(name.into(), value.into());
+        Arc::make_mut(&mut self.said().tags).insert(name.into(), value.into());
         self
     }
 
@@ -259,42 +273,42 @@ impl Ctx {
         provider: impl Into<Arc<str>>,
         credential: Credential,
     ) -> Self {
-        Arc::make_mut(&mut self.credentials).insert(provider.into(), credential);
+        self.said().credentials.insert(provider.into(), credential);
         self
     }
 
     /// Names the call so that a repeat of it is recognised.
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.idempotency_key = Some(key.into());
+        self.said().idempotency_key = Some(key.into());
         self
     }
 
     /// Asks these models, in order, when the first fails before any content.
     #[must_use]
     pub fn with_fallback(mut self, models: impl IntoIterator<Item = ModelId>) -> Self {
-        self.fallback = models.into_iter().collect();
+        self.said().fallback = models.into_iter().collect();
         self
     }
 
     /// Holds the principal to this quota instead of the engine's.
     #[must_use]
-    pub const fn with_quota(mut self, quota: QuotaPolicy) -> Self {
-        self.quota = Some(quota);
+    pub fn with_quota(mut self, quota: QuotaPolicy) -> Self {
+        self.said().quota = Some(quota);
         self
     }
 
     /// Says whether the call may be answered from the cache, where the engine has one.
     #[must_use]
-    pub const fn with_cache(mut self, mode: CacheMode) -> Self {
-        self.cache = Some(mode);
+    pub fn with_cache(mut self, mode: CacheMode) -> Self {
+        self.said().cache = Some(mode);
         self
     }
 
     /// Asks for the provider's own bytes beside the events ([`Batch::raw`](crate::Batch::raw)).
     #[must_use]
-    pub const fn with_raw(mut self) -> Self {
-        self.raw = true;
+    pub fn with_raw(mut self) -> Self {
+        self.said().raw = true;
         self
     }
 
@@ -309,40 +323,41 @@ impl Ctx {
     }
 
     /// The request's id.
-    pub const fn request_id(&self) -> RequestId {
-        self.request_id
+    pub fn request_id(&self) -> RequestId {
+        self.said.request_id
     }
 
     /// For whom the call is made.
-    pub const fn principal(&self) -> &Principal {
-        &self.principal
+    pub fn principal(&self) -> &Principal {
+        &self.said.principal
     }
 
     /// When the call must have ended.
-    pub const fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    pub fn deadline(&self) -> Option<Instant> {
+        self.said.deadline
     }
 
     /// The call's own timeouts, where it has any.
-    pub const fn timeouts(&self) -> Option<&Timeouts> {
-        self.timeouts.as_ref()
+    pub fn timeouts(&self) -> Option<&Timeouts> {
+        self.said.timeouts.as_ref()
     }
 
     /// Tells when the caller has given up; `None` for a call that ends only by being dropped.
-    pub const fn cancel(&self) -> Option<&CancellationToken> {
-        self.cancel.as_ref()
+    pub fn cancel(&self) -> Option<&CancellationToken> {
+        self.said.cancel.as_ref()
     }
 
     /// Whether the caller has given up.
     pub fn is_cancelled(&self) -> bool {
-        self.cancel
+        self.said
+            .cancel
             .as_ref()
             .is_some_and(CancellationToken::is_cancelled)
     }
 
     /// Becomes ready when the caller gives up, for a stream that outlives this context.
     pub fn cancelled(&self) -> Cancelled {
-        let cancel = self.cancel.clone();
+        let cancel = self.said.cancel.clone();
         Cancelled(cancel.map(|cancel| Box::pin(cancel.cancelled_owned())))
     }
 
@@ -351,7 +366,7 @@ impl Ctx {
     /// # Cancel safety
     /// That of `work`, which is dropped when the caller gives up.
     pub async fn unless_cancelled<F: Future + Send>(&self, work: F) -> Option<F::Output> {
-        match &self.cancel {
+        match &self.said.cancel {
             Some(cancel) => cancel.run_until_cancelled(work).await,
             None => Some(work.await),
         }
@@ -359,49 +374,49 @@ impl Ctx {
 
     /// The call's labels.
     pub fn tags(&self) -> &BTreeMap<String, String> {
-        &self.tags
+        &self.said.tags
     }
 
     pub(crate) fn shared_tags(&self) -> Arc<BTreeMap<String, String>> {
-        self.tags.clone()
+        self.said.tags.clone()
     }
 
     /// The call's own key for `provider`, where it has one.
     pub fn credential(&self, provider: &str) -> Option<&Credential> {
-        self.credentials.get(provider)
+        self.said.credentials.get(provider)
     }
 
     pub(crate) fn has_credentials(&self) -> bool {
-        !self.credentials.is_empty()
+        !self.said.credentials.is_empty()
     }
 
     /// The call's name for recognising a repeat.
     pub fn idempotency_key(&self) -> Option<&str> {
-        self.idempotency_key.as_deref()
+        self.said.idempotency_key.as_deref()
     }
 
     /// The models to ask when the first fails.
     pub fn fallback(&self) -> &[ModelId] {
-        &self.fallback
+        &self.said.fallback
     }
 
     /// The quota of the call's principal, where the call brings one.
-    pub const fn quota(&self) -> Option<QuotaPolicy> {
-        self.quota
+    pub fn quota(&self) -> Option<QuotaPolicy> {
+        self.said.quota
     }
 
     /// Whether the call may be answered from the cache, where it says so.
-    pub const fn cache(&self) -> Option<CacheMode> {
-        self.cache
+    pub fn cache(&self) -> Option<CacheMode> {
+        self.said.cache
     }
 
     /// Whether the provider's own bytes are wanted.
-    pub const fn wants_raw(&self) -> bool {
-        self.raw
+    pub fn wants_raw(&self) -> bool {
+        self.said.raw
     }
 
     /// The trace span the call belongs to.
-    pub const fn span(&self) -> &tracing::Span {
+    pub fn span(&self) -> &tracing::Span {
         &self.span
     }
 

@@ -87,8 +87,14 @@ impl ConcurrencyLayer {
         if let Ok(permit) = slots.free.clone().try_acquire_owned() {
             return Ok(Slot::new(slots, permit));
         }
+        // Boxed: a call that need not wait should not carry the room for it.
+        Box::pin(self.wait(ctx, &info.name, slots)).await
+    }
+
+    /// Waits in line.
+    async fn wait(&self, ctx: &Ctx, provider: &str, slots: Arc<Slots>) -> Result<Slot> {
         let Some(place) = slots.line.join(self.policy.max_waiting) else {
-            return Err(self.busy(&info.name, "too many calls wait already"));
+            return Err(self.busy(provider, "too many calls wait already"));
         };
         let patience = Patience::new(&*self.clock, ctx, self.policy.max_wait);
         let permit = patience
@@ -98,7 +104,7 @@ impl ConcurrencyLayer {
         match permit {
             Some(Ok(permit)) => Ok(Slot::new(slots, permit)),
             // The semaphore is never closed, so it is the wait that was too long.
-            Some(Err(_)) | None => Err(self.busy(&info.name, "none of them ended in time")),
+            Some(Err(_)) | None => Err(self.busy(provider, "none of them ended in time")),
         }
     }
 

@@ -132,6 +132,19 @@ impl RateLayer {
         {
             return Ok(self.spending(pace, at, tokens));
         }
+        // Boxed: a call that need not wait should not carry the room for it.
+        Box::pin(self.wait(ctx, tokens, provider, pace)).await
+    }
+
+    /// Waits in line.
+    async fn wait(
+        &self,
+        ctx: &Ctx,
+        tokens: u64,
+        provider: &str,
+        pace: &Pace,
+    ) -> Result<Option<Spending>> {
+        let limits = self.policy.limits();
         let Some(place) = pace.line.join(self.policy.max_waiting) else {
             let message = format!("too many calls wait for their turn at {provider}");
             return Err(refused(ErrorKind::Overloaded, message));

@@ -1,6 +1,7 @@
 //! One request's memory: every attempt it made, settled once however it ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -106,6 +107,22 @@ impl RequestGuard {
 
     /// Waits for the ledger, within bounds.
     async fn in_time<T: Send>(
+        &self,
+        ctx: &Ctx,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        if ctx.is_cancelled() {
+            return Err(gave_up());
+        }
+        // Boxed, both of them: a call should not carry the room for this while it is answered.
+        let mut work = Box::pin(work);
+        match futures::poll!(&mut work) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Box::pin(self.patiently(ctx, work)).await,
+        }
+    }
+
+    async fn patiently<T: Send>(
         &self,
         ctx: &Ctx,
         work: impl Future<Output = Result<T>> + Send,

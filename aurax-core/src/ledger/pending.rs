@@ -46,7 +46,8 @@ impl Pending {
             tags: ctx.shared_tags(),
             requested_model: call.model.clone(),
             op: call.op.clone(),
-            attempts: Vec::new(),
+            // Nearly all requests make one.
+            attempts: Vec::with_capacity(1),
             hit: None,
         }
     }

@@ -109,6 +109,23 @@ impl HttpProvider {
         Ok((request, destination.key))
     }
 
+    /// The error that an answer with the status of one tells.
+    async fn refusal(
+        &self,
+        ctx: &Ctx,
+        response: Response<ByteStream>,
+        key: Option<&Secret>,
+    ) -> Error {
+        let (head, body) = response.into_parts();
+        let body = ctx.unless_cancelled(read_start(body, MAX_ERROR_BYTES));
+        let Some(body) = body.await else {
+            return cancelled().with_phase(Phase::Body);
+        };
+        let body = without_key(body, key);
+        let error = self.wire.error(head.status.as_u16(), &head.headers, &body);
+        error.with_phase(Phase::Body)
+    }
+
     /// Turns every status but success into an error.
     pub(super) async fn accept(
         &self,
@@ -118,14 +135,8 @@ impl HttpProvider {
     ) -> Result<Response<ByteStream>> {
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
-            let (head, body) = response.into_parts();
-            let body = ctx
-                .unless_cancelled(read_start(body, MAX_ERROR_BYTES))
-                .await;
-            let body = body.ok_or_else(|| cancelled().with_phase(Phase::Body))?;
-            let body = without_key(body, key);
-            let error = self.wire.error(status.as_u16(), &head.headers, &body);
-            return Err(error.with_phase(Phase::Body));
+            // Boxed: an answer should not carry the room for an error.
+            return Err(Box::pin(self.refusal(ctx, response, key)).await);
         }
         if !status.is_success() {
             return Err(unfollowed(status).with_phase(Phase::Body));

@@ -195,11 +195,13 @@ impl HttpProvider {
         );
         head.warnings.clone_from(&encoded.warnings);
 
+        // Made before the wait, so that the call need not carry what is known of the model.
+        let decoder = self.wire.decoder(call, &target);
+        drop(target);
         let (response, key) = self.exchange(ctx, encoded).await?;
         self.wire.read_headers(response.headers(), &mut head);
         head.delivery = announced(response.headers()).unwrap_or(head.delivery);
 
-        let decoder = self.wire.decoder(call, &target);
         let mut reader = Reader::new(decoder, self.wire.framing(), head.delivery);
         if matches!(call.op, Op::Embed(_)) {
             reader = reader.with_max_whole(reader::MAX_EMBEDDING_BYTES);
