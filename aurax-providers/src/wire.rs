@@ -36,7 +36,7 @@ pub trait Wire: Debug + Send + Sync + 'static {
     /// `Unsupported` or `InvalidRequest` for what the protocol or model cannot take.
     fn encode(&self, call: &Call, target: &Target) -> Result<Encoded>;
 
-    /// A decoder for the reply to `call`.
+    /// A decoder for the reply to `call`, made before it is sent.
     fn decoder(&self, call: &Call, target: &Target) -> Box<dyn Decode>;
 
     /// Reads an error reply: any status from 400.

@@ -1,13 +1,36 @@
 use std::collections::BTreeMap;
 
-use aurax_core::{Call, Capability, Ctx, Delivery, Head, KeyStatus, ModelId, ModelInfo, Provider};
+use aurax_core::{
+    Call, Capability, Ctx, Delivery, Event, Head, KeyStatus, ModelId, ModelInfo, Provider,
+};
 use bytes::Bytes;
 
 use super::*;
-use crate::frame::Framing;
+use crate::frame::{Frame, Framing};
 use crate::preset::{Auth, KeyPolicy};
 use crate::transport::ByteStream;
 use crate::wire::{Decode, Encoded, Target};
+
+/// Reads nothing, as nothing is answered.
+struct Unread;
+
+impl Decode for Unread {
+    fn frame(&mut self, _: Frame<'_>, _: &mut Vec<Event>) -> Result<()> {
+        unreachable!("nothing is answered")
+    }
+
+    fn whole(&mut self, _: &[u8], _: &mut Vec<Event>) -> Result<()> {
+        unreachable!("nothing is answered")
+    }
+
+    fn finish(&mut self, _: &mut Vec<Event>) -> Result<()> {
+        unreachable!("nothing is answered")
+    }
+
+    fn is_done(&self) -> bool {
+        false
+    }
+}
 
 /// A wire that encodes and does nothing else.
 #[derive(Debug)]
@@ -40,7 +63,7 @@ impl Wire for Mute {
     }
 
     fn decoder(&self, _: &Call, _: &Target) -> Box<dyn Decode> {
-        unreachable!("nothing is answered")
+        Box::new(Unread)
     }
 
     fn error(&self, _: u16, _: &HeaderMap, _: &[u8]) -> Error {
