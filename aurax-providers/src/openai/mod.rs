@@ -15,6 +15,7 @@ mod kind;
 pub(crate) mod media;
 mod message;
 pub(crate) mod models;
+mod plain;
 mod quirks;
 pub(crate) mod reasoning;
 mod repeat;

@@ -109,29 +109,31 @@ impl Counts {
         let mut input = fields.object(names.input_details);
         let mut output = fields.object(names.output_details);
         let mut totals = Totals::default();
-        totals.input = fields.read(names.input);
-        totals.output = fields.read(names.output);
-        totals.total = fields.read("total_tokens");
+        totals.input = fields.count(names.input);
+        totals.output = fields.count(names.output);
+        totals.total = fields.count("total_tokens");
         // DeepSeek says it twice.
-        let hits = fields.read("prompt_cache_hit_tokens");
-        totals.cache_read = input.read("cached_tokens").or(hits);
-        totals.cache_write = input.read("cache_write_tokens");
-        totals.input_text = input.read("text_tokens");
-        totals.input_audio = input.read("audio_tokens");
-        totals.input_image = input.read("image_tokens");
-        totals.input_video = input.read("video_tokens");
-        totals.output_text = output.read("text_tokens");
-        totals.output_audio = output.read("audio_tokens");
-        totals.output_image = output.read("image_tokens");
-        totals.reasoning = output.read("reasoning_tokens");
-        totals.accepted_prediction = output.read("accepted_prediction_tokens");
-        totals.rejected_prediction = output.read("rejected_prediction_tokens");
-        totals.web_searches = fields.read("num_search_queries");
-        let seconds: Option<u64> = fields.read("prompt_audio_seconds");
+        let hits = fields.count("prompt_cache_hit_tokens");
+        totals.cache_read = input.count("cached_tokens").or(hits);
+        totals.cache_write = input.count("cache_write_tokens");
+        totals.input_text = input.count("text_tokens");
+        totals.input_audio = input.count("audio_tokens");
+        totals.input_image = input.count("image_tokens");
+        totals.input_video = input.count("video_tokens");
+        totals.output_text = output.count("text_tokens");
+        totals.output_audio = output.count("audio_tokens");
+        totals.output_image = output.count("image_tokens");
+        totals.reasoning = output.count("reasoning_tokens");
+        totals.accepted_prediction = output.count("accepted_prediction_tokens");
+        totals.rejected_prediction = output.count("rejected_prediction_tokens");
+        totals.web_searches = fields.count("num_search_queries");
+        let seconds = fields.count("prompt_audio_seconds");
         totals.input_audio_millis = seconds.map(|seconds| seconds.saturating_mul(1000));
         if reasoning_outside_output {
-            totals.reasoning = totals.reasoning.or_else(|| fields.read("reasoning_tokens"));
-            totals.citation = fields.read("citation_tokens");
+            totals.reasoning = totals
+                .reasoning
+                .or_else(|| fields.count("reasoning_tokens"));
+            totals.citation = fields.count("citation_tokens");
             totals.output = totals.output.map(|tokens| {
                 [totals.reasoning, totals.citation]
                     .into_iter()
