@@ -10,6 +10,7 @@ mod content;
 mod details;
 mod embed;
 pub(crate) mod error;
+mod fields;
 mod inbound;
 mod kind;
 pub(crate) mod media;

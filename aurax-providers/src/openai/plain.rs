@@ -5,13 +5,13 @@
 //! leaves the rest readable. Of a reply that both ways can read they make the same.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::choice::Form;
+use super::fields::{Fields, InOnePass};
 use crate::object::{Object, Text};
 
 /// The most choices a reply may have.
@@ -122,39 +122,6 @@ impl<'a> Message<'a> {
 /// An empty text says nothing.
 fn said(text: Option<Text<'_>>) -> Option<Text<'_>> {
     text.filter(|text| !text.as_str().is_empty())
-}
-
-/// Something whose fields are read straight into their places. Of a field that is there several
-/// times the last one stands, as in an [`Object`].
-trait Fields<'a>: Default {
-    /// Reads the value of the field called `name`.
-    fn read<A: MapAccess<'a>>(&mut self, name: Text<'a>, map: &mut A) -> Result<(), A::Error>;
-}
-
-struct InOnePass<T>(T);
-
-impl<'de, T: Fields<'de>> Deserialize<'de> for InOnePass<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Places<T>(PhantomData<T>);
-
-        impl<'de, T: Fields<'de>> Visitor<'de> for Places<T> {
-            type Value = InOnePass<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOnePass<T>, A::Error> {
-                let mut places = T::default();
-                while let Some(name) = map.next_key()? {
-                    places.read(name, &mut map)?;
-                }
-                Ok(InOnePass(places))
-            }
-        }
-
-        deserializer.deserialize_map(Places(PhantomData))
-    }
 }
 
 #[derive(Default)]
