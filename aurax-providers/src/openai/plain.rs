@@ -226,6 +226,3 @@ impl<'de> Deserialize<'de> for Choices<'de> {
         deserializer.deserialize_seq(List)
     }
 }
-
-#[cfg(test)]
-mod tests;

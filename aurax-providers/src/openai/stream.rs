@@ -351,3 +351,6 @@ fn open(text: &str) -> Result<Object<'_>> {
         Err(e) => Err(unreadable().with_source(e)),
     }
 }
+
+#[cfg(test)]
+mod tests;

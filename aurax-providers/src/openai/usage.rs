@@ -319,3 +319,6 @@ pub(super) fn of_groq(field: &RawValue) -> Option<&RawValue> {
     let mut fields = Object::of(field)?;
     fields.take("usage")
 }
+
+#[cfg(test)]
+mod tests;
