@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for Choices<'de> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Choices<'de>, A::Error> {
-                let mut choices = Vec::new();
+                let mut choices = Vec::with_capacity(1);
                 while let Some(InOnePass(choice)) = items.next_element()? {
                     if choices.len() >= MAX_CHOICES {
                         return Err(A::Error::custom("too many choices"));
