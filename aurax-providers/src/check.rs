@@ -2,13 +2,14 @@
 //! known not to do.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use aurax_core::{
     Document, Features, OutputFormat, Part, Request, Result, Role, Source, Tool, ToolChoice,
 };
 
 use crate::omissions::Omissions;
-use crate::refusals::{invalid, unsupported};
+use crate::refusals::{Place, invalid, unsupported};
 use crate::wire::Target;
 
 /// Names of tools that are longer are not repeated with every result of theirs, which could make a
@@ -210,19 +211,19 @@ fn conversation(request: &Request) -> Result<()> {
 }
 
 fn known(request: &Request, target: &Target, features: &Features) -> Result<()> {
-    let refuse = |subject: &str, what: &str, takes: &str| {
+    let refuse = |subject: &dyn fmt::Display, what: &str, takes: &str| {
         Err(unsupported(
             subject,
             format!("{what}; model {} takes no {takes}", target.model),
         ))
     };
     if features.tools == Some(false) && !request.tools.is_empty() {
-        return refuse("tools", "tools", "tools");
+        return refuse(&"tools", "tools", "tools");
     }
     if features.json_schema == Some(false)
         && matches!(request.output, OutputFormat::JsonSchema { .. })
     {
-        return refuse("output", "a JSON schema", "schema for its output");
+        return refuse(&"output", "a JSON schema", "schema for its output");
     }
     for (subject, part) in parts(request) {
         let inner = match part {
@@ -230,19 +231,21 @@ fn known(request: &Request, target: &Target, features: &Features) -> Result<()> 
             _ => std::slice::from_ref(part),
         };
         for (at, medium) in inner.iter().enumerate() {
-            let subject = match part {
-                Part::ToolResult(_) => format!("{subject}.content[{at}]"),
-                _ => subject.clone(),
+            let refuse = |what, takes| match part {
+                Part::ToolResult(_) => {
+                    refuse(&format_args!("{subject}.content[{at}]"), what, takes)
+                }
+                _ => refuse(&subject, what, takes),
             };
             match medium {
                 Part::Image(_) if features.vision == Some(false) => {
-                    return refuse(&subject, "image", "images");
+                    return refuse("image", "images");
                 }
                 Part::Document(document) if features.pdf == Some(false) && is_pdf(document) => {
-                    return refuse(&subject, "document", "PDF documents");
+                    return refuse("document", "PDF documents");
                 }
                 Part::Audio(_) if features.audio_input == Some(false) => {
-                    return refuse(&subject, "audio", "audio");
+                    return refuse("audio", "audio");
                 }
                 _ => {}
             }
@@ -262,18 +265,20 @@ fn is_pdf(document: &Document) -> bool {
 }
 
 /// Every part with its place in the request, instructions aside.
-fn parts(request: &Request) -> impl Iterator<Item = (String, &Part)> {
+fn parts(request: &Request) -> impl Iterator<Item = (Place, &Part)> {
     request
         .messages
         .iter()
         .enumerate()
         .filter(|(_, message)| !matches!(message.role, Role::System | Role::Developer))
         .flat_map(|(at, message)| {
-            message
-                .parts
-                .iter()
-                .enumerate()
-                .map(move |(number, part)| (format!("messages[{at}].parts[{number}]"), part))
+            message.parts.iter().enumerate().map(move |(number, part)| {
+                let place = Place {
+                    message: at,
+                    part: number,
+                };
+                (place, part)
+            })
         })
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 /// An object's fields in their order; those that were taken are gone.
 #[derive(Debug, Default)]
-pub(crate) struct Object<'a>(Vec<(Key<'a>, Option<&'a RawValue>)>);
+pub(crate) struct Object<'a>(Vec<(Text<'a>, Option<&'a RawValue>)>);
 
 impl<'a> Object<'a> {
     pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
@@ -38,8 +38,14 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a field of type `T`; `None` also where it is of another type.
-    pub(crate) fn read<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+    pub(crate) fn read<T: Deserialize<'a>>(&mut self, name: &str) -> Option<T> {
         serde_json::from_str(self.take(name)?.get()).ok()
+    }
+
+    /// Takes a count.
+    pub(crate) fn count(&mut self, name: &str) -> Option<u64> {
+        // What JSON and Rust call such a number is the same.
+        self.take(name)?.get().parse().ok()
     }
 
     /// Takes a text that is not empty.
@@ -71,6 +77,11 @@ impl<'a> Object<'a> {
         self.0
             .iter()
             .any(|(key, value)| key.0 == name && value.is_some())
+    }
+
+    /// Adds a field at the end.
+    pub(crate) fn put(&mut self, name: Text<'a>, value: &'a RawValue) {
+        self.0.push((name, Some(value)));
     }
 
     /// The fields that were not taken, in their order.
@@ -136,31 +147,41 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// A name that borrows where it has no escapes.
+/// A text that borrows where it has no escapes.
 #[derive(Debug)]
-struct Key<'a>(Cow<'a, str>);
+pub(crate) struct Text<'a>(Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
+        struct Borrowing;
 
-        impl<'de> Visitor<'de> for Name {
-            type Value = Key<'de>;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
+                f.write_str("a text")
             }
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(name)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(name.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
             }
         }
 
-        deserializer.deserialize_str(Name)
+        deserializer.deserialize_str(Borrowing)
     }
 }
 
@@ -177,7 +198,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut fields = Vec::with_capacity(map.size_hint().unwrap_or(12));
-                while let Some((name, value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     fields.push((name, Some(value)));
                 }
                 Ok(Object(fields))

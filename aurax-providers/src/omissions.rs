@@ -1,5 +1,7 @@
 //! Keeps account of what an encoder changes or leaves out.
 
+use std::fmt;
+
 use aurax_core::{OnUnsupported, Result, Warning};
 
 use crate::refusals::unsupported;
@@ -24,11 +26,15 @@ impl Omissions {
     ///
     /// # Errors
     /// `Unsupported` where the request wants nothing changed.
-    pub(crate) fn note(&mut self, subject: &str, why: impl Into<String>) -> Result<()> {
+    pub(crate) fn note(
+        &mut self,
+        subject: &(impl fmt::Display + ?Sized),
+        why: impl Into<String>,
+    ) -> Result<()> {
         let why = why.into();
         match self.policy {
             OnUnsupported::Warn => {
-                self.warnings.push(Warning::new(subject, why));
+                self.warnings.push(Warning::new(subject.to_string(), why));
                 Ok(())
             }
             OnUnsupported::Refuse => Err(unsupported(subject, why)),

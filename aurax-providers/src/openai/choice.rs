@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::calls::{Calls, Seed};
 use super::details::{self, Details};
+use super::plain::{self, Content, Message};
 use super::voice::Voice;
 use crate::object::{Object, items};
 use crate::parts::too_many;
@@ -70,19 +71,13 @@ impl Choice {
     /// Takes a choice of a reply.
     pub(super) fn read(
         &mut self,
-        mut choice: Object<'_>,
+        mut choice: plain::Choice<'_>,
         form: Form,
         about: About<'_>,
         events: &mut Vec<Event>,
     ) -> Result<()> {
         let number = about.seed.choice;
-        let message = match form {
-            Form::Whole => choice.take("message").or_else(|| choice.take("delta")),
-            // Perplexity repeats all there is so far in `message`.
-            Form::Piece if choice.has("delta") => choice.take("delta"),
-            Form::Piece => choice.take("message"),
-        };
-        if let Some(message) = message.and_then(Object::of) {
+        if let Some(message) = choice.message {
             self.message(message, form, about, &mut |part, delta| {
                 events.push(Event::Delta {
                     choice: number,
@@ -91,7 +86,7 @@ impl Choice {
                 });
             })?;
         }
-        if let Some(logprobs) = choice.take("logprobs") {
+        if let Some(logprobs) = choice.logprobs {
             let tokens = tokens(logprobs);
             if !tokens.is_empty() {
                 events.push(Event::Logprobs {
@@ -100,65 +95,64 @@ impl Choice {
                 });
             }
         }
-        if let Some(reason) = choice.text("finish_reason") {
-            self.raw_reason = Some(reason);
+        if choice.finish_reason.is_some() {
+            self.raw_reason = choice.finish_reason;
         }
         // vLLM: the stop text that came up, or the number of a token.
-        if let Some(stop) = choice.text("stop_reason") {
+        if let Some(stop) = choice.rest.text("stop_reason") {
             self.stop_text = Some(stop);
         }
-        for known in ["index", "delta", "message"] {
-            choice.take(known);
-        }
-        choice.rest_into(&mut self.extra);
+        choice.rest.rest_into(&mut self.extra);
         Ok(())
     }
 
     fn message(
         &mut self,
-        mut message: Object<'_>,
+        message: Message<'_>,
         form: Form,
         about: About<'_>,
         push: &mut impl FnMut(u32, Delta),
     ) -> Result<()> {
-        message.take("role");
-        if let Some(list) = message.take("reasoning_details") {
+        let mut rest = message.rest;
+        if let Some(list) = rest.take("reasoning_details") {
             match form {
                 Form::Whole => self.details.set(list),
                 Form::Piece => self.details.push(list),
             }
         }
         // Some servers send the same thoughts under both names.
-        let thoughts = message.text("reasoning_content");
-        let again = message.text("reasoning");
+        let thoughts = rest.text("reasoning_content");
+        let again = rest.text("reasoning");
         if let Some(thoughts) = thoughts.or(again) {
             push(part::THINKING, Delta::Thinking(thoughts));
         }
-        if let Some(content) = message.take("content") {
-            self.content(content, push);
+        match message.content {
+            Some(Content::Text(text)) => self.text(text, push),
+            Some(Content::Parts(parts)) => self.parts(parts, push),
+            None => {}
         }
-        if let Some(refusal) = message.text("refusal") {
+        if let Some(refusal) = message.refusal {
             self.has_refusal = true;
             push(part::REFUSAL, Delta::Refusal(refusal));
         }
-        if let Some(list) = message.take("tool_calls") {
+        if let Some(list) = message.tool_calls {
             let pieces = form == Form::Piece;
             self.calls
                 .read(list, pieces, about.seed, &mut |place, delta| {
                     push(part::CALLS.saturating_add(place), delta);
                 })?;
         }
-        if let Some(call) = message.take("function_call").and_then(Object::of) {
+        if let Some(call) = rest.take("function_call").and_then(Object::of) {
             self.calls.legacy(call, about.seed, &mut |place, delta| {
                 push(part::CALLS.saturating_add(place), delta);
             })?;
         }
-        for annotation in message.list("annotations") {
+        for annotation in rest.list("annotations") {
             if let Some(citation) = cited(annotation, about.origin) {
                 push(part::TEXT, Delta::Citation(citation));
             }
         }
-        for image in message.list("images") {
+        for image in rest.list("images") {
             if let Some(image) = picture(image) {
                 if self.images >= MOST_IMAGES {
                     return Err(too_many("pictures", MOST_IMAGES));
@@ -170,19 +164,15 @@ impl Choice {
                 self.images = self.images.saturating_add(1);
             }
         }
-        if let Some(voice) = message.take("audio").and_then(Object::of) {
+        if let Some(voice) = rest.take("audio").and_then(Object::of) {
             self.voice.read(voice);
         }
-        message.rest_into(&mut self.extra);
+        rest.rest_into(&mut self.extra);
         Ok(())
     }
 
-    /// A text, or a list of parts (Mistral).
-    fn content(&mut self, content: &RawValue, push: &mut impl FnMut(u32, Delta)) {
-        if let Ok(text) = serde_json::from_str::<String>(content.get()) {
-            return self.text(text, push);
-        }
-        for part in items(content) {
+    fn parts(&mut self, parts: &RawValue, push: &mut impl FnMut(u32, Delta)) {
+        for part in items(parts) {
             let Some(mut part) = Object::of(part) else {
                 continue;
             };

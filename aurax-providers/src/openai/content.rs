@@ -1,6 +1,7 @@
 //! The content of a message, and its parts.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use aurax_core::{Part, Result, Text};
 use serde::Serialize;
@@ -192,7 +193,7 @@ pub(super) fn part<'a>(
     part: &'a Part,
     parts: Parts,
     marks: bool,
-    subject: &str,
+    subject: &(impl fmt::Display + ?Sized),
 ) -> Result<Option<ContentPart<'a>>> {
     let takes_media = |kind: &str| {
         if parts == Parts::Text {

@@ -1,6 +1,7 @@
 //! Images, documents and sound as parts of a message's content.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use aurax_core::{Audio, Document, Image, Result, Source};
 use base64::Engine as _;
@@ -13,7 +14,10 @@ fn data_url(media_type: &str, data: &str) -> String {
     format!("data:{media_type};base64,{data}")
 }
 
-pub(super) fn image<'a>(image: &'a Image, subject: &str) -> Result<ContentPart<'a>> {
+pub(super) fn image<'a>(
+    image: &'a Image,
+    subject: &(impl fmt::Display + ?Sized),
+) -> Result<ContentPart<'a>> {
     let url: Cow<'a, str> = match &image.source {
         Source::Url { url, .. } => url.as_str().into(),
         Source::Inline { media_type, data } => data_url(media_type, data).into(),
@@ -32,7 +36,7 @@ pub(super) fn image<'a>(image: &'a Image, subject: &str) -> Result<ContentPart<'
 pub(super) fn document<'a>(
     document: &'a Document,
     parts: Parts,
-    subject: &str,
+    subject: &(impl fmt::Display + ?Sized),
 ) -> Result<ContentPart<'a>> {
     let name = document.filename.as_deref().or(document.title.as_deref());
     if let Some(words) = words(&document.source) {
@@ -117,7 +121,11 @@ pub(crate) fn written_out(document: &Document, words: &str) -> String {
     text
 }
 
-pub(super) fn audio<'a>(audio: &'a Audio, parts: Parts, subject: &str) -> Result<ContentPart<'a>> {
+pub(super) fn audio<'a>(
+    audio: &'a Audio,
+    parts: Parts,
+    subject: &(impl fmt::Display + ?Sized),
+) -> Result<ContentPart<'a>> {
     let input_audio = match (&audio.source, parts) {
         (Source::Inline { data, .. }, Parts::Mistral) => InputAudio::Bare(data),
         (Source::Url { url, .. }, Parts::Mistral) => InputAudio::Bare(url),

@@ -15,7 +15,7 @@ use super::tool;
 use super::turn::Turn;
 use crate::omissions::Omissions;
 use crate::raw::Extended;
-use crate::refusals::{no_place, subject};
+use crate::refusals::{Place, no_place};
 use crate::wire::Target;
 
 #[derive(Debug, Default, Serialize)]
@@ -105,7 +105,7 @@ impl<'e> Encoder<'e> {
                 _ => self.user_or_tool(at, message, &mut out, &mut media)?,
             }
             let native = message.native.as_ref();
-            let subject = format!("messages[{at}]");
+            let subject = format_args!("messages[{at}]");
             let own = tool::own(native, self.target, &subject, self.omissions)?;
             let mine = out.len().saturating_sub(before);
             match out.last_mut().filter(|_| mine > 0) {
@@ -113,7 +113,8 @@ impl<'e> Encoder<'e> {
                 // Tools that answered nothing are no message.
                 None if own.is_some() => {
                     let why = "left out: nothing else of the message is sent";
-                    self.omissions.note(&format!("{subject}.native"), why)?;
+                    self.omissions
+                        .note(&format_args!("{subject}.native"), why)?;
                 }
                 _ => {}
             }
@@ -133,12 +134,16 @@ impl<'e> Encoder<'e> {
     ) -> Result<Message<'a>> {
         let mut parts = Vec::with_capacity(message.parts.len());
         for (number, part) in message.parts.iter().enumerate() {
+            let subject = Place {
+                message: at,
+                part: number,
+            };
             match part {
                 Part::Text(text) => {
-                    let own = self.own(part, &subject(at, number))?;
+                    let own = self.own(part, subject)?;
                     parts.push(content::text(text, self.marks()).extended(own));
                 }
-                other => return Err(no_place(&subject(at, number), other, "instructions")),
+                other => return Err(no_place(&subject, other, "instructions")),
             }
         }
         let role = if self.target.rules.developer_role {
@@ -164,15 +169,18 @@ impl<'e> Encoder<'e> {
     ) -> Result<()> {
         let mut said = Vec::new();
         for (number, part) in message.parts.iter().enumerate() {
-            let subject = subject(at, number);
+            let subject = Place {
+                message: at,
+                part: number,
+            };
             match part {
-                Part::ToolResult(result) => out.push(self.result(result, &subject, media)?),
+                Part::ToolResult(result) => out.push(self.result(result, subject, media)?),
                 other if message.role == Role::Tool => {
                     return Err(no_place(&subject, other, "the tools' answers"));
                 }
-                Part::Native(native) => said.extend(self.native(native, &subject)?),
+                Part::Native(native) => said.extend(self.native(native, subject)?),
                 other => match content::part(other, self.quirks.parts, self.marks(), &subject)? {
-                    Some(part) => said.push(part.extended(self.own(other, &subject)?)),
+                    Some(part) => said.push(part.extended(self.own(other, subject)?)),
                     None => return Err(no_place(&subject, other, "what a person says")),
                 },
             }
@@ -199,7 +207,7 @@ impl<'e> Encoder<'e> {
     fn result<'a>(
         &mut self,
         result: &'a ToolResult,
-        subject: &str,
+        subject: Place,
         media: &mut Vec<ContentPart<'a>>,
     ) -> Result<Message<'a>> {
         let mut words = Vec::new();
@@ -210,15 +218,15 @@ impl<'e> Encoder<'e> {
                     let own = self.own(part, subject)?;
                     words.push(content::text(text, self.marks()).extended(own));
                 }
-                other => match content::part(other, self.quirks.parts, self.marks(), subject)? {
+                other => match content::part(other, self.quirks.parts, self.marks(), &subject)? {
                     Some(part) => pictures.push(part.extended(self.own(other, subject)?)),
-                    None => return Err(no_place(subject, other, "a tool's answer")),
+                    None => return Err(no_place(&subject, other, "a tool's answer")),
                 },
             }
         }
         if !pictures.is_empty() {
             let why = "moved to a message of the user's: tools answer in text on this wire";
-            self.omissions.note(subject, why)?;
+            self.omissions.note(&subject, why)?;
             let name = result.name.as_deref().unwrap_or(&result.call_id);
             media.push(ContentPart::text(format!("What {name} returned:")));
             media.append(&mut pictures);
@@ -235,7 +243,7 @@ impl<'e> Encoder<'e> {
             own: tool::own(
                 result.native.as_deref(),
                 self.target,
-                subject,
+                &subject,
                 self.omissions,
             )?,
             ..Message::default()
@@ -249,17 +257,20 @@ impl<'e> Encoder<'e> {
     ) -> Result<Message<'a>> {
         let mut turn = Turn::default();
         for (number, part) in message.parts.iter().enumerate() {
-            let subject = subject(at, number);
+            let subject = Place {
+                message: at,
+                part: number,
+            };
             match part {
                 Part::Text(text) => {
-                    let own = self.own(part, &subject)?;
+                    let own = self.own(part, subject)?;
                     turn.words
                         .push(content::text(text, self.marks()).extended(own));
                 }
                 Part::Refusal(refusal) => turn.refusal.push(&refusal.text),
                 Part::ToolCall(call) => {
                     let called = self.call(call);
-                    turn.calls.push(match self.own(part, &subject)? {
+                    turn.calls.push(match self.own(part, subject)? {
                         Some(own) => Called::Extended(Extended {
                             value: Box::new(called),
                             own,
@@ -274,7 +285,7 @@ impl<'e> Encoder<'e> {
                     None => turn.thoughts.push(&thinking.text),
                 },
                 Part::RedactedThinking(_) => self.has_foreign_thoughts = true,
-                Part::Native(native) => self.native_of_assistant(native, &subject, &mut turn)?,
+                Part::Native(native) => self.native_of_assistant(native, subject, &mut turn)?,
                 Part::Audio(audio) => turn.transcript.extend(audio.transcript.as_deref()),
                 other => return Err(no_place(&subject, other, "the model's own turn")),
             }
@@ -297,7 +308,7 @@ impl<'e> Encoder<'e> {
     fn native_of_assistant<'a>(
         &mut self,
         native: &'a Native,
-        subject: &str,
+        subject: Place,
         turn: &mut Turn<'a>,
     ) -> Result<()> {
         let is_own = match &native.origin {
@@ -310,13 +321,13 @@ impl<'e> Encoder<'e> {
                 turn.is_foreign = true;
             }
             details::KIND if self.quirks.thoughts == Thoughts::Details => {
-                turn.details = Some(tool::raw(&native.json, subject)?);
+                turn.details = Some(tool::raw(&native.json, &subject)?);
             }
             details::KIND => {}
-            "audio" if is_own => turn.audio = Some(tool::raw(&native.json, subject)?),
+            "audio" if is_own => turn.audio = Some(tool::raw(&native.json, &subject)?),
             "custom_tool_call" if is_own => {
                 turn.calls
-                    .push(Called::Native(tool::raw(&native.json, subject)?));
+                    .push(Called::Native(tool::raw(&native.json, &subject)?));
             }
             _ => turn.words.extend(self.native(native, subject)?),
         }
@@ -324,27 +335,35 @@ impl<'e> Encoder<'e> {
     }
 
     /// A part in the words of the provider that is called; another's is left out.
-    fn native<'a>(&mut self, native: &'a Native, subject: &str) -> Result<Option<ContentPart<'a>>> {
+    fn native<'a>(
+        &mut self,
+        native: &'a Native,
+        subject: Place,
+    ) -> Result<Option<ContentPart<'a>>> {
         if let Some(why) = tool::foreign(native, self.target) {
-            self.omissions.note(subject, why)?;
+            self.omissions.note(&subject, why)?;
             return Ok(None);
         }
-        Ok(Some(ContentPart::Native(tool::raw(&native.json, subject)?)))
+        Ok(Some(ContentPart::Native(tool::raw(
+            &native.json,
+            &subject,
+        )?)))
     }
 
     fn name<'a>(&mut self, at: usize, message: &'a aurax_core::Message) -> Result<Option<&'a str>> {
         let name = message.name.as_deref();
         if name.is_some() && !self.quirks.takes.speaker_names {
             let why = "left out: the provider takes no names of speakers";
-            self.omissions.note(&format!("messages[{at}].name"), why)?;
+            self.omissions
+                .note(&format_args!("messages[{at}].name"), why)?;
             return Ok(None);
         }
         Ok(name)
     }
 
     /// Fields of the provider's own, where the provider is called that knows them.
-    fn own(&mut self, part: &Part, subject: &str) -> Result<Option<Map<String, Value>>> {
-        tool::own(part.own_fields(), self.target, subject, self.omissions)
+    fn own(&mut self, part: &Part, subject: Place) -> Result<Option<Map<String, Value>>> {
+        tool::own(part.own_fields(), self.target, &subject, self.omissions)
     }
 
     fn marks(&self) -> bool {

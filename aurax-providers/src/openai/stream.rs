@@ -12,19 +12,17 @@ use serde_json::{Map, Value};
 use super::calls::Seed;
 use super::choice::{About, Choice, Form, part};
 use super::error;
+use super::plain::{self, MAX_CHOICES, Reply};
 use super::quirks::Quirks;
 use super::repeat::Repeat;
 use super::usage;
 use crate::failure::{truncated, unreadable};
 use crate::frame::Frame;
-use crate::object::Object;
+use crate::object::{Object, Text};
 use crate::wire::{Decode, Target};
 
-/// The most choices a reply may have.
-const MAX_CHOICES: usize = 128;
-
-/// Fields of a reply without a meaning of their own: what it is, and padding.
-const MEANINGLESS: [&str; 3] = ["object", "obfuscation", "p"];
+/// Fields of a reply without a meaning of their own: padding.
+const MEANINGLESS: [&str; 2] = ["obfuscation", "p"];
 
 /// Reads the reply to one call.
 #[derive(Debug)]
@@ -42,6 +40,8 @@ pub(super) struct Decoder {
     sources: Option<Sources>,
     extra: Map<String, Value>,
     repeat: Repeat,
+    /// Nothing had to be read field by field so far.
+    is_plain: bool,
     is_done: bool,
 }
 
@@ -79,57 +79,77 @@ impl Decoder {
             sources: None,
             extra: Map::new(),
             repeat: Repeat::default(),
+            is_plain: true,
             is_done: false,
         }
     }
 
-    fn reply(&mut self, mut reply: Object<'_>, form: Form, events: &mut Vec<Event>) -> Result<()> {
-        let choices = reply.list("choices");
-        self.start(&mut reply, !choices.is_empty(), events);
-        if let Some(tier) = reply.text("service_tier") {
-            self.service_tier = Some(tier);
+    /// Reads a chunk or a whole reply. A stream that was odd once is likely so again.
+    fn read(&mut self, text: &str, form: Form, events: &mut Vec<Event>) -> Result<()> {
+        if self.is_plain
+            && let Some((reply, choices)) = plain::read(text)
+        {
+            return self.reply(reply, choices.into_iter().map(Some), form, events);
         }
-        for choice in choices {
+        self.is_plain = false;
+        let mut reply = open(text)?;
+        let choices = reply.list("choices").into_iter();
+        let choices = choices.map(|choice| plain::Choice::of(choice, form));
+        self.reply(Reply::of(reply), choices, form, events)
+    }
+
+    fn reply<'a>(
+        &mut self,
+        mut reply: Reply<'a>,
+        choices: impl ExactSizeIterator<Item = Option<plain::Choice<'a>>>,
+        form: Form,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        self.start(&mut reply, choices.len() > 0, events);
+        if let Some(tier) = reply.service_tier {
+            self.service_tier = Some(tier.into_string());
+        }
+        for choice in choices.flatten() {
             self.choice(choice, form, events)?;
         }
+        let rest = &mut reply.rest;
         for known in MEANINGLESS {
-            reply.take(known);
+            rest.take(known);
         }
-        let usage = reply.take("usage");
-        let groq = reply.take("x_groq");
-        if let Some(usage) = usage.or_else(|| groq.and_then(usage::of_groq)) {
+        let groq = rest.take("x_groq");
+        if let Some(usage) = reply.usage.or_else(|| groq.and_then(usage::of_groq)) {
             self.usage(usage, form, events);
         }
         if let Some(groq) = groq {
             keep(&mut self.extra, "x_groq", groq);
         }
-        self.sources(&mut reply);
-        reply.rest_into(&mut self.extra);
+        self.sources(rest);
+        reply.rest.rest_into(&mut self.extra);
         Ok(())
     }
 
     /// The first id stands: some streams change it on the way. Azure's begin with a chunk that has
     /// neither an id nor a choice.
-    fn start(&mut self, reply: &mut Object<'_>, has_choices: bool, events: &mut Vec<Event>) {
+    fn start(&mut self, reply: &mut Reply<'_>, has_choices: bool, events: &mut Vec<Event>) {
         if self.start.is_some() {
-            for known in ["id", "model", "created"] {
-                reply.take(known);
-            }
             return;
         }
-        let mut start = Start::new(reply.text("id"), reply.text("model"));
-        start.created = reply.read("created");
+        let [id, model] = [&mut reply.id, &mut reply.model].map(Option::take);
+        let mut start = Start::new(id.map(Text::into_string), model.map(Text::into_string));
+        start.created = reply.created;
         if has_choices || start.id.is_some() {
             events.push(Event::Start(start.clone()));
             self.start = Some(start);
         }
     }
 
-    fn choice(&mut self, choice: &RawValue, form: Form, events: &mut Vec<Event>) -> Result<()> {
-        let Some(mut choice) = Object::of(choice) else {
-            return Ok(());
-        };
-        let number = choice.read("index").unwrap_or(0_u32);
+    fn choice(
+        &mut self,
+        choice: plain::Choice<'_>,
+        form: Form,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        let number = choice.index.unwrap_or(0);
         let Some(index) = usize::try_from(number).ok().filter(|at| *at < MAX_CHOICES) else {
             return Ok(());
         };
@@ -233,7 +253,7 @@ impl Decode for Decoder {
             return Ok(());
         }
         let before = events.len();
-        self.reply(open(data)?, Form::Piece, events)?;
+        self.read(data, Form::Piece, events)?;
         self.repeat
             .learn(data, events.get(before..).unwrap_or_default());
         Ok(())
@@ -241,7 +261,7 @@ impl Decode for Decoder {
 
     fn whole(&mut self, body: &[u8], events: &mut Vec<Event>) -> Result<()> {
         let text = std::str::from_utf8(body).map_err(|e| unreadable().with_source(e))?;
-        self.reply(open(text)?, Form::Whole, events)?;
+        self.read(text, Form::Whole, events)?;
         if self.choices.is_empty() {
             return Err(
                 Error::new(ErrorKind::Decode, "the reply has no choices").with_phase(Phase::Body)
@@ -331,3 +351,6 @@ fn open(text: &str) -> Result<Object<'_>> {
         Err(e) => Err(unreadable().with_source(e)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Tools, the choice among them, and the ids of their calls.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use aurax_core::{Function, Json, Native, Request, Result, Tool, ToolChoice};
 use serde::Serialize;
@@ -120,7 +121,7 @@ pub(super) fn encode<'a>(
                 let own = own(
                     function.native.as_ref(),
                     target,
-                    &format!("tools[{at}]"),
+                    &format_args!("tools[{at}]"),
                     omissions,
                 )?;
                 let is_around = function.native.as_ref().is_some_and(|own| own.kind == TOOL);
@@ -135,10 +136,13 @@ pub(super) fn encode<'a>(
             Tool::Function(_) => {}
             Tool::Native(native) if offered.is_none() => {
                 if let Some(why) = foreign(native, target) {
-                    omissions.note(&format!("tools[{at}]"), why)?;
+                    omissions.note(&format_args!("tools[{at}]"), why)?;
                     continue;
                 }
-                tools.push(ToolDef::Native(raw(&native.json, &format!("tools[{at}]"))?));
+                tools.push(ToolDef::Native(raw(
+                    &native.json,
+                    &format_args!("tools[{at}]"),
+                )?));
             }
             _ => {}
         }
@@ -215,14 +219,14 @@ pub(super) fn foreign(native: &Native, target: &Target) -> Option<String> {
 pub(super) fn own(
     native: Option<&Native>,
     target: &Target,
-    subject: &str,
+    subject: &(impl fmt::Display + ?Sized),
     omissions: &mut Omissions,
 ) -> Result<Option<Map<String, Value>>> {
     let Some(native) = native else {
         return Ok(None);
     };
     if let Some(why) = foreign(native, target) {
-        omissions.note(&format!("{subject}.native"), why)?;
+        omissions.note(&format_args!("{subject}.native"), why)?;
         return Ok(None);
     }
     serde_json::from_str(&native.json)
@@ -231,7 +235,10 @@ pub(super) fn own(
 }
 
 /// JSON text of the caller's, as it is.
-pub(crate) fn raw<'a>(json: &'a str, subject: &str) -> Result<&'a RawValue> {
+pub(crate) fn raw<'a>(
+    json: &'a str,
+    subject: &(impl fmt::Display + ?Sized),
+) -> Result<&'a RawValue> {
     serde_json::from_str(json)
         .map_err(|e| unsupported(subject, "the native block is not JSON").with_source(e))
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use aurax_core::{Decimal, Json, Money, Totals, Usage};
+use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
+use super::fields::{Fields, InOnePass};
 use super::quirks::Quirks;
-use crate::object::Object;
+use crate::object::{Object, Text};
 
 /// Tiers that cost what the price list says; every other tier selects a price of its own.
 const BASE_TIERS: [&str; 4] = ["default", "standard", "auto", "on_demand"];
@@ -35,9 +37,12 @@ const RESPONSES: Names = Names {
 
 /// Reads a usage object; `None` where it counts nothing.
 pub(super) fn read(usage: &RawValue, quirks: &Quirks) -> Option<Usage> {
-    let mut fields = Object::of(usage)?;
-    let counts = Counts::take(&mut fields, &CHAT, quirks.reasoning_outside_output);
-    finish(usage, fields, counts)
+    let mut reported = match serde_json::from_str(usage.get()) {
+        Ok(InOnePass(reported)) => reported,
+        Err(_) => Reported::of(Object::of(usage)?, &CHAT),
+    };
+    let counts = Counts::take(&mut reported, quirks.reasoning_outside_output);
+    finish(usage, reported.rest, counts)
 }
 
 /// Searches the provider made, which are billed by their number and counted outside of usage.
@@ -49,13 +54,13 @@ pub(crate) struct Searches {
 
 /// Reads a usage object of the responses API; `None` where it counts nothing.
 pub(crate) fn read_responses(usage: &RawValue, searches: Searches) -> Option<Usage> {
-    let mut fields = Object::of(usage)?;
-    let mut counts = Counts::take(&mut fields, &RESPONSES, false);
+    let mut reported = Reported::of(Object::of(usage)?, &RESPONSES);
+    let mut counts = Counts::take(&mut reported, false);
     let made = |number: u64| Some(number).filter(|number| *number > 0);
     let totals = &mut counts.totals;
     totals.web_searches = made(searches.web).or(totals.web_searches);
     totals.file_searches = made(searches.file);
-    finish(usage, fields, counts)
+    finish(usage, reported.rest, counts)
 }
 
 fn finish(usage: &RawValue, mut fields: Object<'_>, counts: Counts) -> Option<Usage> {
@@ -97,6 +102,104 @@ pub(crate) fn select_price(context: &mut BTreeMap<String, String>, name: &str, v
     }
 }
 
+/// The numbers both wires have.
+#[derive(Debug, Default)]
+struct Reported<'a> {
+    input: Option<u64>,
+    input_details: Details,
+    output: Option<u64>,
+    output_details: Details,
+    total: Option<u64>,
+    /// What only some vendors have.
+    rest: Object<'a>,
+}
+
+/// What the tokens of one side were.
+#[derive(Debug, Default)]
+struct Details {
+    cached: Option<u64>,
+    cache_write: Option<u64>,
+    text: Option<u64>,
+    audio: Option<u64>,
+    image: Option<u64>,
+    video: Option<u64>,
+    reasoning: Option<u64>,
+    accepted_prediction: Option<u64>,
+    rejected_prediction: Option<u64>,
+}
+
+impl<'a> Reported<'a> {
+    /// Reads field by field, so that one of another type leaves the others readable.
+    fn of(mut fields: Object<'a>, names: &Names) -> Self {
+        Self {
+            input: fields.count(names.input),
+            input_details: Details::of(fields.object(names.input_details)),
+            output: fields.count(names.output),
+            output_details: Details::of(fields.object(names.output_details)),
+            total: fields.count("total_tokens"),
+            rest: fields,
+        }
+    }
+}
+
+/// The chat wire's usage.
+impl<'a> Fields<'a> for Reported<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, name: Text<'a>, map: &mut A) -> Result<(), A::Error> {
+        let details = |read: Option<InOnePass<Details>>| read.map(|InOnePass(read)| read);
+        match name.as_str() {
+            "prompt_tokens" => self.input = map.next_value()?,
+            "prompt_tokens_details" => {
+                self.input_details = details(map.next_value()?).unwrap_or_default();
+            }
+            "completion_tokens" => self.output = map.next_value()?,
+            "completion_tokens_details" => {
+                self.output_details = details(map.next_value()?).unwrap_or_default();
+            }
+            "total_tokens" => self.total = map.next_value()?,
+            _ => self.rest.put(name, map.next_value()?),
+        }
+        Ok(())
+    }
+}
+
+impl Details {
+    fn of(mut fields: Object<'_>) -> Self {
+        Self {
+            cached: fields.count("cached_tokens"),
+            cache_write: fields.count("cache_write_tokens"),
+            text: fields.count("text_tokens"),
+            audio: fields.count("audio_tokens"),
+            image: fields.count("image_tokens"),
+            video: fields.count("video_tokens"),
+            reasoning: fields.count("reasoning_tokens"),
+            accepted_prediction: fields.count("accepted_prediction_tokens"),
+            rejected_prediction: fields.count("rejected_prediction_tokens"),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for Details {
+    fn read<A: MapAccess<'a>>(&mut self, name: Text<'a>, map: &mut A) -> Result<(), A::Error> {
+        let place = match name.as_str() {
+            "cached_tokens" => &mut self.cached,
+            "cache_write_tokens" => &mut self.cache_write,
+            "text_tokens" => &mut self.text,
+            "audio_tokens" => &mut self.audio,
+            "image_tokens" => &mut self.image,
+            "video_tokens" => &mut self.video,
+            "reasoning_tokens" => &mut self.reasoning,
+            "accepted_prediction_tokens" => &mut self.accepted_prediction,
+            "rejected_prediction_tokens" => &mut self.rejected_prediction,
+            _ => {
+                let IgnoredAny = map.next_value()?;
+                return Ok(());
+            }
+        };
+        *place = map.next_value()?;
+        Ok(())
+    }
+}
+
 struct Counts {
     totals: Totals,
     /// Audio input is counted beside the input, and billed by its length.
@@ -105,33 +208,35 @@ struct Counts {
 
 impl Counts {
     /// Takes the numbers, brought to the convention that a whole includes its parts.
-    fn take(fields: &mut Object<'_>, names: &Names, reasoning_outside_output: bool) -> Self {
-        let mut input = fields.object(names.input_details);
-        let mut output = fields.object(names.output_details);
+    fn take(reported: &mut Reported<'_>, reasoning_outside_output: bool) -> Self {
+        let fields = &mut reported.rest;
+        let (input, output) = (&reported.input_details, &reported.output_details);
         let mut totals = Totals::default();
-        totals.input = fields.read(names.input);
-        totals.output = fields.read(names.output);
-        totals.total = fields.read("total_tokens");
+        totals.input = reported.input;
+        totals.output = reported.output;
+        totals.total = reported.total;
         // DeepSeek says it twice.
-        let hits = fields.read("prompt_cache_hit_tokens");
-        totals.cache_read = input.read("cached_tokens").or(hits);
-        totals.cache_write = input.read("cache_write_tokens");
-        totals.input_text = input.read("text_tokens");
-        totals.input_audio = input.read("audio_tokens");
-        totals.input_image = input.read("image_tokens");
-        totals.input_video = input.read("video_tokens");
-        totals.output_text = output.read("text_tokens");
-        totals.output_audio = output.read("audio_tokens");
-        totals.output_image = output.read("image_tokens");
-        totals.reasoning = output.read("reasoning_tokens");
-        totals.accepted_prediction = output.read("accepted_prediction_tokens");
-        totals.rejected_prediction = output.read("rejected_prediction_tokens");
-        totals.web_searches = fields.read("num_search_queries");
-        let seconds: Option<u64> = fields.read("prompt_audio_seconds");
+        let hits = fields.count("prompt_cache_hit_tokens");
+        totals.cache_read = input.cached.or(hits);
+        totals.cache_write = input.cache_write;
+        totals.input_text = input.text;
+        totals.input_audio = input.audio;
+        totals.input_image = input.image;
+        totals.input_video = input.video;
+        totals.output_text = output.text;
+        totals.output_audio = output.audio;
+        totals.output_image = output.image;
+        totals.reasoning = output.reasoning;
+        totals.accepted_prediction = output.accepted_prediction;
+        totals.rejected_prediction = output.rejected_prediction;
+        totals.web_searches = fields.count("num_search_queries");
+        let seconds = fields.count("prompt_audio_seconds");
         totals.input_audio_millis = seconds.map(|seconds| seconds.saturating_mul(1000));
         if reasoning_outside_output {
-            totals.reasoning = totals.reasoning.or_else(|| fields.read("reasoning_tokens"));
-            totals.citation = fields.read("citation_tokens");
+            totals.reasoning = totals
+                .reasoning
+                .or_else(|| fields.count("reasoning_tokens"));
+            totals.citation = fields.count("citation_tokens");
             totals.output = totals.output.map(|tokens| {
                 [totals.reasoning, totals.citation]
                     .into_iter()
@@ -214,3 +319,6 @@ pub(super) fn of_groq(field: &RawValue) -> Option<&RawValue> {
     let mut fields = Object::of(field)?;
     fields.take("usage")
 }
+
+#[cfg(test)]
+mod tests;
