@@ -1,19 +1,14 @@
 //! Fields of the provider's own format, merged into an encoded body.
 
-#[cfg(feature = "openai")]
 use aurax_core::{Error, ErrorKind, Phase};
 use aurax_core::{Extra, Result};
 use serde::Serialize;
-#[cfg(feature = "openai")]
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-#[cfg(feature = "openai")]
 use crate::object::Pairs;
 use crate::omissions::Omissions;
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 use crate::raw::RawObject;
-#[cfg(feature = "openai")]
 use crate::refusals::no_json;
 
 /// The extra fields, where they are meant for `wire`, without those the engine sets itself.
@@ -48,7 +43,6 @@ pub(crate) fn fields(
 ///
 /// # Errors
 /// As for [`fields`].
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 pub(crate) fn merged(
     body: &impl Serialize,
     extra: &Extra,
@@ -66,7 +60,6 @@ pub(crate) fn merged(
 ///
 /// # Errors
 /// `Unsupported` where the request wants nothing changed.
-#[cfg(feature = "openai")]
 pub(crate) fn text(
     body: &impl Serialize,
     extra: &Extra,
@@ -89,7 +82,6 @@ pub(crate) fn text(
     serde_json::to_vec(&body).map_err(broken)
 }
 
-#[cfg(feature = "openai")]
 fn broken(error: serde_json::Error) -> Error {
     Error::new(ErrorKind::Internal, "an encoded body cannot be read back")
         .with_phase(Phase::Encode)
