@@ -183,8 +183,10 @@ impl<T: Serialize> Serialize for Extended<T> {
         match RawObject::parse(&text) {
             Some(mut object) => {
                 let mut own = self.own.clone();
-                // Fields inside a mark that was left out are left out with it.
-                if object.get(MARK).is_none() {
+                // Fields inside a mark that was left out are left out with it; a mark of the
+                // provider's own is whole, and says what it is.
+                let is_whole = own.get(MARK).is_some_and(|mark| mark.get("type").is_some());
+                if object.get(MARK).is_none() && !is_whole {
                     own.shift_remove(MARK);
                 }
                 object.merge(&own);
