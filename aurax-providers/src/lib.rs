@@ -11,6 +11,7 @@
     )),
     allow(
         dead_code,
+        unused_imports,
         reason = "each wire uses a part of what they share; with all of them nothing is idle"
     )
 )]
