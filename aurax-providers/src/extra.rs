@@ -1,7 +1,7 @@
 //! Fields of the provider's own format, merged into an encoded body.
 
 use aurax_core::{Error, ErrorKind, Phase};
-use aurax_core::{Extra, Result};
+use aurax_core::{Extra, Part, Request, Result};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::object::Pairs;
 use crate::omissions::Omissions;
 use crate::raw::RawObject;
-use crate::refusals::no_json;
+use crate::refusals::{no_json, subject};
 
 /// The extra fields, where they are meant for `wire`, without those the engine sets itself.
 ///
@@ -37,6 +37,31 @@ pub(crate) fn fields(
         }
     }
     Ok(fields)
+}
+
+/// Notes the fields of parts only their own provider understands, for a wire that sends none.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
+pub(crate) fn of_parts(request: &Request, omissions: &mut Omissions) -> Result<()> {
+    const WHY: &str = "left out: only its own provider understands it";
+    for (at, message) in request.messages.iter().enumerate() {
+        for (number, part) in message.parts.iter().enumerate() {
+            let subject = subject(at, number);
+            if part.own_fields().is_some() {
+                omissions.note(&format!("{subject}.native"), WHY)?;
+            }
+            let Part::ToolResult(result) = part else {
+                continue;
+            };
+            for (number, part) in result.content.iter().enumerate() {
+                if part.own_fields().is_some() {
+                    omissions.note(&format!("{subject}.content[{number}].native"), WHY)?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A body with the extra fields merged in, objects into objects.

@@ -1,10 +1,17 @@
 //! Fields nobody here knows, at every level of a request, reach a provider of the same wire.
 
-#![cfg(all(feature = "openai", feature = "anthropic"))]
+#![cfg(all(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 #![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
 
 use aurax_providers::anthropic::{Anthropic, MessagesInbound};
+use aurax_providers::gemini::Gemini;
 use aurax_providers::inbound::Inbound;
+use aurax_providers::ollama::Ollama;
 use aurax_providers::openai::{ChatInbound, OpenAi, Quirks};
 use aurax_providers::responses::{self, Responses, ResponsesInbound};
 use aurax_providers::wire::{Encoded, Target, Wire};
@@ -226,10 +233,13 @@ fn what_only_another_wire_knows_is_told() {
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "refusal", "refusal": "No.", "x_new": 1}]},
         {"role": "user", "content": [{"type": "input_text", "text": "Please"}]}]});
-    let encoded = encoded(&ResponsesInbound::new(), &Anthropic::new(), &body);
-    let subjects = encoded.warnings.iter().map(|warning| &*warning.subject);
-    assert_eq!(
-        subjects.collect::<Vec<_>>(),
-        ["messages[0].parts[0].native", "messages[1].parts[0].native"]
-    );
+    let wires: [&dyn Wire; 3] = [&Anthropic::new(), &Gemini::new(), &Ollama::new()];
+    for wire in wires {
+        let encoded = encoded(&ResponsesInbound::new(), wire, &body);
+        let subjects = encoded.warnings.iter().map(|warning| &*warning.subject);
+        assert_eq!(
+            subjects.collect::<Vec<_>>(),
+            ["messages[0].parts[0].native", "messages[1].parts[0].native"]
+        );
+    }
 }
