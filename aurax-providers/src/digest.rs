@@ -25,7 +25,6 @@ pub(crate) fn base62(mut number: u64) -> String {
 
 /// An id for a tool call the provider gave none: `call_` and eighteen letters and digits, of which
 /// the second half follows from the first, so that it is known again, whoever kept it.
-#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn call_id(seed: &[&str]) -> String {
     let first = base62(hash(seed));
     let second = proof(&first);
@@ -33,7 +32,6 @@ pub(crate) fn call_id(seed: &[&str]) -> String {
 }
 
 /// Whether an id was made by [`call_id`].
-#[cfg(any(feature = "gemini", test))]
 pub(crate) fn is_made_up(id: &str) -> bool {
     id.strip_prefix("call_")
         .and_then(|rest| rest.split_at_checked(9))
@@ -42,7 +40,6 @@ pub(crate) fn is_made_up(id: &str) -> bool {
 
 /// The calls of tools there are in the conversation so far; ids of one turn differ by it from those
 /// of another.
-#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn calls_before(call: &aurax_core::Call) -> usize {
     let aurax_core::Op::Chat(request) = &call.op else {
         return 0;
@@ -51,15 +48,11 @@ pub(crate) fn calls_before(call: &aurax_core::Call) -> usize {
     parts.filter(|part| part.as_tool_call().is_some()).count()
 }
 
-#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 fn proof(first: &str) -> String {
     base62(hash(&["made up", first]))
 }
 
-#[cfg(all(
-    test,
-    any(feature = "anthropic", feature = "gemini", feature = "ollama")
-))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,20 +1,15 @@
 //! Fields of the provider's own format, merged into an encoded body.
 
-#[cfg(feature = "openai")]
 use aurax_core::{Error, ErrorKind, Phase};
-use aurax_core::{Extra, Result};
+use aurax_core::{Extra, Part, Request, Result};
 use serde::Serialize;
-#[cfg(feature = "openai")]
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-#[cfg(feature = "openai")]
 use crate::object::Pairs;
 use crate::omissions::Omissions;
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 use crate::raw::RawObject;
-#[cfg(feature = "openai")]
-use crate::refusals::no_json;
+use crate::refusals::{no_json, subject};
 
 /// The extra fields, where they are meant for `wire`, without those the engine sets itself.
 ///
@@ -44,11 +39,35 @@ pub(crate) fn fields(
     Ok(fields)
 }
 
+/// Notes the fields of parts only their own provider understands, for a wire that sends none.
+///
+/// # Errors
+/// `Unsupported` where the request wants nothing changed.
+pub(crate) fn of_parts(request: &Request, omissions: &mut Omissions) -> Result<()> {
+    const WHY: &str = "left out: only its own provider understands it";
+    for (at, message) in request.messages.iter().enumerate() {
+        for (number, part) in message.parts.iter().enumerate() {
+            let subject = subject(at, number);
+            if part.own_fields().is_some() {
+                omissions.note(&format!("{subject}.native"), WHY)?;
+            }
+            let Part::ToolResult(result) = part else {
+                continue;
+            };
+            for (number, part) in result.content.iter().enumerate() {
+                if part.own_fields().is_some() {
+                    omissions.note(&format!("{subject}.content[{number}].native"), WHY)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A body with the extra fields merged in, objects into objects.
 ///
 /// # Errors
 /// As for [`fields`].
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 pub(crate) fn merged(
     body: &impl Serialize,
     extra: &Extra,
@@ -66,7 +85,6 @@ pub(crate) fn merged(
 ///
 /// # Errors
 /// `Unsupported` where the request wants nothing changed.
-#[cfg(feature = "openai")]
 pub(crate) fn text(
     body: &impl Serialize,
     extra: &Extra,
@@ -89,7 +107,6 @@ pub(crate) fn text(
     serde_json::to_vec(&body).map_err(broken)
 }
 
-#[cfg(feature = "openai")]
 fn broken(error: serde_json::Error) -> Error {
     Error::new(ErrorKind::Internal, "an encoded body cannot be read back")
         .with_phase(Phase::Encode)

@@ -23,7 +23,6 @@ pub(crate) const TOO_LONG: &[&str] = &[
 ];
 
 /// Words of a safety system.
-#[cfg(any(feature = "openai", feature = "anthropic"))]
 pub(crate) const FILTERED: &[&str] = &["blocked by content filtering policy"];
 
 /// Whether `text`, in lower case, has one of these words.
@@ -85,7 +84,6 @@ pub(crate) const fn by_status(status: u16) -> ErrorKind {
 }
 
 /// The text of an error that is not JSON, such as a proxy's page; markup says nothing.
-#[cfg(any(feature = "anthropic", feature = "gemini", feature = "ollama"))]
 pub(crate) fn plain(body: &str) -> String {
     let body = body.trim();
     if body.starts_with('<') {

@@ -14,7 +14,6 @@ pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str>
 
 /// Whether the provider asks for, or forbids, another try (`x-should-retry`), whatever the status
 /// says. The official SDKs of OpenAI and Anthropic obey it.
-#[cfg(any(feature = "openai", feature = "anthropic"))]
 pub(crate) fn should_retry(headers: &HeaderMap) -> Option<aurax_core::Retry> {
     use aurax_core::Retry;
     match text(headers, "x-should-retry")? {
@@ -168,7 +167,6 @@ fn split_kind(name: &str) -> (&str, String) {
 }
 
 /// Copies the headers of `names` that are there.
-#[cfg(any(feature = "openai", feature = "anthropic", feature = "gemini"))]
 pub(crate) fn keep(headers: &HeaderMap, names: &[http::HeaderName]) -> Vec<(String, String)> {
     names
         .iter()
@@ -176,5 +174,5 @@ pub(crate) fn keep(headers: &HeaderMap, names: &[http::HeaderName]) -> Vec<(Stri
         .collect()
 }
 
-#[cfg(all(test, any(feature = "openai", feature = "anthropic")))]
+#[cfg(test)]
 mod tests;

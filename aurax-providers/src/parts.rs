@@ -37,7 +37,6 @@ impl Parts {
     }
 
     /// How many parts have begun.
-    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) const fn count(&self) -> u32 {
         self.begun
     }

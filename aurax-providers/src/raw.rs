@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-#[cfg(any(feature = "anthropic", feature = "gemini"))]
 use aurax_core::{Error, ErrorKind, Phase};
 use aurax_core::{Json, Result};
 use serde::de::{MapAccess, Visitor};
@@ -49,7 +48,6 @@ impl RawObject {
     }
 
     /// How many bytes names and values have.
-    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) fn size(&self) -> usize {
         let sizes = self.0.iter();
         let sizes = sizes.map(|(name, value)| name.len().saturating_add(value.as_str().len()));
@@ -70,7 +68,6 @@ impl RawObject {
     ///
     /// # Errors
     /// `Decode` where it has none.
-    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) fn only_count(body: &[u8], name: &str) -> Result<u64> {
         let body = std::str::from_utf8(body).ok().and_then(Self::parse);
         let count = body.and_then(|body| body.count(name));
@@ -104,7 +101,6 @@ impl RawObject {
     }
 
     /// Takes a field out.
-    #[cfg(feature = "anthropic")]
     pub(crate) fn remove(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().rposition(|(key, _)| key == name)?;
         Some(self.0.remove(at).1)
@@ -126,7 +122,6 @@ impl RawObject {
     }
 
     /// Takes over every field of `other` that is not null.
-    #[cfg(any(feature = "anthropic", feature = "gemini", test))]
     pub(crate) fn overlay(&mut self, other: &Self) {
         for (name, value) in other.fields() {
             self.set(name, value.clone());
@@ -135,7 +130,6 @@ impl RawObject {
 
     /// Keeps the fields of `other` that are not null and not `placed` elsewhere; the last value of
     /// each stands. Names beyond the first 64 are passed over, however often a server says more.
-    #[cfg(any(feature = "anthropic", feature = "gemini"))]
     pub(crate) fn keep(&mut self, other: &Self, placed: &[&str]) {
         const MOST: usize = 64;
         for (name, value) in other.fields() {
@@ -189,8 +183,10 @@ impl<T: Serialize> Serialize for Extended<T> {
         match RawObject::parse(&text) {
             Some(mut object) => {
                 let mut own = self.own.clone();
-                // Fields inside a mark that was left out are left out with it.
-                if object.get(MARK).is_none() {
+                // Fields inside a mark that was left out are left out with it; a mark of the
+                // provider's own is whole, and says what it is.
+                let is_whole = own.get(MARK).is_some_and(|mark| mark.get("type").is_some());
+                if object.get(MARK).is_none() && !is_whole {
                     own.shift_remove(MARK);
                 }
                 object.merge(&own);

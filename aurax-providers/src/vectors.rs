@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 use aurax_core::EmbedInput;
 use aurax_core::{
     EmbedRequest, Embedding, End, Error, ErrorKind, Event, Phase, Result, Start, Usage,
@@ -11,7 +10,6 @@ use aurax_core::{
 
 use crate::frame::Frame;
 use crate::refusals::invalid;
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 use crate::refusals::unsupported;
 use crate::wire::Decode;
 
@@ -19,7 +17,6 @@ use crate::wire::Decode;
 ///
 /// # Errors
 /// `Unsupported` for the numbers of tokens; `InvalidRequest` where there is nothing at all.
-#[cfg(any(feature = "gemini", feature = "ollama"))]
 pub(crate) fn texts(request: &EmbedRequest) -> Result<Vec<&str>> {
     not_empty(request)?;
     let inputs = request.input.iter().enumerate();

@@ -160,7 +160,6 @@ impl Encoded {
 }
 
 /// How a chat's reply is asked for.
-#[cfg(any(feature = "openai", feature = "anthropic", feature = "ollama"))]
 pub(crate) const fn delivery(request: &aurax_core::Request) -> Delivery {
     if request.stream {
         Delivery::Streamed

@@ -1,13 +1,20 @@
 //! Fields nobody here knows, at every level of a request, reach a provider of the same wire.
 
-#![cfg(all(feature = "openai", feature = "anthropic"))]
+#![cfg(all(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "gemini",
+    feature = "ollama"
+))]
 #![expect(clippy::unwrap_used, reason = "a failed test is a panic")]
 
 use aurax_providers::anthropic::{Anthropic, MessagesInbound};
+use aurax_providers::gemini::Gemini;
 use aurax_providers::inbound::Inbound;
+use aurax_providers::ollama::Ollama;
 use aurax_providers::openai::{ChatInbound, OpenAi, Quirks};
 use aurax_providers::responses::{self, Responses, ResponsesInbound};
-use aurax_providers::wire::{Target, Wire};
+use aurax_providers::wire::{Encoded, Target, Wire};
 use aurax_providers::{ModelRules, Seal};
 use serde_json::{Value, json};
 
@@ -16,15 +23,20 @@ const FIELD: &str = "x_new";
 
 /// What is sent on of a request.
 fn sent(inbound: &dyn Inbound, wire: &dyn Wire, body: &Value) -> Value {
+    serde_json::from_slice(&encoded(inbound, wire, body).body).unwrap()
+}
+
+fn encoded(inbound: &dyn Inbound, wire: &dyn Wire, body: &Value) -> Encoded {
     let incoming = inbound.read(body.to_string().as_bytes()).unwrap();
+    let mut rules = ModelRules::default();
+    rules.cache_breakpoints = true;
     let target = Target {
         provider: "p".into(),
         model: incoming.call.model.clone(),
-        rules: ModelRules::default(),
+        rules,
         info: None,
     };
-    let encoded = wire.encode(&incoming.call, &target).unwrap();
-    serde_json::from_slice(&encoded.body).unwrap()
+    wire.encode(&incoming.call, &target).unwrap()
 }
 
 /// Puts the field into every object of `plain` that `takes` one, each alone, and compares.
@@ -76,14 +88,15 @@ fn is_ours(place: &str) -> bool {
 
 #[test]
 fn in_chats() {
+    let mark = json!({"mode": "explicit"});
     let body = json!({
         "model": "m",
         "messages": [
             {"role": "system", "content": "S"},
             {"role": "user", "name": "ann", "content": [
-                {"type": "text", "text": "Look"},
+                {"type": "text", "text": "Look", "prompt_cache_breakpoint": mark},
                 {"type": "image_url", "image_url": {"url": "https://a.example/b.png",
-                    "detail": "low"}},
+                    "detail": "low"}, "prompt_cache_breakpoint": mark},
                 {"type": "file", "file": {"filename": "a.pdf",
                     "file_data": "data:application/pdf;base64,AAAA"}},
                 {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
@@ -101,7 +114,7 @@ fn in_chats() {
         "stream_options": {"include_usage": true}
     });
     let wire = OpenAi::new(Quirks::openai());
-    assert_eq!(check(&ChatInbound::new(), &wire, &body, is_ours), 23);
+    assert_eq!(check(&ChatInbound::new(), &wire, &body, is_ours), 25);
     let mut allowed = body;
     let named = json!({"type": "function", "function": {"name": "f"}});
     allowed["tool_choice"] = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto",
@@ -117,6 +130,24 @@ fn in_fields_of_a_function_and_beside_it() {
             "parameters": {"type": "object"}, "x_inside": 2}}]});
     let wire = OpenAi::new(Quirks::openai());
     assert_eq!(sent(&ChatInbound::new(), &wire, &body), body);
+}
+
+/// Nothing on this wire writes such a mark, so one that says more than the hint goes as it came,
+/// beside the wire's own.
+#[test]
+fn in_marks_of_other_vendors() {
+    let mark = json!({"type": "ephemeral", "ttl": "1h", "x_new": 1});
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "Hi", "cache_control": mark},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"},
+                "cache_control": mark}]}],
+        "tools": [{"type": "function", "cache_control": mark, "function": {"name": "f",
+            "parameters": {"type": "object"}, "cache_control": mark}}]});
+    let wire = OpenAi::new(Quirks::openai());
+    let mut expected = body.clone();
+    let text = expected.pointer_mut("/messages/0/content/0").unwrap();
+    text["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
+    assert_eq!(sent(&ChatInbound::new(), &wire, &body), expected);
 }
 
 #[test]
@@ -135,11 +166,13 @@ fn in_messages() {
                     "title": "t", "citations": {"enabled": true}, "cache_control": mark}]},
             {"role": "assistant", "content": [
                 {"type": "thinking", "thinking": "hm", "signature": "EqQB"},
+                {"type": "redacted_thinking", "data": "EmwK"},
                 {"type": "text", "text": "I ask."},
                 {"type": "tool_use", "id": "t1", "name": "f", "input": {"city": "Paris"}}]},
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
                 "content": [{"type": "text", "text": "sunny"}], "cache_control": mark}]}],
-        "tools": [{"name": "f", "description": "d", "input_schema": {"type": "object"}}],
+        "tools": [{"name": "f", "description": "d", "input_schema": {"type": "object"},
+            "cache_control": mark}],
         "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
         "thinking": {"type": "enabled", "budget_tokens": 2000},
         "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
@@ -148,24 +181,31 @@ fn in_messages() {
     let inbound = MessagesInbound::new(Seal::new(b"key"));
     // The input of a call is the model's own.
     let takes = |place: &str| is_ours(place) && !place.ends_with("/input");
-    assert_eq!(check(&inbound, &Anthropic::new(), &body, takes), 24);
+    assert_eq!(check(&inbound, &Anthropic::new(), &body, takes), 26);
 }
 
 #[test]
 fn in_responses() {
+    let mark = json!({"mode": "explicit"});
     let body = json!({
         "model": "m",
         "instructions": "S",
         "input": [
             {"role": "user", "content": [
-                {"type": "input_text", "text": "Look"},
-                {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "low"},
+                {"type": "input_text", "text": "Look", "prompt_cache_breakpoint": mark},
+                {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "low",
+                    "prompt_cache_breakpoint": mark},
                 {"type": "input_file", "filename": "a.pdf",
                     "file_data": "data:application/pdf;base64,AAAA"},
                 {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]},
             {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "a"},
+                {"type": "summary_text", "text": "b"}],
+                "content": [{"type": "reasoning_text", "text": "c"}], "encrypted_content": "gBBB"},
             {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
                 "content": [{"type": "output_text", "text": "I ask."}]},
+            {"type": "message", "id": "msg_2", "role": "assistant", "status": "completed",
+                "content": [{"type": "refusal", "refusal": "No."}]},
             {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f",
                 "arguments": "{}", "status": "completed"},
             {"type": "function_call_output", "call_id": "call_1",
@@ -182,5 +222,24 @@ fn in_responses() {
         "include": ["reasoning.encrypted_content"]
     });
     let wire = Responses::new(responses::Quirks::openai());
-    assert_eq!(check(&ResponsesInbound::new(), &wire, &body, is_ours), 21);
+    assert_eq!(check(&ResponsesInbound::new(), &wire, &body, is_ours), 29);
+}
+
+#[test]
+fn what_only_another_wire_knows_is_told() {
+    let body = json!({"model": "m", "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "Hi",
+            "prompt_cache_breakpoint": {"mode": "explicit", "x_new": 1}}]},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "refusal", "refusal": "No.", "x_new": 1}]},
+        {"role": "user", "content": [{"type": "input_text", "text": "Please"}]}]});
+    let wires: [&dyn Wire; 3] = [&Anthropic::new(), &Gemini::new(), &Ollama::new()];
+    for wire in wires {
+        let encoded = encoded(&ResponsesInbound::new(), wire, &body);
+        let subjects = encoded.warnings.iter().map(|warning| &*warning.subject);
+        assert_eq!(
+            subjects.collect::<Vec<_>>(),
+            ["messages[0].parts[0].native", "messages[1].parts[0].native"]
+        );
+    }
 }

@@ -87,7 +87,9 @@ impl Part {
             Self::Thinking(thinking) => thinking.native.as_deref(),
             Self::ToolCall(call) => call.native.as_deref(),
             Self::ToolResult(result) => result.native.as_deref(),
-            Self::RedactedThinking(_) | Self::Refusal(_) | Self::Native(_) => None,
+            Self::RedactedThinking(thinking) => thinking.native.as_deref(),
+            Self::Refusal(refusal) => refusal.native.as_deref(),
+            Self::Native(_) => None,
         }
     }
 
@@ -103,7 +105,9 @@ impl Part {
             Self::Thinking(thinking) => thinking.native = fields,
             Self::ToolCall(call) => call.native = fields,
             Self::ToolResult(result) => result.native = fields,
-            Self::RedactedThinking(_) | Self::Refusal(_) | Self::Native(_) => {}
+            Self::RedactedThinking(thinking) => thinking.native = fields,
+            Self::Refusal(refusal) => refusal.native = fields,
+            Self::Native(_) => {}
         }
         self
     }
@@ -364,12 +368,16 @@ impl Thinking {
 pub struct RedactedThinking {
     /// The encrypted thoughts.
     pub data: Signature,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl RedactedThinking {
     /// Encrypted thoughts.
     pub const fn new(data: Signature) -> Self {
-        Self { data }
+        Self { data, native: None }
     }
 }
 
@@ -382,6 +390,10 @@ pub struct Refusal {
     /// Where the provider lists them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Item>,
+    /// Fields only its own provider understands, as a JSON object; those of an object inside stand
+    /// in one of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<Box<Native>>,
 }
 
 impl Refusal {
@@ -390,6 +402,7 @@ impl Refusal {
         Self {
             text: text.into(),
             item: None,
+            native: None,
         }
     }
 }

@@ -22,6 +22,10 @@ use crate::reply::{Batch, Reply, Watch};
 /// A call that exceeds one fails at once, with an error of kind `RateLimited` that was not sent
 /// anywhere ([`Phase::Encode`]), names the limit in its context and says after what time the call
 /// would pass. The engine neither retries it nor asks another model.
+///
+/// 16,384 principals are remembered. Where more come, those that were idle for longest are
+/// forgotten, and their minute starts anew; while as many have calls in flight, a call of another
+/// one fails as `Overloaded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct QuotaPolicy {

@@ -38,8 +38,7 @@ pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<RateLimit> {
     ["requests", "tokens", "input-tokens", "output-tokens"]
         .into_iter()
         .filter_map(|kind| {
-            let field =
-                |what| headers::text(headers, &format!("anthropic-ratelimit-{kind}-{what}"));
+            let field = |what| headers::text(headers, format!("anthropic-ratelimit-{kind}-{what}"));
             let mut limit = RateLimit::new(kind.replace('-', "_"));
             limit.limit = field("limit").and_then(|n| n.parse().ok());
             limit.remaining = field("remaining").and_then(|n| n.parse().ok());

@@ -7,6 +7,7 @@ mod cache;
 mod calls;
 mod error;
 mod extra;
+mod gathered;
 mod headers;
 mod inbound;
 mod media;

@@ -340,10 +340,9 @@ fn mark(
     omissions: &mut Omissions,
 ) -> Result<()> {
     use cache::Section;
-    let tools = tools.iter_mut().filter_map(|tool| match tool {
-        Definition::Function { cache_control, .. } => Some((Section::Tools, cache_control)),
-        Definition::Native(_) => None,
-    });
+    let tools = tools
+        .iter_mut()
+        .filter_map(|tool| Some((Section::Tools, tool.cache_control()?)));
     let system = conversation
         .system
         .iter_mut()

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::gathered::Gathered;
 use super::usage;
 use crate::digest::call_id;
 use crate::failure::unreadable;
@@ -69,11 +70,7 @@ enum Block {
     /// A tool call, with the input its start had.
     ToolCall { input: Json, written: bool },
     /// A block that is passed on whole.
-    Native {
-        kind: String,
-        json: Json,
-        input: String,
-    },
+    Native(Gathered),
     /// Nothing more will come.
     Complete,
 }
@@ -232,11 +229,7 @@ impl Message {
                     written: false,
                 }
             }
-            _ => Block::Native {
-                kind,
-                json,
-                input: String::new(),
-            },
+            _ => Block::Native(Gathered::new(kind, json)),
         };
         self.open.insert(index, Open { part, block: state });
         Ok(())
@@ -269,12 +262,12 @@ impl Message {
                 *written |= text.is_some();
                 text.map(Delta::Arguments)
             }
-            ("input_json_delta", Block::Native { input, .. }) => {
-                input.push_str(&delta.partial_json.unwrap_or_default());
+            ("input_json_delta", Block::Native(block)) => {
+                block.more_input(&delta.partial_json.unwrap_or_default());
                 None
             }
-            (_, Block::Native { json: block, .. }) => {
-                extend(block, json);
+            (_, Block::Native(block)) => {
+                block.add(json);
                 None
             }
             ("text_delta", Block::Words) => delta.text.map(Delta::Text),
@@ -299,9 +292,8 @@ impl Message {
                 input,
                 written: false,
             } => events.push(at(part, Delta::Arguments(input.as_str().to_owned()))),
-            Block::Native { kind, json, input } => {
-                let json = with_input(json, input);
-                let native = Native::new(Some(self.origin.clone()), kind, json.as_str());
+            Block::Native(block) => {
+                let native = block.finish(self.origin.clone());
                 events.push(at(part, Delta::Native(native)));
             }
             Block::Words | Block::Complete | Block::ToolCall { .. } => {}
@@ -411,35 +403,4 @@ pub(super) fn wanted_back(block: &RawObject) -> Option<String> {
 
 fn no_input() -> Json {
     Json::from(Value::Object(Map::new()))
-}
-
-/// The block with the input that was streamed; one that was cut short is left out.
-fn with_input(json: Json, input: String) -> Json {
-    if input.is_empty() {
-        return json;
-    }
-    let Some((mut object, input)) = RawObject::parse(json.as_str()).zip(Json::parse(input).ok())
-    else {
-        return json;
-    };
-    object.set("input", input);
-    Json::from_value(&object).unwrap_or(json)
-}
-
-/// Adds a delta to a block that is passed on whole: text to text, anything else in place.
-fn extend(block: &mut Json, delta: &str) {
-    let Some((mut object, delta)) = RawObject::parse(block.as_str()).zip(RawObject::parse(delta))
-    else {
-        return;
-    };
-    for (name, value) in delta.fields().filter(|(name, _)| *name != "type") {
-        let joined = match (object.text(name), delta.text(name)) {
-            (Some(text), Some(more)) => Json::from(Value::from(text + &more)),
-            _ => value.clone(),
-        };
-        object.set(name, joined);
-    }
-    if let Ok(extended) = Json::from_value(&object) {
-        *block = extended;
-    }
 }

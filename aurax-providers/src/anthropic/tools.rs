@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::NAME;
 use super::block::CacheControl;
 use crate::omissions::Omissions;
-use crate::raw::RawObject;
+use crate::raw::{Extended, RawObject};
 use crate::rules::{ModelRules, Setting};
 use crate::wire::Target;
 
@@ -19,20 +19,34 @@ use crate::wire::Target;
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Definition<'a> {
-    Function {
-        name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        description: Option<&'a str>,
-        input_schema: Json,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        strict: Option<bool>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cache_control: Option<CacheControl>,
-        /// Fields of the provider's own.
-        #[serde(flatten)]
-        own: Option<Map<String, Value>>,
-    },
+    Function(Described<'a>),
+    /// A function with fields of the provider's own.
+    Extended(Extended<Described<'a>>),
     Native(Json),
+}
+
+/// A function, described.
+#[derive(Debug, Serialize)]
+pub(super) struct Described<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    input_schema: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<CacheControl>,
+}
+
+impl Definition<'_> {
+    /// The tool's mark of a cacheable prefix, where it can have one.
+    pub(super) const fn cache_control(&mut self) -> Option<&mut Option<CacheControl>> {
+        match self {
+            Self::Function(function) => Some(&mut function.cache_control),
+            Self::Extended(extended) => Some(&mut extended.value.cache_control),
+            Self::Native(_) => None,
+        }
+    }
 }
 
 /// Whether a tool must be used, on the wire.
@@ -91,13 +105,16 @@ fn definition<'a>(
     function: &'a Function,
     own: Option<Map<String, Value>>,
 ) -> Result<Definition<'a>> {
-    Ok(Definition::Function {
+    let value = Described {
         name: &function.name,
         description: function.description.as_deref(),
         input_schema: schema(subject, function)?,
         strict: function.strict,
         cache_control: function.cache.map(CacheControl::new),
-        own,
+    };
+    Ok(match own {
+        None => Definition::Function(value),
+        Some(own) => Definition::Extended(Extended { value, own }),
     })
 }
 

@@ -108,6 +108,7 @@ fn body(request: &Request, target: &Target) -> Result<(RawObject, Omissions)> {
     check::features(request, target)?;
     let mut omissions = Omissions::new(request.on_unsupported);
     check::native_fields(request, &mut omissions)?;
+    extra::of_parts(request, &mut omissions)?;
     let rules = match &target.info {
         Some(info) => target.rules.clone().informed_by(info),
         None => target.rules.clone(),

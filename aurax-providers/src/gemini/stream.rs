@@ -31,7 +31,7 @@ const PLACED: [&str; 5] = [
 /// Answers above this number are passed over: no model gives as many.
 const MAX_CANDIDATES: u32 = 128;
 
-/// Counts are read again with every frame, so no more than this is taken in of them.
+/// Counts are read again with every frame, so reports of more bytes than this are not merged.
 const MAX_USAGE_BYTES: usize = 16 << 10;
 
 /// Reads one reply.
@@ -114,9 +114,11 @@ impl Decoder {
         }
         if let Some(newer) = reply.object("usageMetadata") {
             let mut usage = self.usage.take().unwrap_or_default();
-            if usage.size().saturating_add(newer.size()) <= MAX_USAGE_BYTES {
-                usage.keep(&newer, &[]);
+            // The newest report stands alone where nobody sane would say as much.
+            if usage.size().saturating_add(newer.size()) > MAX_USAGE_BYTES {
+                usage = RawObject::default();
             }
+            usage.keep(&newer, &[]);
             events.push(Event::Usage(Arc::new(usage::read(&usage, None))));
             self.usage = Some(usage);
         }

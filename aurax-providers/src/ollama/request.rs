@@ -94,6 +94,7 @@ pub(super) fn encode(call: &Call, target: &Target) -> Result<Encoded> {
     check::features(request, target)?;
     let mut omissions = Omissions::new(request.on_unsupported);
     check::native_fields(request, &mut omissions)?;
+    extra::of_parts(request, &mut omissions)?;
     check::proofs(request, &mut omissions, |_| false)?;
     let body = body(request, target, &mut omissions)?;
     let body = extra::merged(&body, &request.extra, NAME, &RESERVED, &mut omissions)?;

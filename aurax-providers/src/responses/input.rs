@@ -80,6 +80,8 @@ pub(super) enum InputItem<'a> {
 pub(super) struct Thought<'a> {
     pub(super) r#type: &'static str,
     pub(super) text: &'a str,
+    #[serde(flatten)]
+    pub(super) own: Option<Map<String, Value>>,
 }
 
 /// Encodes messages one by one: the bytes of a message depend on nothing that comes after it.

@@ -16,8 +16,8 @@ pub(super) struct Turn<'t, 'e, 'a> {
     /// Words, and the item that lists them.
     said: Vec<ContentPart<'a>>,
     saying: Option<&'a Item>,
-    /// Thoughts, which all belong to one item.
-    thoughts: Vec<&'a Thinking>,
+    /// Thoughts, which all belong to one item, and fields of the provider's own in them.
+    thoughts: Vec<(&'a Thinking, Option<Map<String, Value>>)>,
     /// Thoughts of the turn were left out. Items that followed them are known to the provider as
     /// following them, so they go without their ids.
     is_torn: bool,
@@ -51,9 +51,14 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
                     let refused = Known::Refusal {
                         refusal: &refusal.text,
                     };
-                    self.say(ContentPart::Known(refused), refusal.item.as_ref());
+                    let own = self.encoder.own(part.own_fields(), &subject)?;
+                    let refused = ContentPart::Known(refused).extended(own);
+                    self.say(refused, refusal.item.as_ref());
                 }
-                Part::Thinking(thinking) => self.think(thinking),
+                Part::Thinking(thinking) => {
+                    let own = self.encoder.own(part.own_fields(), &subject)?;
+                    self.think(thinking, own);
+                }
                 Part::RedactedThinking(_) => {
                     self.encoder.has_foreign_thoughts = true;
                     self.is_torn = true;
@@ -153,28 +158,28 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
         });
     }
 
-    fn think(&mut self, thinking: &'a Thinking) {
+    fn think(&mut self, thinking: &'a Thinking, own: Option<Map<String, Value>>) {
         self.end_words();
         let id = |thinking: &Thinking| thinking.item.as_ref().and_then(|item| item.id.clone());
         let goes_on = self
             .thoughts
             .last()
-            .is_some_and(|last| last.item.is_some() && id(last) == id(thinking));
+            .is_some_and(|(last, _)| last.item.is_some() && id(last) == id(thinking));
         if !goes_on {
             self.end_thoughts();
         }
-        self.thoughts.push(thinking);
+        self.thoughts.push((thinking, own));
     }
 
     /// Thoughts go back where the model that is called signed them, or its provider listed them.
     fn end_thoughts(&mut self) {
         let thoughts = std::mem::take(&mut self.thoughts);
-        let Some(first) = thoughts.first() else {
+        let Some((first, own)) = thoughts.first() else {
             return;
         };
         let signature = thoughts
             .iter()
-            .find_map(|thought| thought.signature.as_ref());
+            .find_map(|(thought, _)| thought.signature.as_ref());
         let item = self.own(first.item.as_ref());
         let is_own = match signature {
             Some(signature) => signature.is_for_wire(&self.encoder.origin, NAME),
@@ -185,29 +190,28 @@ impl<'t, 'e, 'a> Turn<'t, 'e, 'a> {
             self.is_torn = true;
             return;
         }
-        let is_summary = |thought: &&&Thinking| {
+        let is_shown = |thought: &Thinking| {
             let kind = thought.item.as_ref().and_then(|item| item.kind.as_deref());
-            kind != Some(REASONING_TEXT)
+            kind == Some(REASONING_TEXT)
         };
         // Thoughts that were not shown are one empty part.
-        let is_hidden = thoughts.len() == 1 && first.text.is_empty();
-        let summary = thoughts.iter().filter(is_summary).filter(|_| !is_hidden);
-        let content = thoughts.iter().filter(|thought| !is_summary(thought));
+        let is_hidden = thoughts.len() == 1 && first.text.is_empty() && own.is_none();
+        let mut summary = Vec::new();
+        let mut content = Vec::new();
+        for (thought, own) in thoughts {
+            let (list, r#type) = match is_shown(thought) {
+                true => (&mut content, REASONING_TEXT),
+                false if is_hidden => continue,
+                false => (&mut summary, "summary_text"),
+            };
+            let text = thought.text.as_str();
+            list.push(Thought { r#type, text, own });
+        }
         self.items.push(InputItem::Reasoning {
             r#type: "reasoning",
             id: self.id(item),
-            summary: summary
-                .map(|t| Thought {
-                    r#type: "summary_text",
-                    text: &t.text,
-                })
-                .collect(),
-            content: content
-                .map(|t| Thought {
-                    r#type: REASONING_TEXT,
-                    text: &t.text,
-                })
-                .collect(),
+            summary,
+            content,
             encrypted_content: signature.map(|signature| signature.data.as_str()),
             extra: extra(item),
         });

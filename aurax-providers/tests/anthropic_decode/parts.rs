@@ -1,5 +1,7 @@
 //! What an answer is made of.
 
+use aurax_core::{Clock, SystemClock};
+
 use super::*;
 
 #[test]
@@ -244,4 +246,72 @@ fn what_is_kept_of_a_message_is_bounded() {
         (Some(10), Some(5))
     );
     assert!(usage.raw.as_ref().unwrap().as_str().len() < 128 << 10);
+}
+
+/// A block of a later version is put together from its deltas, in a time that is not many times
+/// what there is to read.
+#[test]
+fn a_block_nobody_knows_is_gathered_whole() {
+    let pieces = 20_000;
+    let mut blocks = vec![open(
+        0,
+        &json!({"type": "x_new", "said": "a", "left": 1.50, "n": 0}),
+    )];
+    blocks.extend((1..=pieces).map(|n| {
+        delta(
+            0,
+            &json!({"type": "x_delta", "said": "0123456789", "n": n, "more": "b"}),
+        )
+    }));
+    blocks.push(delta(
+        0,
+        &json!({"type": "x_delta", "more": {"is": "none"}}),
+    ));
+    blocks.push(delta(0, &json!({"type": "x_delta", "more": "c"})));
+    blocks.push(delta(
+        0,
+        &json!({"type": "input_json_delta", "partial_json": "{\"a\":"}),
+    ));
+    blocks.push(delta(
+        0,
+        &json!({"type": "input_json_delta", "partial_json": "1}"}),
+    ));
+    blocks.push(close(0));
+    let begun = SystemClock.monotonic();
+    let response = stream(&framed(&blocks, "end_turn")).complete();
+    let took = SystemClock.monotonic().duration_since(begun);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let Some(Part::Native(native)) = response.message().unwrap().parts.first() else {
+        panic!("{response:?}");
+    };
+    assert_eq!(native.kind, "x_new");
+    let said = format!("a{}", "0123456789".repeat(pieces));
+    let expected = json!({"type": "x_new", "said": said, "left": 1.50, "n": pieces, "more": "c",
+        "input": {"a": 1}});
+    assert_eq!(
+        serde_json::from_str::<Value>(&native.json).unwrap(),
+        expected
+    );
+}
+
+#[test]
+fn a_block_nobody_knows_keeps_its_bytes_and_an_input_cut_short_is_left_out() {
+    let text = r#"{"type":"x_new","n":1.50,  "a":{"b":1e3}}"#;
+    let cut = delta(
+        0,
+        &json!({"type": "input_json_delta", "partial_json": "{\"a\":"}),
+    );
+    let frames = framed(&[json!("OPEN"), cut, close(0)], "end_turn");
+    let begun = open(0, &json!("BLOCK"))
+        .to_string()
+        .replace("\"BLOCK\"", text);
+    let text_of = sse(&frames).replace(
+        "event: x\ndata: \"OPEN\"",
+        &format!("event: content_block_start\ndata: {begun}"),
+    );
+    let response = bytes(text_of.as_bytes(), 4096).complete();
+    let Some(Part::Native(native)) = response.message().unwrap().parts.first() else {
+        panic!("{response:?}");
+    };
+    assert_eq!(native.json, text);
 }

@@ -344,3 +344,22 @@ fn what_is_kept_of_a_reply_is_bounded() {
     let quoted = text.citations.iter().filter(|c| c.quote.is_some());
     assert_eq!(quoted.count(), 1);
 }
+
+/// Where reports are too long to be merged, the newest one stands, not the first.
+#[test]
+fn the_newest_count_stands_where_reports_are_too_long() {
+    let long = "x".repeat(10 << 10);
+    let mut first = reply(&json!([{"text": "a"}]), None);
+    first["usageMetadata"]["x_first"] = json!(long);
+    let mut last = reply(&json!([{"text": "b"}]), Some("STOP"));
+    last["usageMetadata"] = json!({"promptTokenCount": 7, "candidatesTokenCount": 5,
+        "totalTokenCount": 12, "x_last": long});
+    let response = stream(FLASH_2_5, &[first, last]).unwrap();
+    let usage = response.usage.unwrap();
+    let reported = &usage.reported;
+    assert_eq!(
+        (reported.input, reported.output, reported.total),
+        (Some(7), Some(5), Some(12))
+    );
+    assert!(usage.raw.as_ref().unwrap().as_str().len() < 16 << 10);
+}

@@ -67,7 +67,6 @@ fn tool(field: &Field<'_>) -> Result<Tool> {
     function.parameters = Some(schema.json());
     function.strict = tool.flag("strict")?;
     function.cache = cache_mark(&mut tool)?;
-    tool.drop_all(&["cache_control"]);
     function.native = tool.rest_of(NAME, "tool")?;
     Ok(function.into())
 }

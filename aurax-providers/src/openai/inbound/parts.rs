@@ -22,7 +22,11 @@ pub(super) fn read(field: &Field<'_>) -> Result<Vec<Part>> {
 fn part(field: &Field<'_>) -> Result<Part> {
     let mut fields = field.object()?;
     let kind = fields.require("type")?.string()?;
-    let cache = cache_mark(&mut fields)?;
+    // Parts of other kinds have no place for a mark, so it stays among their own fields.
+    let cache = match kind.as_str() {
+        "text" | "image_url" | "file" | "document_url" => cache_mark(&mut fields)?,
+        _ => None,
+    };
     let part: Part = match kind.as_str() {
         "text" => {
             let mut text = Text::new(fields.require("text")?.string()?);
@@ -60,16 +64,33 @@ fn part(field: &Field<'_>) -> Result<Part> {
 }
 
 /// The mark behind a part worth caching: OpenAI's, or the one of vendors that pass Anthropic's on
-/// (<https://openrouter.ai/docs/features/prompt-caching>).
+/// (<https://openrouter.ai/docs/features/prompt-caching>). One that says more than the hint does
+/// stays a field of the part too.
 pub(super) fn cache_mark(fields: &mut Fields<'_>) -> Result<Option<CacheHint>> {
-    if let Some(mut mark) = fields.object("cache_control")? {
-        let mut hint = CacheHint::new();
+    let control = mark(fields, "cache_control", ("type", r#""ephemeral""#))?;
+    let breakpoint = mark(fields, "prompt_cache_breakpoint", ("mode", r#""explicit""#))?;
+    Ok(control.or(breakpoint))
+}
+
+/// Reads a mark that usually says no more than `usual`, and how long to keep the prefix.
+fn mark(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    usual: (&str, &str),
+) -> Result<Option<CacheHint>> {
+    let Some(field) = fields.take(name) else {
+        return Ok(None);
+    };
+    let mut mark = field.object()?;
+    let mut hint = CacheHint::new();
+    if name == "cache_control" {
         hint.ttl = mark.read("ttl", "5m or 1h")?;
-        fields.take("prompt_cache_breakpoint");
-        return Ok(Some(hint));
     }
-    let mark = fields.object("prompt_cache_breakpoint")?;
-    Ok(mark.map(|_| CacheHint::new()))
+    let is_usual = mark.take(usual.0).is_none_or(|word| word.text() == usual.1);
+    if !is_usual || !mark.is_spent() {
+        fields.put_back(name, &field);
+    }
+    Ok(Some(hint))
 }
 
 fn image(field: &Field<'_>, part: &mut Fields<'_>) -> Result<Image> {

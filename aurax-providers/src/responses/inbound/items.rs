@@ -162,19 +162,14 @@ impl Reader<'_> {
 
     fn reasoning(&mut self, mut fields: Object<'_>, param: &str) -> Result<()> {
         let encrypted = fields.text("encrypted_content");
-        let texts = |list: Vec<&RawValue>, kind: Option<&str>| -> Vec<(String, Option<String>)> {
-            list.into_iter()
-                .filter_map(Object::of)
-                .filter_map(|mut part| Some((part.read("text")?, kind.map(str::to_owned))))
-                .collect()
-        };
-        let mut thoughts = texts(fields.list("summary"), None);
-        thoughts.extend(texts(fields.list("content"), Some(REASONING_TEXT)));
+        let mut thoughts = self::thoughts(fields.list("summary"), None);
+        let shown = self::thoughts(fields.list("content"), Some(REASONING_TEXT));
+        thoughts.extend(shown);
         match encrypted {
             Some(sealed) if Seal::is_sealed(&sealed) => self.sealed(&sealed, thoughts),
             encrypted => {
                 if thoughts.is_empty() {
-                    thoughts.push((String::new(), None));
+                    thoughts.push(Thought::default());
                 }
                 let item = listed(fields);
                 repeats(&item, thoughts.len(), param)?;
@@ -187,22 +182,22 @@ impl Reader<'_> {
 
     fn think(
         &mut self,
-        thoughts: Vec<(String, Option<String>)>,
+        thoughts: Vec<Thought>,
         item: Option<&Item>,
         mut signature: Option<Signature>,
     ) {
         let last = thoughts.len().saturating_sub(1);
-        let thoughts = thoughts.into_iter().enumerate().map(|(at, (text, kind))| {
-            let mut thinking = Thinking::new(text);
-            thinking.item = item.map(|item| item.clone().with_kind(kind));
+        let thoughts = thoughts.into_iter().enumerate().map(|(at, thought)| {
+            let mut thinking = Thinking::new(thought.text);
+            thinking.item = item.map(|item| item.clone().with_kind(thought.kind));
             thinking.signature = signature.take_if(|_| at == last);
-            Part::Thinking(thinking)
+            Part::Thinking(thinking).with_own_fields(thought.own)
         });
         self.add(Role::Assistant, thoughts);
     }
 
     /// What was sealed here goes back to where it came from; what does not open is dropped.
-    fn sealed(&mut self, text: &str, mut thoughts: Vec<(String, Option<String>)>) {
+    fn sealed(&mut self, text: &str, mut thoughts: Vec<Thought>) {
         match unpack(self.seal, text) {
             None => self.think(thoughts, None, None),
             // Nobody signed, so nobody wants an empty thought back.
@@ -211,7 +206,7 @@ impl Reader<'_> {
             }
             Some((signature, Purpose::Thinking)) => {
                 if thoughts.is_empty() {
-                    thoughts.push((String::new(), None));
+                    thoughts.push(Thought::default());
                 }
                 self.think(thoughts, None, Some(signature));
             }
@@ -235,6 +230,30 @@ impl Reader<'_> {
             Some(_) => {}
         }
     }
+}
+
+/// A part of an item of thoughts.
+#[derive(Default)]
+struct Thought {
+    text: String,
+    /// Which of the item's contents it is, where it is no summary.
+    kind: Option<String>,
+    /// Fields that have no place of their own.
+    own: Option<Native>,
+}
+
+fn thoughts(list: Vec<&RawValue>, kind: Option<&str>) -> Vec<Thought> {
+    let parts = list.into_iter().filter_map(Object::of);
+    let thought = |mut part: Object<'_>| {
+        let text = part.read("text")?;
+        part.take("type");
+        Some(Thought {
+            text,
+            kind: kind.map(str::to_owned),
+            own: own(part, None),
+        })
+    };
+    parts.filter_map(thought).collect()
 }
 
 /// Where its provider lists an item: id, and fields that have no place of their own.

@@ -37,16 +37,21 @@ fn part(part: &RawValue, param: &str) -> Result<Part> {
     let Some(kind) = fields.text("type") else {
         return Err(invalid(param, "a part has a type"));
     };
+    // Parts of other kinds have no place for a mark, so it stays among their own fields.
+    let (cache, mark) = match kind.as_str() {
+        "input_text" | "output_text" | "text" | "input_image" | "input_file" => cache(&mut fields),
+        _ => (None, None),
+    };
     let part = match kind.as_str() {
         "input_text" | "output_text" | "text" => {
             // Of the model's own words, and what an SDK made of them.
             fields.take("logprobs");
             fields.take("parsed");
-            Part::Text(text(&mut fields, param)?)
+            Part::Text(text(&mut fields, cache, param)?)
         }
         "refusal" => Part::Refusal(Refusal::new(required(&mut fields, "refusal", param)?)),
-        "input_image" => Part::Image(image(&mut fields, param)?),
-        "input_file" => Part::Document(document(&mut fields, param)?),
+        "input_image" => Part::Image(image(&mut fields, cache, param)?),
+        "input_file" => Part::Document(document(&mut fields, cache, param)?),
         "input_audio" => {
             let mut inside = fields.object("input_audio");
             let audio = audio(&mut inside, param)?;
@@ -55,7 +60,7 @@ fn part(part: &RawValue, param: &str) -> Result<Part> {
         }
         _ => return Ok(Part::Native(Native::of_client(NAME, kind, part.get()))),
     };
-    Ok(part.with_own_fields(own(fields, None)))
+    Ok(part.with_own_fields(own(fields, mark)))
 }
 
 /// What was not taken of an object, and of one inside of it.
@@ -80,15 +85,23 @@ pub(super) fn required(fields: &mut Object<'_>, name: &str, param: &str) -> Resu
         .ok_or_else(|| invalid(&format!("{param}.{name}"), "a text is missing here"))
 }
 
-fn cache(fields: &mut Object<'_>) -> Option<CacheHint> {
-    fields
-        .take("prompt_cache_breakpoint")
-        .map(|_| CacheHint::new())
+/// The mark behind a part worth caching, and all of it where it says more than the hint does.
+fn cache<'a>(fields: &mut Object<'a>) -> (Option<CacheHint>, Option<(&'static str, Object<'a>)>) {
+    let name = "prompt_cache_breakpoint";
+    let Some(raw) = fields.take(name) else {
+        return (None, None);
+    };
+    let says_more = |mark: Object<'a>| {
+        let mut fields = mark.into_fields();
+        fields.any(|(name, value)| (&*name, value.get()) != ("mode", r#""explicit""#))
+    };
+    let whole = Object::of(raw).filter(|_| Object::of(raw).is_some_and(says_more));
+    (Some(CacheHint::new()), whole.map(|mark| (name, mark)))
 }
 
-fn text(fields: &mut Object<'_>, param: &str) -> Result<Text> {
+fn text(fields: &mut Object<'_>, cache: Option<CacheHint>, param: &str) -> Result<Text> {
     let mut text = Text::new(required(fields, "text", param)?);
-    text.cache = cache(fields);
+    text.cache = cache;
     for annotation in fields.list("annotations") {
         let Some(mut named) = Object::of(annotation) else {
             continue;
@@ -104,7 +117,7 @@ fn text(fields: &mut Object<'_>, param: &str) -> Result<Text> {
     Ok(text)
 }
 
-fn image(fields: &mut Object<'_>, param: &str) -> Result<Image> {
+fn image(fields: &mut Object<'_>, cache: Option<CacheHint>, param: &str) -> Result<Image> {
     let source = match (fields.text("image_url"), fields.text("file_id")) {
         (Some(url), _) => Source::from_url(&url),
         (None, Some(id)) => Source::file(id),
@@ -112,11 +125,11 @@ fn image(fields: &mut Object<'_>, param: &str) -> Result<Image> {
     };
     let mut image = Image::new(source);
     image.detail = fields.text("detail");
-    image.cache = cache(fields);
+    image.cache = cache;
     Ok(image)
 }
 
-fn document(fields: &mut Object<'_>, param: &str) -> Result<Document> {
+fn document(fields: &mut Object<'_>, cache: Option<CacheHint>, param: &str) -> Result<Document> {
     let data = fields.text("file_data");
     let url = fields.text("file_url");
     let source = match (data, url, fields.text("file_id")) {
@@ -136,7 +149,7 @@ fn document(fields: &mut Object<'_>, param: &str) -> Result<Document> {
     };
     let mut document = Document::new(source);
     document.filename = fields.text("filename");
-    document.cache = cache(fields);
+    document.cache = cache;
     Ok(document)
 }
 
