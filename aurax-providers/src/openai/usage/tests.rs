@@ -21,7 +21,7 @@ const NAMES: [&str; 14] = [
     "prompt_audio_seconds",
 ];
 
-const VALUES: [&str; 14] = [
+const VALUES: [&str; 15] = [
     "null",
     "0",
     "7",
@@ -35,7 +35,8 @@ const VALUES: [&str; 14] = [
     "[]",
     "{}",
     r#"{"cached_tokens":3,"audio_tokens":2,"more":[1]}"#,
-    r#"{"reasoning_tokens":4,"cached_tokens":null,"cached_tokens":1}"#,
+    r#"{"reasoning_tokens":4,"cached_tokens":2,"cached_tokens":1}"#,
+    r#"{"reasoning_tokens":4,"cached_tokens":2,"cached_tokens":null}"#,
 ];
 
 fn in_one_pass(usage: &RawValue) -> Option<Reported<'_>> {
