@@ -267,7 +267,10 @@ impl<'e> Encoder<'e> {
                     turn.words
                         .push(content::text(text, self.marks()).extended(own));
                 }
-                Part::Refusal(refusal) => turn.refusal.push(&refusal.text),
+                Part::Refusal(refusal) => {
+                    self.without_object(part, subject)?;
+                    turn.refusal.push(&refusal.text);
+                }
                 Part::ToolCall(call) => {
                     let called = self.call(call);
                     turn.calls.push(match self.own(part, subject)? {
@@ -282,7 +285,10 @@ impl<'e> Encoder<'e> {
                     // Thoughts with a proof go back in the form their provider proves them in,
                     // which on this wire is a native part beside them.
                     Some(_) => self.has_foreign_thoughts = true,
-                    None => turn.thoughts.push(&thinking.text),
+                    None => {
+                        self.without_object(part, subject)?;
+                        turn.thoughts.push(&thinking.text);
+                    }
                 },
                 Part::RedactedThinking(_) => self.has_foreign_thoughts = true,
                 Part::Native(native) => self.native_of_assistant(native, subject, &mut turn)?,
@@ -364,6 +370,16 @@ impl<'e> Encoder<'e> {
     /// Fields of the provider's own, where the provider is called that knows them.
     fn own(&mut self, part: &Part, subject: Place) -> Result<Option<Map<String, Value>>> {
         tool::own(part.own_fields(), self.target, &subject, self.omissions)
+    }
+
+    /// Says that fields of a part are left out where the part is a mere text of its message.
+    fn without_object(&mut self, part: &Part, subject: Place) -> Result<()> {
+        if self.own(part, subject)?.is_some() {
+            let why = "the part is a text of its message here, which has no fields of its own";
+            self.omissions
+                .note(&format_args!("{subject}.native"), why)?;
+        }
+        Ok(())
     }
 
     fn marks(&self) -> bool {

@@ -383,6 +383,35 @@ fn impossible_requests_fail_before_sending() {
 }
 
 #[test]
+fn fields_of_a_part_that_is_a_mere_text_here_are_reported() {
+    let own = || {
+        Some(Box::new(native(
+            "openai",
+            "gpt-4o",
+            "part",
+            r#"{"mark":1}"#,
+        )))
+    };
+    let mut refusal = Refusal::new("No.");
+    refusal.native = own();
+    let mut thinking = Thinking::new("Hm.");
+    thinking.native = own();
+    let said = vec![thinking.into(), refusal.into()];
+    let request = Request::new([
+        Message::user("Go."),
+        Message::new(Role::Assistant, said),
+        Message::user("Why?"),
+    ]);
+    let encoded = encode("openai/gpt-4o", request).unwrap();
+    let subjects = encoded.warnings.iter().map(|warning| &*warning.subject);
+    let subjects: Vec<&str> = subjects.filter(|at| at.ends_with(".native")).collect();
+    assert_eq!(
+        subjects,
+        ["messages[1].parts[0].native", "messages[1].parts[1].native"]
+    );
+}
+
+#[test]
 fn native_fields_stay_with_their_own_message() {
     let own = |mark: &str| {
         native(
