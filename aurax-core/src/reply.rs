@@ -192,10 +192,7 @@ impl Reply {
         let mut seen = Vec::new();
         loop {
             let batch = self.body.next().await.ok_or_else(truncated)??;
-            let done = batch
-                .events
-                .iter()
-                .any(|event| event.is_content() || matches!(event, Event::End(_)));
+            let done = batch.ends() || batch.events.iter().any(Event::is_content);
             // Signs of life are not worth replaying, and there may be any number of them.
             if !batch.events.is_empty() || batch.raw.is_some() {
                 seen.push(batch);

@@ -189,8 +189,7 @@ impl Stream for TimedStream {
                 match &item {
                     Some(Ok(batch)) => {
                         // A stream that is always ready must end in time as well.
-                        let ends = |event: &Event| matches!(event, Event::End(_));
-                        if self.clock.monotonic() >= self.end.at && !batch.events.iter().any(ends) {
+                        if self.clock.monotonic() >= self.end.at && !batch.ends() {
                             let late = self.end.error(Phase::Body);
                             return self.stop(late);
                         }
