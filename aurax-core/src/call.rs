@@ -65,4 +65,13 @@ impl Call {
     pub fn with_model(&self, model: ModelId) -> Self {
         Self::new(model, self.op.clone())
     }
+
+    /// The same with another output limit, which copies the request.
+    pub(crate) fn limited(&self, max_output_tokens: u32) -> Self {
+        let mut call = self.clone();
+        if let Op::Chat(request) = &mut call.op {
+            Arc::make_mut(request).max_output_tokens = Some(max_output_tokens);
+        }
+        call
+    }
 }

@@ -16,7 +16,9 @@ use crate::id::new_id;
 use crate::layer::{CacheMode, QuotaPolicy};
 use crate::ledger::RequestGuard;
 use crate::model::ModelId;
+use crate::money::Money;
 use crate::secret::Secret;
+use crate::session::Step;
 
 /// For whom a call is made: a user, an access key, a job.
 ///
@@ -195,6 +197,9 @@ struct Said {
     quota: Option<QuotaPolicy>,
     cache: Option<CacheMode>,
     raw: bool,
+    access_key: Option<Uuid>,
+    max_cost: Option<Money>,
+    step: Option<Arc<Step>>,
 }
 
 impl Ctx {
@@ -213,6 +218,9 @@ impl Ctx {
             quota: None,
             cache: None,
             raw: false,
+            access_key: None,
+            max_cost: None,
+            step: None,
         };
         Self {
             said: Arc::new(said),
@@ -312,6 +320,27 @@ impl Ctx {
         self
     }
 
+    /// Names the access key the call came with: its usage and budgets know it.
+    #[must_use]
+    pub fn with_access_key(mut self, id: Uuid) -> Self {
+        self.said().access_key = Some(id);
+        self
+    }
+
+    /// Refuses the call, before anything is sent, where it may cost more than this, all attempts
+    /// together. Where it says no output limit, it gets one that keeps it within.
+    #[must_use]
+    pub fn with_max_cost(mut self, limit: Money) -> Self {
+        self.said().max_cost = Some(limit);
+        self
+    }
+
+    /// Makes the call a step of a session: the ledger keeps what is added and answered.
+    pub(crate) fn with_step(mut self, step: Arc<Step>) -> Self {
+        self.said().step = Some(step);
+        self
+    }
+
     pub(crate) fn with_guard(mut self, guard: Arc<RequestGuard>) -> Self {
         self.guard = Some(guard);
         self
@@ -408,6 +437,20 @@ impl Ctx {
     /// Whether the call may be answered from the cache, where it says so.
     pub fn cache(&self) -> Option<CacheMode> {
         self.said.cache
+    }
+
+    /// The access key the call came with.
+    pub fn access_key(&self) -> Option<Uuid> {
+        self.said.access_key
+    }
+
+    /// The most the call may cost.
+    pub fn max_cost(&self) -> Option<Money> {
+        self.said.max_cost
+    }
+
+    pub(crate) fn step(&self) -> Option<&Arc<Step>> {
+        self.said.step.as_ref()
     }
 
     /// Whether the provider's own bytes are wanted.

@@ -62,6 +62,12 @@ pub enum ErrorKind {
     Unpriced,
     /// The ledger cannot record the call.
     Ledger,
+    /// A budget or the call's own limit has no room for what the call may cost.
+    Budget,
+    /// The session is answering something else.
+    SessionBusy,
+    /// The database cannot be reached, or is busy with something else.
+    Store,
     /// An invariant of this engine is broken.
     Internal,
 }
@@ -92,6 +98,9 @@ impl ErrorKind {
             Self::Config => "config",
             Self::Unpriced => "unpriced",
             Self::Ledger => "ledger",
+            Self::Budget => "budget",
+            Self::SessionBusy => "session_busy",
+            Self::Store => "store",
             Self::Internal => "internal",
         }
     }
@@ -105,6 +114,8 @@ impl ErrorKind {
             | Self::Conflict
             | Self::Server
             | Self::Network
+            | Self::SessionBusy
+            | Self::Store
             | Self::Truncated => Retry::Transient,
             Self::Auth
             | Self::Permission
@@ -121,6 +132,7 @@ impl ErrorKind {
             | Self::Config
             | Self::Unpriced
             | Self::Ledger
+            | Self::Budget
             | Self::Internal => Retry::Never,
         }
     }

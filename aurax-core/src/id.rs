@@ -1,4 +1,4 @@
-//! Ids of requests and attempts.
+//! Ids of everything that is kept.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{LazyLock, Mutex};
@@ -14,7 +14,7 @@ const LOW: u32 = 30;
 /// else the engine does before a call. Here the counter that orders a millisecond's ids starts at
 /// random once a millisecond, and the rest is a keyed hash of counter and time: the time too, to
 /// the nanosecond, because a forked process goes on with the same key and counter.
-pub(crate) fn new_id() -> Uuid {
+pub fn new_id() -> Uuid {
     static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     let now = Timestamp::now(NoContext).to_unix();

@@ -41,14 +41,15 @@ pub use ctx::{Cancelled, Credential, Ctx, Principal, RequestId, Timeouts};
 pub use embed::{EmbedInput, EmbedRequest, Embedding};
 pub use engine::{Engine, EngineBuilder, Fits, Quote};
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
+pub use id::new_id;
 pub use json::Json;
 pub use layer::{
     BreakerPolicy, CacheKey, CacheMode, CachePolicy, CacheStore, ConcurrencyPolicy, Layer,
     MemoryCache, QuotaPolicy, RatePolicy, RetryPolicy,
 };
 pub use ledger::{
-    Ack, Attempt, CacheHit, Failure, Intent, Ledger, MemoryLedger, Outcome, Pending, Permit,
-    Receipt, Settlement,
+    Ack, Attempt, CacheHit, Exposure, Failure, Hold, Intent, Ledger, MemoryLedger, Opened, Opening,
+    Outcome, Pending, Permit, Receipt, Settlement,
 };
 pub use model::{Features, Lifecycle, ModelId, ModelInfo};
 pub use money::Money;
@@ -60,7 +61,10 @@ pub use provider::{Capability, Catalog, KeyStatus, Provider, ProviderExt, Provid
 pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::{Fingerprint, Secret};
-pub use session::{Session, SessionSettings, Turn, TurnStatus};
+pub use session::{
+    Found, Lease, Page, Paged, Session, SessionChange, SessionSettings, SessionStore, Step, Turn,
+    TurnStatus,
+};
 pub use tokens::{Count, CountSource, TokenCounter, estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;
 pub use usage::{Anomaly, Iteration, Totals, Usage, UsageSource};

@@ -32,6 +32,9 @@ impl Money {
     /// No money at all.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
+    /// More than anybody has.
+    pub const MAX: Self = Self(Decimal::MAX);
+
     /// Takes a decimal amount of dollars as it is.
     pub const fn new(usd: Decimal) -> Self {
         Self(usd)

@@ -12,8 +12,8 @@ mod support;
 use std::time::Duration;
 
 use aurax_core::{
-    CancellationToken, Cost, Ctx, Delivery, Engine, ErrorKind, Intent, Ledger, Permit, Phase,
-    Provider as _, Result, RetryPolicy, Timeouts, async_trait,
+    CancellationToken, Cost, Ctx, Delivery, Engine, ErrorKind, Lease, Ledger, Opened, Opening,
+    Permit, Phase, Provider as _, Result, RetryPolicy, Timeouts, async_trait,
 };
 use futures::StreamExt as _;
 use support::{Script, Scripted, Step, ask, engine, model, start, text, whole_answer};
@@ -267,9 +267,11 @@ impl Ledger for Stuck {
         std::future::pending().await
     }
 
-    async fn open(&self, _: Intent) -> Result<()> {
+    async fn open(&self, _: Opening) -> Result<Opened> {
         std::future::pending().await
     }
+
+    fn release(&self, _: Lease) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! What a call would use and cost, before it is made.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use crate::bucket::{Bucket, Buckets};
 use crate::call::Call;
-use crate::chat::{CacheTtl, Part, Reasoning, Request, Tool, Warning};
+use crate::chat::{Reasoning, Request, Warning};
 use crate::ctx::Ctx;
 use crate::error::Result;
+use crate::ledger::{buckets, context, searches_by_itself};
 use crate::model::{ModelId, ModelInfo};
 use crate::money::Money;
 use crate::pricing::{Bounds, Cost, Sale};
@@ -206,13 +206,6 @@ impl Engine {
     }
 }
 
-/// Whether a model searches without being told to, which has fees of its own.
-fn searches_by_itself(info: Option<&ModelInfo>) -> bool {
-    info.is_some_and(|info| {
-        info.features.web_search == Some(true) && info.features.tools != Some(true)
-    })
-}
-
 /// The context window holds the input and what the request asks for as output.
 fn fits(input: u64, limit: Option<u64>, info: Option<&ModelInfo>) -> Fits {
     let window = info.and_then(|info| info.context_window);
@@ -227,68 +220,4 @@ fn fits(input: u64, limit: Option<u64>, info: Option<&ModelInfo>) -> Fits {
         Some(0) => Fits::Yes,
         Some(over_by) => Fits::No { over_by },
     }
-}
-
-/// The buckets of tokens a request may use.
-fn buckets(request: &Request) -> Vec<Bucket> {
-    use Bucket::{
-        CacheRead, CacheReadImage, CacheWrite, CacheWrite1h, Citation, Input, InputImage, Output,
-        OutputAudio, OutputImage, OutputVideo, Reasoning,
-    };
-    let mut buckets = vec![
-        Input,
-        CacheRead,
-        CacheWrite,
-        Output,
-        Reasoning,
-        Citation,
-        OutputAudio,
-        OutputImage,
-        OutputVideo,
-    ];
-    if asks_for_long_cache(request) {
-        buckets.push(CacheWrite1h);
-    }
-    if parts(request).any(|part| matches!(part, Part::Image(_))) {
-        buckets.extend([InputImage, CacheReadImage]);
-    }
-    buckets
-}
-
-/// The parts of all messages, and those inside tools' results.
-fn parts(request: &Request) -> impl Iterator<Item = &Part> {
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    parts.flat_map(|part| {
-        let inside = match part {
-            Part::ToolResult(result) => &*result.content,
-            _ => &[],
-        };
-        std::iter::once(part).chain(inside)
-    })
-}
-
-/// Whether the request asks for a prompt cache that is kept for longer than the default. Where it
-/// does not, nothing is written at the dearer rate.
-fn asks_for_long_cache(request: &Request) -> bool {
-    let in_parts = parts(request).filter_map(Part::cache_hint);
-    let tools = request.tools.iter().filter_map(Tool::as_function);
-    let in_tools = tools.filter_map(|function| function.cache);
-    request
-        .cache
-        .into_iter()
-        .chain(in_parts)
-        .chain(in_tools)
-        .filter_map(|hint| hint.ttl)
-        .any(|ttl| ttl > CacheTtl::FiveMinutes)
-}
-
-/// What the request says about facts that change its price.
-fn context(request: &Request) -> BTreeMap<String, String> {
-    [
-        ("service_tier", &request.service_tier),
-        ("speed", &request.speed),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| Some((key.to_owned(), value.as_ref()?.to_lowercase())))
-    .collect()
 }

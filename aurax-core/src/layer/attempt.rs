@@ -39,7 +39,9 @@ impl Provider for Recorded {
         let Some(guard) = ctx.guard() else {
             return self.inner.call(ctx, call).await;
         };
-        let mut recorder = guard.open(ctx, self.inner.info(), &call.model).await?;
+        let mut recorder = guard.open(ctx, self.inner.info(), call).await?;
+        let limited = recorder.output_limit().map(|limit| call.limited(limit));
+        let call = limited.as_ref().unwrap_or(call);
         match self.inner.call(ctx, call).await {
             Ok(reply) => {
                 recorder.head(reply.head());

@@ -64,6 +64,8 @@ fn may_help(error: &Error) -> bool {
                 | ErrorKind::ContentFilter
                 | ErrorKind::Cancelled
                 | ErrorKind::Ledger
+                | ErrorKind::Store
+                | ErrorKind::SessionBusy
                 | ErrorKind::Internal
         )
 }

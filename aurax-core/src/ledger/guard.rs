@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::exposure::Hold;
 use super::hit::{HitRecorder, PendingHit};
+use super::opening::Opening;
 use super::pending::{Failure, Pending, PendingAttempt, Report};
-use super::record::{CacheHit, Intent, Outcome};
+use super::record::{CacheHit, Opened, Outcome};
 use super::{Ack, Ledger, Permit};
 use crate::call::Call;
 use crate::chat::{Event, Fold, Response};
@@ -17,7 +19,6 @@ use crate::clock::Clock;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::id::new_id;
-use crate::model::ModelId;
 use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
 use crate::reply::Head;
@@ -51,7 +52,47 @@ pub(crate) struct RequestGuard {
 struct State {
     permit: Option<Box<dyn Permit>>,
     pending: Pending,
+    /// Whether an intent was committed.
+    began: bool,
     settled: bool,
+}
+
+impl State {
+    const fn is_first(&self) -> bool {
+        !self.began
+    }
+}
+
+/// What the call's own limit leaves room for; `None` without one.
+fn affordable(opening: &Opening) -> Result<Option<Hold>> {
+    let Some(max_cost) = opening.max_cost() else {
+        return Ok(None);
+    };
+    let left = max_cost.checked_sub(opening.spent())?;
+    let hold = opening.exposure()?.within(left).map_err(|needed| {
+        Error::new(
+            ErrorKind::Budget,
+            format!(
+                "the call may cost {needed} dollars and its own limit leaves {left}: raise it, or \
+                 lower max_output_tokens"
+            ),
+        )
+        .with_phase(Phase::Encode)
+    })?;
+    Ok(Some(hold))
+}
+
+/// What holds of two: the smaller output limit.
+fn narrower(own: Option<Hold>, mut opened: Opened) -> Opened {
+    let Some(own) = own else {
+        return opened;
+    };
+    opened.held = Some(opened.held.unwrap_or(own.amount));
+    opened.output_limit = match (own.output_limit, opened.output_limit) {
+        (Some(own), Some(other)) => Some(own.min(other)),
+        (own, other) => own.or(other),
+    };
+    opened
 }
 
 impl RequestGuard {
@@ -68,6 +109,7 @@ impl RequestGuard {
             state: Mutex::new(State {
                 permit: None,
                 pending: Pending::new(pricer, ctx, call),
+                began: false,
                 settled: false,
             }),
         })
@@ -82,7 +124,7 @@ impl RequestGuard {
         self: &Arc<Self>,
         ctx: &Ctx,
         provider: &ProviderInfo,
-        model: &ModelId,
+        call: &Call,
     ) -> Result<AttemptRecorder> {
         if self.state().settled {
             return Err(Error::new(
@@ -90,12 +132,13 @@ impl RequestGuard {
                 "an attempt was begun after its request was settled",
             ));
         }
-        let opened = self.announce(ctx, provider, model);
-        let id = self.in_time(ctx, opened).await?;
-        self.attempt(id, PendingAttempt::sent);
+        let opened = self.announce(ctx, provider, call);
+        let (id, opened) = self.in_time(ctx, opened).await?;
+        self.attempt(id, |attempt| attempt.sent(opened));
         Ok(AttemptRecorder {
             guard: self.clone(),
             id,
+            output_limit: opened.output_limit,
             started: self.clock.monotonic(),
             fold: None,
             outcome: Outcome::Unknown,
@@ -177,29 +220,32 @@ impl RequestGuard {
     }
 
     /// Takes the permit, the first time, and commits the attempt's intent.
-    async fn announce(&self, ctx: &Ctx, provider: &ProviderInfo, model: &ModelId) -> Result<Uuid> {
+    async fn announce(
+        &self,
+        ctx: &Ctx,
+        provider: &ProviderInfo,
+        call: &Call,
+    ) -> Result<(Uuid, Opened)> {
         self.take_permit().await?;
         let id = new_id();
         let started_at = self.clock.now();
-        // Known to the guard before the ledger hears of it: a future dropped while the intent
-        // commits is settled as not sent.
-        self.state()
-            .pending
-            .attempts
-            .push(PendingAttempt::new(id, provider, model, started_at));
-        self.ledger
-            .open(Intent {
-                attempt_id: id,
-                request_id: ctx.request_id(),
-                principal: ctx.principal().clone(),
-                provider: provider.name.clone(),
-                model: model.as_str().to_owned(),
-                hold: None,
-                tags: ctx.shared_tags(),
-                opened_at: started_at,
-            })
-            .await?;
-        Ok(id)
+        let opening = {
+            let mut state = self.state();
+            let pending = &mut state.pending;
+            let pricer = pending.pricer().clone();
+            let opening = Opening::new(pricer, ctx, pending.id(), id, provider, call, started_at)
+                .with_spent(pending.may_cost())
+                .with_step(state.is_first().then(|| ctx.step().cloned()).flatten());
+            // Known to the guard before the ledger hears of it: a future dropped while the intent
+            // commits is settled as not sent.
+            let attempt = PendingAttempt::new(id, provider, &call.model, started_at);
+            state.pending.attempts.push(attempt);
+            opening
+        };
+        let own = affordable(&opening)?;
+        let opened = self.ledger.open(opening).await?;
+        self.state().began = true;
+        Ok((id, narrower(own, opened)))
     }
 
     fn attempt(&self, id: Uuid, change: impl FnOnce(&mut PendingAttempt)) {
@@ -251,6 +297,7 @@ impl Drop for GuardOwner {
 pub(crate) struct AttemptRecorder {
     guard: Arc<RequestGuard>,
     id: Uuid,
+    output_limit: Option<u32>,
     started: Instant,
     /// `None` until there is a reply.
     fold: Option<Fold>,
@@ -261,6 +308,11 @@ pub(crate) struct AttemptRecorder {
 }
 
 impl AttemptRecorder {
+    /// The output limit the attempt must be sent with, where one was set for it.
+    pub(crate) const fn output_limit(&self) -> Option<u32> {
+        self.output_limit
+    }
+
     pub(crate) fn head(&mut self, head: &Head) {
         self.fold = Some(Fold::from_head(head));
     }

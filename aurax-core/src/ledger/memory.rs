@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::{Ack, Intent, Ledger, Pending, Permit, Receipt, Settlement};
+use super::{Ack, Ledger, Opened, Opening, Pending, Permit, Receipt, Settlement};
 use crate::chat::{Part, Response};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::Lease;
 
 /// Keeps settlements in memory, and loses them with the process.
 ///
@@ -95,10 +96,12 @@ impl Ledger for MemoryLedger {
         }))
     }
 
-    async fn open(&self, intent: Intent) -> Result<()> {
-        self.0.books().open.insert(intent.attempt_id);
-        Ok(())
+    async fn open(&self, opening: Opening) -> Result<Opened> {
+        self.0.books().open.insert(opening.attempt_id());
+        Ok(Opened::default())
     }
+
+    fn release(&self, _: Lease) {}
 }
 
 /// Roughly how much memory an answer holds.

@@ -1,8 +1,10 @@
 //! The promise that nothing paid goes unrecorded: intents before an attempt, one settlement after.
 
+mod exposure;
 mod guard;
 mod hit;
 mod memory;
+mod opening;
 mod pending;
 mod record;
 
@@ -14,14 +16,18 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+pub use exposure::{Exposure, Hold};
+pub(crate) use exposure::{buckets, context, searches_by_itself};
 pub(crate) use guard::{AttemptRecorder, GuardOwner, RequestGuard};
 pub(crate) use hit::HitRecorder;
 pub use memory::MemoryLedger;
+pub use opening::Opening;
 pub use pending::Pending;
 pub(crate) use pending::estimate_input;
-pub use record::{Attempt, CacheHit, Failure, Intent, Outcome, Receipt, Settlement};
+pub use record::{Attempt, CacheHit, Failure, Intent, Opened, Outcome, Receipt, Settlement};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::Lease;
 
 /// Where calls are recorded.
 ///
@@ -39,14 +45,22 @@ pub trait Ledger: Debug + Send + Sync + 'static {
     /// A dropped future takes no permit.
     async fn permit(&self) -> Result<Box<dyn Permit>>;
 
-    /// Commits the intent to make an attempt.
+    /// Commits the intent to make an attempt, holds what it may cost against the budgets it
+    /// counts for, and adds what its session gains.
     ///
     /// # Errors
-    /// `Ledger` when it cannot be recorded; the attempt must not be made then.
+    /// `Ledger` when it cannot be recorded, `Budget` when a budget has no room for it, and
+    /// `SessionBusy` when its session answers something else; the attempt must not be made then.
+    /// Where a hard budget applies, also what [`Opening::exposure`] fails with.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have committed; the settlement tells.
-    async fn open(&self, intent: Intent) -> Result<()>;
+    async fn open(&self, opening: Opening) -> Result<Opened>;
+
+    /// Gives up a session that a step held beyond its own settlement
+    /// ([`Step::keeps`](crate::Step)). It neither waits nor fails; a session that is held by
+    /// another run is left alone.
+    fn release(&self, session: Lease);
 }
 
 /// The right to settle one request.

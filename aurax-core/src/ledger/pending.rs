@@ -9,16 +9,18 @@ use uuid::Uuid;
 
 use super::hit::PendingHit;
 pub(super) use super::record::Failure;
-use super::record::{Attempt, Outcome, Settlement};
+use super::record::{Attempt, Opened, Outcome, Settlement};
 use crate::bucket::{Bucket, Buckets};
 use crate::call::{Call, Op};
 use crate::chat::{Fold, Response};
 use crate::ctx::{Ctx, Principal, RequestId};
 use crate::embed::EmbedInput;
+use crate::id::new_id;
 use crate::model::ModelId;
 use crate::money::Money;
 use crate::pricing::{Cost, Pricer, Sale};
 use crate::provider::ProviderInfo;
+use crate::session::Step;
 use crate::tokens::{estimate_parts, estimate_request, estimate_text};
 use crate::usage::{Usage, UsageSource};
 
@@ -28,8 +30,11 @@ use crate::usage::{Usage, UsageSource};
 #[derive(Debug)]
 pub struct Pending {
     pricer: Arc<Pricer>,
+    id: Uuid,
     request_id: RequestId,
     principal: Principal,
+    access_key: Option<Uuid>,
+    step: Option<Arc<Step>>,
     tags: Arc<BTreeMap<String, String>>,
     requested_model: ModelId,
     op: Op,
@@ -41,8 +46,11 @@ impl Pending {
     pub(super) fn new(pricer: Arc<Pricer>, ctx: &Ctx, call: &Call) -> Self {
         Self {
             pricer,
+            id: new_id(),
             request_id: ctx.request_id(),
             principal: ctx.principal().clone(),
+            access_key: ctx.access_key(),
+            step: ctx.step().cloned(),
             tags: ctx.shared_tags(),
             requested_model: call.model.clone(),
             op: call.op.clone(),
@@ -56,8 +64,11 @@ impl Pending {
     pub(super) fn take(&mut self) -> Self {
         Self {
             pricer: self.pricer.clone(),
+            id: self.id,
             request_id: self.request_id,
             principal: self.principal.clone(),
+            access_key: self.access_key,
+            step: self.step.take(),
             tags: self.tags.clone(),
             requested_model: self.requested_model.clone(),
             op: self.op.clone(),
@@ -66,9 +77,31 @@ impl Pending {
         }
     }
 
+    /// The charge's id.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
     /// The request.
     pub const fn request_id(&self) -> RequestId {
         self.request_id
+    }
+
+    pub(super) const fn pricer(&self) -> &Arc<Pricer> {
+        &self.pricer
+    }
+
+    /// The most that the attempts so far may cost, as far as that was held; those that certainly
+    /// cost nothing left out.
+    pub(super) fn may_cost(&self) -> Money {
+        let held = self
+            .attempts
+            .iter()
+            .filter(|attempt| !matches!(attempt.outcome(), Outcome::NotSent | Outcome::Rejected))
+            .filter_map(|attempt| attempt.opened.held);
+        held.fold(Money::ZERO, |sum, held| {
+            sum.checked_add(held).unwrap_or(Money::MAX)
+        })
     }
 
     pub(super) fn price_version(&self) -> Arc<str> {
@@ -98,8 +131,11 @@ impl Pending {
             (cached, outcome, response) = (Some(hit.hit), hit.outcome, hit.response);
         }
         Settlement {
+            id: self.id,
             request_id: self.request_id,
             principal: self.principal,
+            access_key: self.access_key,
+            step: self.step,
             tags: self.tags,
             operation: op.as_str().to_owned(),
             requested_model: self.requested_model.as_str().to_owned(),
@@ -120,6 +156,7 @@ pub(super) struct PendingAttempt {
     prices: Option<Arc<str>>,
     model: ModelId,
     started_at: OffsetDateTime,
+    opened: Opened,
     sent: bool,
     report: Option<Report>,
 }
@@ -150,13 +187,15 @@ impl PendingAttempt {
             prices: provider.prices.clone(),
             model: model.clone(),
             started_at,
+            opened: Opened::default(),
             sent: false,
             report: None,
         }
     }
 
-    /// From here on the provider may have the request.
-    pub(super) const fn sent(&mut self) {
+    /// The ledger took it: from here on the provider may have the request.
+    pub(super) const fn sent(&mut self, opened: Opened) {
+        self.opened = opened;
         self.sent = true;
     }
 
@@ -211,6 +250,7 @@ impl PendingAttempt {
             cost,
             computed_cost,
             price_version: pricer.version().clone(),
+            output_limit: self.opened.output_limit,
             started_at: self.started_at,
             ended_at,
             duration: report

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::exposure::Hold;
 use crate::chat::Response;
 use crate::ctx::{Principal, RequestId};
 use crate::error::ErrorKind;
 use crate::money::Money;
 use crate::pricing::Cost;
+use crate::session::{Step, Turn, TurnStatus};
 use crate::usage::Usage;
 
 /// How an attempt, or a request as a whole, ended.
@@ -45,26 +47,59 @@ impl Outcome {
 }
 
 /// The durable announcement of an attempt, made before the provider hears of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Intent {
     /// The attempt's id, a UUIDv7; recording it twice changes nothing.
     pub attempt_id: Uuid,
+    /// The id of the request's one charge, a UUIDv7: [`Settlement::id`].
+    pub charge_id: Uuid,
     /// The request it is made for.
     pub request_id: RequestId,
     /// For whom.
     pub principal: Principal,
+    /// The access key the call came with.
+    pub access_key: Option<Uuid>,
     /// The configured provider.
     pub provider: Arc<str>,
     /// The model, as the provider takes it.
     pub model: String,
-    /// The most it may cost, to be held against budgets; `None` when nothing is held.
-    pub hold: Option<Money>,
+    /// The operation: `chat` or `embeddings`.
+    pub operation: String,
+    /// Whether the answer is streamed.
+    pub is_stream: bool,
     /// The call's labels.
     pub tags: Arc<BTreeMap<String, String>>,
+    /// What the session gains with the first attempt of a call in it.
+    pub step: Option<Arc<Step>>,
+    /// Input tokens, estimated: what is recorded of an attempt whose process died.
+    pub input_tokens: u64,
+    /// What that input costs.
+    pub input_cost: Cost,
+    /// Which price book the cost was computed from.
+    pub price_version: Arc<str>,
     /// When it was made.
-    #[serde(with = "time::serde::rfc3339")]
     pub opened_at: OffsetDateTime,
+}
+
+/// What the ledger says to an attempt that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What the attempt may cost, as held against budgets; `None` where nothing is held.
+    pub held: Option<Money>,
+    /// The output limit that the attempt must be sent with to stay within it.
+    pub output_limit: Option<u32>,
+}
+
+impl Opened {
+    /// Taken, with something held.
+    pub const fn held(hold: Hold) -> Self {
+        Self {
+            held: Some(hold.amount),
+            output_limit: hold.output_limit,
+        }
+    }
 }
 
 /// One attempt as settled: what the provider bills.
@@ -91,6 +126,9 @@ pub struct Attempt {
     pub computed_cost: Cost,
     /// Which price book the cost was computed from.
     pub price_version: Arc<str>,
+    /// The output limit that the engine set to stay within a budget.
+    #[serde(default)]
+    pub output_limit: Option<u32>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
@@ -119,10 +157,17 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Settlement {
+    /// The charge's id, a UUIDv7; recording it twice changes nothing.
+    pub id: Uuid,
     /// The request.
     pub request_id: RequestId,
     /// For whom.
     pub principal: Principal,
+    /// The access key the call came with.
+    pub access_key: Option<Uuid>,
+    /// The call's place in a session.
+    #[serde(skip)]
+    pub step: Option<Arc<Step>>,
     /// The call's labels.
     pub tags: Arc<BTreeMap<String, String>>,
     /// The operation: `chat` or `embeddings`.
@@ -143,6 +188,38 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// The answer as a turn of the session the call was made in; `None` outside a session and
+    /// where nothing was delivered.
+    pub fn answer(&self) -> Option<Turn> {
+        let step = self.step.as_ref()?;
+        let response = self.response.as_ref()?;
+        let message = response.choices.first()?.message.clone();
+        if message.parts.is_empty() && self.outcome != Outcome::Complete {
+            return None;
+        }
+        let attempt = self.decisive();
+        let ended_at = match (&self.cached, attempt) {
+            (Some(hit), _) => hit.found_at,
+            (None, attempt) => attempt?.ended_at,
+        };
+        let mut turn = step.answer(message, ended_at);
+        if self.outcome != Outcome::Complete {
+            turn.status = TurnStatus::Partial;
+        }
+        turn.provider = self
+            .cached
+            .as_ref()
+            .map(|hit| &hit.provider)
+            .or(attempt.map(|attempt| &attempt.provider))
+            .map(|name| name.to_string());
+        turn.model = Some(response.model.clone());
+        turn.usage = attempt
+            .and_then(|attempt| attempt.usage.as_deref())
+            .cloned();
+        turn.cost = Some(self.charge);
+        Some(turn)
+    }
+
     /// The attempt that answered, else the last one.
     pub fn decisive(&self) -> Option<&Attempt> {
         self.attempts.last()
@@ -180,6 +257,10 @@ pub struct Receipt {
     /// Whether the answer came from the cache.
     #[serde(default)]
     pub cached: bool,
+    /// The output limit that the engine set to stay within a budget; `None` where the caller's or
+    /// the provider's own held.
+    #[serde(default)]
+    pub output_limit: Option<u32>,
     /// The provider that answered.
     pub provider: Arc<str>,
     /// The model that answered, as the provider names it.
@@ -199,6 +280,7 @@ impl Receipt {
                 usage: None,
                 attempts: settlement.attempts.len(),
                 cached: true,
+                output_limit: None,
                 provider: hit.provider.clone(),
                 model: named.map_or_else(|| hit.model.clone(), |response| response.model.clone()),
                 price_version: hit.price_version.clone(),
@@ -211,6 +293,7 @@ impl Receipt {
             usage: attempt.usage.clone(),
             attempts: settlement.attempts.len(),
             cached: false,
+            output_limit: attempt.output_limit,
             provider: attempt.provider.clone(),
             model: attempt
                 .answered_by

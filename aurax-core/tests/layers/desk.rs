@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aurax_core::{
-    Call, Capability, Ctx, Intent, Ledger, MemoryLedger, Op, Permit, Provider, ProviderInfo,
-    RateLimit, Reply, Result, async_trait,
+    Call, Capability, Ctx, Lease, Ledger, MemoryLedger, Op, Opened, Opening, Permit, Provider,
+    ProviderInfo, RateLimit, Reply, Result, async_trait,
 };
 use futures::StreamExt as _;
 
@@ -118,9 +118,13 @@ impl Ledger for Diary {
         self.ledger.permit().await
     }
 
-    async fn open(&self, intent: Intent) -> Result<()> {
+    async fn open(&self, opening: Opening) -> Result<Opened> {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        self.ledger.open(intent).await
+        self.ledger.open(opening).await
+    }
+
+    fn release(&self, lease: Lease) {
+        self.ledger.release(lease);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Conversations as data: what a store keeps and a client sees.
 
+mod step;
+mod store;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -7,6 +10,9 @@ use uuid::Uuid;
 use crate::chat::Message;
 use crate::pricing::Cost;
 use crate::usage::Usage;
+
+pub use step::{Lease, Step};
+pub use store::{Found, Page, Paged, SessionChange, SessionStore};
 
 /// A conversation.
 ///

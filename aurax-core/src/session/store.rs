@@ -1,0 +1,246 @@
+//! Where sessions are kept.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Session, SessionSettings, Turn};
+use crate::ctx::Principal;
+use crate::error::Result;
+
+/// Which part of a list to give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page {
+    /// The most items; 1 to 200, 50 unless set.
+    pub limit: u32,
+    /// Where to go on: [`Paged::next_cursor`] of the page before.
+    pub cursor: Option<String>,
+}
+
+impl Page {
+    /// The most items a page may have.
+    pub const MOST: u32 = 200;
+
+    /// The first page, of 50 items.
+    pub const fn first() -> Self {
+        Self {
+            limit: 50,
+            cursor: None,
+        }
+    }
+
+    /// Asks for so many items; fewer than 1 are taken as 1, more than [`Page::MOST`] as that.
+    #[must_use]
+    pub const fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = if limit == 0 {
+            1
+        } else if limit > Self::MOST {
+            Self::MOST
+        } else {
+            limit
+        };
+        self
+    }
+
+    /// Goes on after another page.
+    #[must_use]
+    pub fn after(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::first()
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Paged<T> {
+    /// The items.
+    pub data: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Paged<T> {
+    /// A part of a list and where the next one begins.
+    pub const fn new(data: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { data, next_cursor }
+    }
+
+    /// The same with other items.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Paged<U> {
+        Paged::new(
+            self.data.into_iter().map(change).collect(),
+            self.next_cursor,
+        )
+    }
+}
+
+/// What to change of a session; what is `None` stays.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct SessionChange {
+    /// The title.
+    pub title: Option<String>,
+    /// All settings.
+    pub settings: Option<SessionSettings>,
+    /// The end of the branch in use.
+    pub leaf: Option<Uuid>,
+}
+
+impl SessionChange {
+    /// Another title.
+    pub fn title(title: impl Into<String>) -> Self {
+        Self {
+            title: Some(title.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Other settings.
+    pub fn settings(settings: SessionSettings) -> Self {
+        Self {
+            settings: Some(settings),
+            ..Self::default()
+        }
+    }
+
+    /// Another branch.
+    pub fn leaf(leaf: Uuid) -> Self {
+        Self {
+            leaf: Some(leaf),
+            ..Self::default()
+        }
+    }
+}
+
+/// A turn that a search found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Found {
+    /// The turn.
+    pub turn: Turn,
+    /// The words around the match.
+    pub snippet: String,
+}
+
+impl Found {
+    /// A turn and the words around the match.
+    pub const fn new(turn: Turn, snippet: String) -> Self {
+        Self { turn, snippet }
+    }
+}
+
+/// Where sessions are kept.
+///
+/// * Everything is asked for a principal, and nobody sees another's: a foreign id is answered
+///   like one that does not exist.
+/// * Turns are added by the [`Ledger`](crate::Ledger) of the same store, with the intent and the
+///   settlement of the call they belong to.
+#[async_trait]
+pub trait SessionStore: Debug + Send + Sync + 'static {
+    /// Keeps a new session.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be kept.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have kept it.
+    async fn create(&self, principal: &Principal, session: &Session) -> Result<()>;
+
+    /// A session; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn session(&self, principal: &Principal, id: Uuid) -> Result<Option<Session>>;
+
+    /// Changes a session; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be changed; `NotFound` for a leaf that is no turn of it.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have changed it.
+    async fn change(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        change: &SessionChange,
+        at: OffsetDateTime,
+    ) -> Result<Option<Session>>;
+
+    /// Deletes a session with all that was said in it; false where there is none. What it cost
+    /// stays recorded.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be deleted.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have deleted it.
+    async fn delete(&self, principal: &Principal, id: Uuid) -> Result<bool>;
+
+    /// Sessions, the latest made first.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn sessions(&self, principal: &Principal, page: &Page) -> Result<Paged<Session>>;
+
+    /// The turns from the beginning to `leaf`, in order; those before the last `most` are left
+    /// out.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn branch(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        leaf: Uuid,
+        most: u32,
+    ) -> Result<Vec<Turn>>;
+
+    /// All turns of a session, of every branch, in the order they were made.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn turns(&self, principal: &Principal, id: Uuid, page: &Page) -> Result<Paged<Turn>>;
+
+    /// How many turns a session has, of every branch: the `seq` of the latest.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be counted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn latest_seq(&self, principal: &Principal, id: Uuid) -> Result<u64>;
+
+    /// Turns that say all words of `query`, the latest first.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    async fn search(&self, principal: &Principal, query: &str, page: &Page)
+    -> Result<Paged<Found>>;
+}
