@@ -1,0 +1,75 @@
+-- Three roles share the tables, none of which owns them or can pass row-level security by: `aurax_app` sees the rows
+-- of the tenant that app.user_id names, `aurax_jobs` does what crosses tenants, `aurax_ledger` adds to the books.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', name);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+        EXECUTE format('GRANT %I TO %I', name, current_user);
+    END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA public TO aurax_app, aurax_jobs, aurax_ledger;
+
+CREATE FUNCTION aurax_user() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+RETURN NULLIF(current_setting('app.user_id', true), '')::uuid;
+
+-- Tables of tenants.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'api_keys', 'access_keys', 'refresh_tokens', 'chat_sessions', 'messages', 'usage_logs', 'usage_rollups',
+        'request_history', 'budgets', 'alerts', 'alert_events', 'idempotency_records', 'attempts', 'settlements'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format(
+            'CREATE POLICY tenant ON %I TO aurax_app USING (user_id = aurax_user()) WITH CHECK (user_id = aurax_user())',
+            name);
+        EXECUTE format('CREATE POLICY jobs ON %I TO aurax_jobs USING (true) WITH CHECK (true)', name);
+    END LOOP;
+END
+$$;
+ALTER TABLE users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON users TO aurax_app USING (id = aurax_user()) WITH CHECK (id = aurax_user());
+CREATE POLICY jobs ON users TO aurax_jobs USING (true) WITH CHECK (true);
+
+GRANT SELECT, UPDATE, DELETE ON users TO aurax_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, access_keys, refresh_tokens, chat_sessions, request_history, budgets,
+    alerts, alert_events, idempotency_records TO aurax_app;
+GRANT SELECT, INSERT, DELETE ON messages TO aurax_app;
+GRANT SELECT ON usage_logs, usage_rollups, attempts, settlements, plans, settings TO aurax_app;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON plans, users, api_keys, access_keys, refresh_tokens, chat_sessions,
+    request_history, budgets, alerts, alert_events, idempotency_records, usage_rollups, replicas, job_leases, settings
+    TO aurax_jobs;
+GRANT SELECT, INSERT, DELETE ON messages, usage_logs, attempts TO aurax_jobs;
+GRANT SELECT, INSERT ON settlements TO aurax_jobs;
+
+-- One batch of the ledger holds many tenants' rows. It can add to the books and read back no more than the ids.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['messages', 'usage_logs', 'attempts', 'settlements'] LOOP
+        EXECUTE format('CREATE POLICY ledger_add ON %I FOR INSERT TO aurax_ledger WITH CHECK (true)', name);
+        EXECUTE format('CREATE POLICY ledger_see ON %I FOR SELECT TO aurax_ledger USING (true)', name);
+        EXECUTE format('GRANT INSERT, SELECT (id) ON %I TO aurax_ledger', name);
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['budgets', 'chat_sessions'] LOOP
+        EXECUTE format('CREATE POLICY ledger_see ON %I FOR SELECT TO aurax_ledger USING (true)', name);
+        EXECUTE format('CREATE POLICY ledger_change ON %I FOR UPDATE TO aurax_ledger USING (true) WITH CHECK (true)', name);
+    END LOOP;
+END
+$$;
+GRANT SELECT, UPDATE (spent, reserved, unpriced, window_start, updated_at) ON budgets TO aurax_ledger;
+-- `running` is how a session says that it is busy; taking it is part of the intent.
+GRANT SELECT (id, user_id, running), UPDATE (leaf, running, running_owner, updated_at) ON chat_sessions TO aurax_ledger;
+GRANT SELECT, INSERT, UPDATE ON replicas TO aurax_ledger;

@@ -1,0 +1,44 @@
+//! Every statement the store runs, one file a noun.
+//!
+//! A statement on a table of tenants says `user_id = :user`; the test kit takes that away from one
+//! at a time and sees a test fail.
+
+mod statements;
+
+pub(crate) mod settings;
+pub(crate) mod users;
+
+use crate::db::Statement;
+
+/// All of them.
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
+    [settings::ALL, users::ALL].into_iter().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::db::{Dialect, compile};
+
+    #[test]
+    fn every_statement_can_be_written_for_both_databases() {
+        for statement in all() {
+            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+                if let Err(error) = compile(statement.text, dialect) {
+                    panic!("{}: {error}", statement.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_statement_has_a_name_of_its_own() {
+        let mut names = HashSet::new();
+        for statement in all() {
+            assert!(names.insert(statement.name), "{}", statement.name);
+        }
+    }
+}

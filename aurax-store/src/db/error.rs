@@ -1,0 +1,135 @@
+//! What a database's errors mean.
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "there is no database to fail")
+)]
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(super) use known::{busy, closed, read};
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod known {
+    use std::time::Duration;
+
+    use aurax_core::{Error, ErrorKind, Retry};
+    use sqlx::error::DatabaseError;
+
+    /// How soon to try again what the database could not do.
+    const SOON: Duration = Duration::from_secs(1);
+
+    /// The store is occupied by somebody else for too long.
+    pub(in crate::db) fn busy(what: &str) -> Error {
+        Error::new(
+            ErrorKind::Store,
+            format!("the database is busy: {what}; try again"),
+        )
+        .with_context("code", "store_busy")
+        .with_retry_after(Some(SOON))
+    }
+
+    /// The store was closed.
+    pub(in crate::db) fn closed() -> Error {
+        Error::new(ErrorKind::Store, "the store is closed").with_retry(Retry::Never)
+    }
+
+    /// What an error of the driver means to the caller. Texts of the database stay in the source.
+    pub(in crate::db) fn read(error: sqlx::Error) -> Error {
+        match &error {
+            sqlx::Error::Database(database) => said(&**database).with_source(error),
+            sqlx::Error::PoolTimedOut => busy("no connection came free").with_source(error),
+            sqlx::Error::PoolClosed => closed().with_source(error),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
+                unreachable().with_source(error)
+            }
+            sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => unreachable().with_source(error),
+            _ => Error::new(ErrorKind::Internal, "the database refused a statement")
+                .with_source(error),
+        }
+    }
+
+    fn unreachable() -> Error {
+        Error::new(
+            ErrorKind::Store,
+            "the database cannot be reached: check that it runs and that its address is right",
+        )
+        .with_retry_after(Some(SOON))
+    }
+
+    fn said(error: &dyn DatabaseError) -> Error {
+        if error.is_unique_violation() {
+            let error = Error::new(ErrorKind::Conflict, "it exists already");
+            return error.with_retry(Retry::Never);
+        }
+        if error.is_foreign_key_violation() {
+            return Error::new(
+                ErrorKind::InvalidRequest,
+                "it names something that does not exist",
+            );
+        }
+        let code = error.code();
+        let code = code.as_deref().unwrap_or_default();
+        meaning(code).unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the database refused a statement (code {code})"),
+            )
+        })
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn meaning_in_sqlite(code: &str) -> Option<Error> {
+        // Extended codes hold the primary one in their low byte: https://sqlite.org/rescode.html
+        let full = |what: &str| Error::new(ErrorKind::Store, what.to_owned());
+        let code: i32 = code.parse().ok()?;
+        Some(match code & 0xff {
+            5 | 6 => busy("another process writes to it"),
+            8 => full("the database file is read-only: make it and its folder writable"),
+            10 => full("the database file cannot be read or written: check its disk"),
+            13 => full("the disk of the database is full: make room"),
+            14 => full("the database file cannot be opened: check its path and permissions"),
+            11 | 26 => full("the database file is damaged, or is no database: restore a backup")
+                .with_retry(Retry::Never),
+            _ => return None,
+        })
+    }
+
+    #[cfg(feature = "postgres")]
+    fn meaning_in_postgres(code: &str) -> Option<Error> {
+        // https://www.postgresql.org/docs/15/errcodes-appendix.html
+        let store = |what: &str| Error::new(ErrorKind::Store, what.to_owned());
+        Some(match (code.get(..2)?, code) {
+            (_, "53100") => store("the disk of the database is full: make room"),
+            (_, "40001" | "40P01" | "55P03") => busy("somebody else changed the same rows"),
+            (_, "57014") => store("the database took too long and gave up"),
+            (_, "25006") => store("the database is read-only: connect to the primary"),
+            ("08" | "57" | "53" | "58", _) => unreachable(),
+            ("28" | "3D", _) => Error::new(
+                ErrorKind::Config,
+                "the database refuses the login: check user, password and database name",
+            ),
+            (_, "42501") => Error::new(
+                ErrorKind::Config,
+                "the database role may not do this: run the migrations as the owner",
+            ),
+            (_, "22P05" | "22021") => Error::new(
+                ErrorKind::InvalidRequest,
+                "a text holds a character that cannot be kept, such as NUL: remove it",
+            ),
+            (_, "22003") => Error::new(ErrorKind::Internal, "an amount or count is out of range"),
+            _ => return None,
+        })
+    }
+
+    fn meaning(code: &str) -> Option<Error> {
+        // Codes of PostgreSQL have five characters, those of SQLite are numbers up to 9999.
+        #[cfg(feature = "postgres")]
+        if code.len() == 5 {
+            return meaning_in_postgres(code);
+        }
+        #[cfg(feature = "sqlite")]
+        if code.len() < 5 {
+            return meaning_in_sqlite(code);
+        }
+        None
+    }
+}

@@ -1,0 +1,207 @@
+//! The seam to a database: transactions that run the catalogue's statements for somebody.
+//!
+//! Everything above it is written once; a database is one file below it.
+
+mod error;
+mod migration;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+mod statement;
+mod value;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aurax_core::{Error, ErrorKind, Result};
+use futures::future::BoxFuture;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+#[cfg(test)]
+pub(crate) use statement::compile;
+pub(crate) use statement::{Dialect, Dictionary, Statement};
+pub(crate) use value::{Arg, Row, Value, args};
+
+/// For whom a transaction is made, which decides what it may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// One tenant.
+    User(Uuid),
+    /// What crosses tenants: operators, logins, jobs.
+    Jobs,
+    /// The ledger's writer.
+    Ledger,
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Reads a few rows.
+    Read,
+    /// Reads many rows; may be answered by a replica that is a little behind.
+    Analyse,
+    /// Writes.
+    Write,
+}
+
+/// A database.
+#[async_trait]
+pub(crate) trait Database: Debug + Send + Sync + 'static {
+    /// Begins a transaction.
+    async fn begin(&self, access: Access, mode: Mode) -> Result<Box<dyn Transaction>>;
+
+    /// The statements in its words.
+    fn dictionary(&self) -> &Arc<Dictionary>;
+
+    /// Closes every connection, after what runs on them.
+    async fn close(&self);
+}
+
+/// A transaction. Dropping it rolls it back.
+#[async_trait]
+pub(crate) trait Transaction: Send {
+    /// Runs a statement and returns its rows.
+    async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>>;
+
+    /// Runs a statement and returns how many rows it changed.
+    async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64>;
+
+    /// Makes everything durable. An error means that nobody knows whether it is.
+    async fn commit(self: Box<Self>) -> Result<()>;
+
+    /// Undoes everything.
+    async fn rollback(self: Box<Self>) -> Result<()>;
+}
+
+/// A transaction, and the tenant it is for.
+pub(crate) struct Tx {
+    inner: Box<dyn Transaction>,
+    user: Option<Uuid>,
+}
+
+impl Tx {
+    pub(crate) async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
+        let args = self.args(statement, args)?;
+        self.inner.rows(statement, &args).await
+    }
+
+    /// The one row there may be.
+    pub(crate) async fn row(&mut self, statement: &Statement, args: &[Arg]) -> Result<Option<Row>> {
+        Ok(self.rows(statement, args).await?.into_iter().next())
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
+        let args = self.args(statement, args)?;
+        self.inner.run(statement, &args).await
+    }
+
+    /// Adds the tenant, and refuses what no database keeps.
+    fn args(&self, statement: &Statement, args: &[Arg]) -> Result<Vec<Arg>> {
+        for (name, value) in args {
+            if matches!(value, Value::Text(Some(text)) if text.contains('\0')) {
+                return Err(Error::new(
+                    ErrorKind::InvalidRequest,
+                    format!("`{name}` holds a NUL character, which cannot be kept: remove it"),
+                )
+                .with_context("field", *name));
+            }
+        }
+        let mut args = args.to_vec();
+        if let Some(user) = self.user {
+            args.push(("user", user.into()));
+        } else if statement.text.contains(":user") && !args.iter().any(|(name, _)| *name == "user")
+        {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!("the statement {} needs a tenant", statement.name),
+            ));
+        }
+        Ok(args)
+    }
+}
+
+/// A database, and the work that goes on in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Db {
+    database: Arc<dyn Database>,
+    work: TaskTracker,
+}
+
+impl Db {
+    pub(crate) fn new(database: Arc<dyn Database>) -> Self {
+        Self {
+            database,
+            work: TaskTracker::new(),
+        }
+    }
+
+    pub(crate) fn database(&self) -> &Arc<dyn Database> {
+        &self.database
+    }
+
+    async fn begin(&self, access: Access, mode: Mode) -> Result<Tx> {
+        let inner = self.database.begin(access, mode).await?;
+        let user = match access {
+            Access::User(user) => Some(user),
+            Access::Jobs | Access::Ledger => None,
+        };
+        Ok(Tx { inner, user })
+    }
+
+    /// Reads within one transaction, which runs to its end even when the future is dropped, so
+    /// that its connection can be used again.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        access: Access,
+        mode: Mode,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let db = self.clone();
+        let task = self.work.spawn(async move {
+            let mut tx = db.begin(access, mode).await?;
+            let answer = work(&mut tx).await;
+            tx.inner.rollback().await?;
+            answer
+        });
+        task.await.unwrap_or_else(|e| Err(broke_off(e)))
+    }
+
+    /// Writes within one transaction, which runs to its end even when the future is dropped.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        access: Access,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let db = self.clone();
+        let task = self.work.spawn(async move {
+            let mut tx = db.begin(access, Mode::Write).await?;
+            match work(&mut tx).await {
+                Ok(answer) => {
+                    tx.inner.commit().await?;
+                    Ok(answer)
+                }
+                Err(error) => {
+                    if let Err(undo) = tx.inner.rollback().await {
+                        tracing::warn!(error = %undo, "a transaction was not rolled back cleanly");
+                    }
+                    Err(error)
+                }
+            }
+        });
+        task.await.unwrap_or_else(|e| Err(broke_off(e)))
+    }
+
+    /// Waits for what goes on and closes every connection.
+    pub(crate) async fn close(&self) {
+        self.work.close();
+        self.work.wait().await;
+        self.database.close().await;
+    }
+}
+
+fn broke_off(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "a transaction broke off").with_source(error)
+}

@@ -1,0 +1,488 @@
+//! SQLite: one connection that writes, several that read, in one file or in memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aurax_core::{Error, ErrorKind, Result};
+use futures::TryStreamExt as _;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
+};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _,
+    Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::error::{busy, closed, read};
+use super::migration::{Applied, Migration, due, migrations};
+use super::statement::Compiled;
+use super::value::{Cell, split, to_micros};
+use super::{Access, Arg, Database, Dialect, Dictionary, Mode, Row, Statement, Transaction, Value};
+
+const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
+
+/// How long a write waits for other writers, of this process and of others.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long migrations wait for another process to finish its own.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
+/// Connections that read.
+const READERS: u32 = 4;
+/// Before this one, two connections could corrupt a write-ahead log:
+/// <https://sqlite.org/wal.html#the_wal_reset_bug>.
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// A database in a file, or in memory.
+#[derive(Debug)]
+pub(crate) struct SqliteDatabase {
+    options: SqliteConnectOptions,
+    writer: Arc<Mutex<Writer>>,
+    /// `None` in memory, where one connection does everything.
+    readers: Option<SqlitePool>,
+    dictionary: Arc<Dictionary>,
+    path: Option<PathBuf>,
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+struct Writer {
+    connection: Option<SqliteConnection>,
+    /// A transaction was left open.
+    is_dirty: bool,
+    is_closed: bool,
+}
+
+impl SqliteDatabase {
+    /// A database in memory, which goes with the value.
+    pub(crate) async fn in_memory() -> Result<Self> {
+        Self::connect(SqliteConnectOptions::new().in_memory(true), None).await
+    }
+
+    /// A database in a file, which is made, for its owner alone, where it is not there.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        create(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // A log that once grew is cut again.
+            .pragma("journal_size_limit", "67108864");
+        Self::connect(options, Some(path.to_owned())).await
+    }
+
+    async fn connect(options: SqliteConnectOptions, path: Option<PathBuf>) -> Result<Self> {
+        let options = options
+            .foreign_keys(true)
+            .busy_timeout(Duration::ZERO)
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let readers = path.as_ref().map(|_| {
+            SqlitePoolOptions::new()
+                .max_connections(READERS)
+                .acquire_timeout(PATIENCE)
+                .connect_lazy_with(options.clone().read_only(true))
+        });
+        let database = Self {
+            options,
+            writer: Arc::new(Mutex::new(Writer {
+                connection: None,
+                is_dirty: false,
+                is_closed: false,
+            })),
+            readers,
+            dictionary: Arc::new(Dictionary::new(Dialect::Sqlite)),
+            path,
+        };
+        database.check().await?;
+        Ok(database)
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Reads back what the connection was told.
+    async fn check(&self) -> Result<()> {
+        let mut writer = self.writer().await?;
+        let connection = writer.connection.as_mut().ok_or_else(closed)?;
+        let version = pragma(connection, "SELECT sqlite_version()").await?;
+        let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+        let mut next = || numbers.next().unwrap_or(0);
+        if (next(), next(), next()) < OLDEST {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("SQLite {version} can corrupt its log: build with the bundled one"),
+            ));
+        }
+        let expected = if self.path.is_some() { "wal" } else { "memory" };
+        let mode = pragma(connection, "PRAGMA journal_mode").await?;
+        let level = pragma(connection, "PRAGMA synchronous").await?;
+        if mode != expected || (self.path.is_some() && level != "2") {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the database file cannot be made durable (journal_mode {mode}, synchronous \
+                     {level}): put it on a local disk"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes every migration that is due.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        // SQLite has no lock that outlives a transaction: a file beside it keeps two programs
+        // that start at once from migrating both.
+        let _lock = match &self.path {
+            Some(path) => Some(lock(&path.with_extension("lock")).await?),
+            None => None,
+        };
+        let mut tx = self.begin_write(MIGRATION_PATIENCE).await?;
+        let connection = tx.connection()?;
+        sqlx::raw_sql(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (
+                 version integer NOT NULL PRIMARY KEY, name text NOT NULL, checksum text NOT NULL
+             ) STRICT",
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(read)?;
+        let rows = sqlx::query("SELECT version, checksum FROM schema_migrations ORDER BY version")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(read)?;
+        let applied = rows
+            .iter()
+            .map(|row| {
+                Ok(Applied {
+                    version: row.try_get(0).map_err(read)?,
+                    checksum: row.try_get(1).map_err(read)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for step in due(MIGRATIONS, &applied)? {
+            sqlx::raw_sql(step.sql)
+                .execute(&mut *connection)
+                .await
+                .map_err(read)?;
+            sqlx::query(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+            )
+            .bind(step.version)
+            .bind(step.name)
+            .bind(step.checksum())
+            .execute(&mut *connection)
+            .await
+            .map_err(read)?;
+        }
+        Box::new(tx).commit().await
+    }
+
+    /// The connection that writes, without a transaction.
+    async fn writer(&self) -> Result<OwnedMutexGuard<Writer>> {
+        let mut writer = self.writer.clone().lock_owned().await;
+        if writer.is_closed {
+            return Err(closed());
+        }
+        let was_dirty = std::mem::take(&mut writer.is_dirty);
+        if let Some(connection) = &mut writer.connection
+            && was_dirty
+            // It fails where the transaction is gone already.
+            && let Err(error) = sqlx::raw_sql("ROLLBACK").execute(connection).await
+        {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        if writer.connection.is_none() {
+            writer.connection = Some(self.options.connect().await.map_err(read)?);
+        }
+        Ok(writer)
+    }
+
+    async fn begin_write(&self, patience: Duration) -> Result<SqliteTransaction> {
+        let begun = tokio::time::timeout(patience, async {
+            let mut writer = self.writer().await?;
+            loop {
+                let connection = writer.connection.as_mut().ok_or_else(closed)?;
+                let begun = sqlx::raw_sql("BEGIN IMMEDIATE").execute(connection).await;
+                match begun {
+                    Ok(_) => return Ok(self.transaction(Held::Writer(writer))),
+                    Err(error) if is_busy(&error) => {
+                        let pause = Duration::from_micros(fastrand::u64(200..4_000));
+                        tokio::time::sleep(pause).await;
+                    }
+                    Err(error) => return Err(read(error)),
+                }
+            }
+        });
+        begun
+            .await
+            .unwrap_or_else(|_| Err(busy("another writer keeps it")))
+    }
+
+    fn transaction(&self, held: Held) -> SqliteTransaction {
+        SqliteTransaction {
+            held,
+            dictionary: self.dictionary.clone(),
+            is_durable: self.path.is_some(),
+            is_over: false,
+        }
+    }
+
+    async fn begin_read(&self, readers: &SqlitePool) -> Result<SqliteTransaction> {
+        let mut reader = readers.acquire().await.map_err(read)?;
+        sqlx::raw_sql("BEGIN")
+            .execute(&mut *reader)
+            .await
+            .map_err(read)?;
+        Ok(self.transaction(Held::Reader(reader)))
+    }
+}
+
+#[async_trait]
+impl Database for SqliteDatabase {
+    async fn begin(&self, _: Access, mode: Mode) -> Result<Box<dyn Transaction>> {
+        let tx = match (&self.readers, mode) {
+            (Some(readers), Mode::Read | Mode::Analyse) => self.begin_read(readers).await?,
+            _ => self.begin_write(PATIENCE).await?,
+        };
+        Ok(Box::new(tx))
+    }
+
+    fn dictionary(&self) -> &Arc<Dictionary> {
+        &self.dictionary
+    }
+
+    async fn close(&self) {
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
+        let mut writer = self.writer.lock().await;
+        writer.is_closed = true;
+        if let Some(connection) = writer.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
+    }
+}
+
+/// The connection a transaction runs on.
+enum Held {
+    Writer(OwnedMutexGuard<Writer>),
+    Reader(PoolConnection<Sqlite>),
+}
+
+struct SqliteTransaction {
+    held: Held,
+    dictionary: Arc<Dictionary>,
+    is_durable: bool,
+    is_over: bool,
+}
+
+impl SqliteTransaction {
+    fn connection(&mut self) -> Result<&mut SqliteConnection> {
+        match &mut self.held {
+            Held::Writer(writer) => writer.connection.as_mut().ok_or_else(closed),
+            Held::Reader(reader) => Ok(reader),
+        }
+    }
+
+    async fn end(mut self: Box<Self>, how: &'static str) -> Result<()> {
+        let ended = sqlx::raw_sql(how).execute(self.connection()?).await;
+        self.is_over = true;
+        let Err(error) = ended else {
+            return Ok(());
+        };
+        match &mut self.held {
+            // After a commit that failed nobody knows what the file holds: the next connection
+            // reads it anew.
+            Held::Writer(writer) if self.is_durable => drop(writer.connection.take()),
+            Held::Writer(writer) => writer.is_dirty = true,
+            Held::Reader(reader) => reader.close_on_drop(),
+        }
+        Err(read(error))
+    }
+}
+
+impl Drop for SqliteTransaction {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        match &mut self.held {
+            // Closing rolls back, and lets other processes write.
+            Held::Writer(writer) if self.is_durable => drop(writer.connection.take()),
+            Held::Writer(writer) => writer.is_dirty = true,
+            Held::Reader(reader) => reader.close_on_drop(),
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for SqliteTransaction {
+    async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
+        let compiled = self.dictionary.get(statement)?;
+        let bound = bind(&compiled, args)?;
+        let connection = self.connection()?;
+        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(compiled.sql.clone()), bound);
+        let mut found = query.fetch(connection);
+        let mut rows = Vec::new();
+        let mut names: Option<Arc<[String]>> = None;
+        while let Some(row) = found.try_next().await.map_err(read)? {
+            let names = names.get_or_insert_with(|| {
+                row.columns()
+                    .iter()
+                    .map(|column| column.name().to_owned())
+                    .collect()
+            });
+            rows.push(Row::new(names.clone(), cells(&row)?));
+        }
+        Ok(rows)
+    }
+
+    async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
+        let compiled = self.dictionary.get(statement)?;
+        let bound = bind(&compiled, args)?;
+        let connection = self.connection()?;
+        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(compiled.sql.clone()), bound);
+        let done = query.execute(connection).await.map_err(read)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        self.end("COMMIT").await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<()> {
+        self.end("ROLLBACK").await
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    // SQLITE_BUSY and SQLITE_LOCKED, with what extends them.
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+async fn pragma(connection: &mut SqliteConnection, question: &'static str) -> Result<String> {
+    let row = sqlx::query(question)
+        .fetch_one(connection)
+        .await
+        .map_err(read)?;
+    match cells(&row)?.into_iter().next() {
+        Some(Cell::Text(text)) => Ok(text),
+        Some(Cell::Int(int)) => Ok(int.to_string()),
+        _ => Ok(String::new()),
+    }
+}
+
+fn bind(compiled: &Compiled, args: &[Arg]) -> Result<SqliteArguments> {
+    let mut bound = SqliteArguments::default();
+    for name in &compiled.binds {
+        let value = super::value::find(args, name)?;
+        let added = match value {
+            Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
+            Value::Text(text) => bound.add(text.clone()),
+            Value::Int(int) => bound.add(*int),
+            Value::Bool(bool) => bound.add(*bool),
+            Value::Time(at) => bound.add(at.map(to_micros)),
+            Value::Bytes(bytes) => bound.add(bytes.clone()),
+            Value::Uuids(ids) => {
+                let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+                bound.add(format!("[{}]", ids.join(",")))
+            }
+            Value::Money(amount) => {
+                let parts = match amount {
+                    Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
+                    None => None,
+                };
+                bound
+                    .add(parts.map(|(nano, _)| nano))
+                    .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
+            }
+        };
+        added.map_err(|e| read(sqlx::Error::Encode(e)))?;
+    }
+    Ok(bound)
+}
+
+fn out_of_range(name: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidRequest,
+        format!("`{name}` is out of range: amounts are kept up to nine billion dollars"),
+    )
+}
+
+fn cells(row: &SqliteRow) -> Result<Vec<Cell>> {
+    (0..row.len())
+        .map(|at| {
+            let value = row.try_get_raw(at).map_err(read)?;
+            if value.is_null() {
+                return Ok(Cell::Null);
+            }
+            let kind = value.type_info().name().to_owned();
+            let cell = match kind.as_str() {
+                "INTEGER" | "BOOLEAN" => {
+                    <i64 as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Int)
+                }
+                "BLOB" => <Vec<u8> as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Bytes),
+                _ => <String as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Text),
+            };
+            cell.map_err(|e| read(sqlx::Error::Decode(e)))
+        })
+        .collect()
+}
+
+/// Makes the file for its owner alone; one that is there is left as it is.
+fn create(path: &Path) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => {
+            let message = format!("the database file {} cannot be made", path.display());
+            Err(Error::new(ErrorKind::Store, message).with_source(error))
+        }
+    }
+}
+
+/// Takes the lock file, which is free again when it is closed, however the program ends.
+async fn lock(path: &Path) -> Result<std::fs::File> {
+    let failed = |error: std::io::Error| {
+        let message = format!("the lock file {} cannot be taken", path.display());
+        Error::new(ErrorKind::Store, message).with_source(error)
+    };
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(failed)?;
+    let taken = tokio::time::timeout(MIGRATION_PATIENCE, async {
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    });
+    taken
+        .await
+        .unwrap_or_else(|_| Err(busy("another program migrates it")))?;
+    Ok(file)
+}

@@ -1,0 +1,202 @@
+//! The store as a whole: a database, and the doors into it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aurax_core::{Clock, Error, ErrorKind, Principal, Result, SystemClock};
+use uuid::Uuid;
+
+use crate::cursor::CursorKey;
+use crate::db::{Access, Database, Db};
+use crate::scope::{AdminScope, JobScope, UserScope};
+
+/// Users, keys, sessions, history and the books, in SQLite or PostgreSQL. Cheap to clone.
+///
+/// Tables of tenants are reached through a scope alone: [`Store::user`] for one tenant,
+/// [`Store::admin`] for operators and logins, [`Store::jobs`] for what runs by itself.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    cursors: CursorKey,
+    /// This process, among those that share the database.
+    replica: Uuid,
+}
+
+/// How a store in PostgreSQL is reached.
+#[cfg(feature = "postgres")]
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct PostgresOptions {
+    url: String,
+    owner_url: Option<String>,
+    read_url: Option<String>,
+    connections: u32,
+}
+
+#[cfg(feature = "postgres")]
+impl PostgresOptions {
+    /// A database by its address, `postgres://user:password@host:5432/database`; the address also
+    /// says how TLS is used (`sslmode`, `sslrootcert`).
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            owner_url: None,
+            read_url: None,
+            connections: 10,
+        }
+    }
+
+    /// Migrates as another login, which owns the tables; the one of the address unless set.
+    #[must_use]
+    pub fn with_owner_url(mut self, url: impl Into<String>) -> Self {
+        self.owner_url = Some(url.into());
+        self
+    }
+
+    /// Asks a replica for analyses, which may be a little behind.
+    #[must_use]
+    pub fn with_read_url(mut self, url: impl Into<String>) -> Self {
+        self.read_url = Some(url.into());
+        self
+    }
+
+    /// Opens at most so many connections, the ledger's aside; 10 unless set.
+    #[must_use]
+    pub const fn with_connections(mut self, connections: u32) -> Self {
+        self.connections = connections;
+        self
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl std::fmt::Debug for PostgresOptions {
+    /// Addresses hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store in memory, which goes with the value.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be made.
+    #[cfg(feature = "sqlite")]
+    pub async fn in_memory() -> Result<Self> {
+        let database = crate::db::sqlite::SqliteDatabase::in_memory().await?;
+        database.migrate().await?;
+        Self::over(Arc::new(database)).await
+    }
+
+    /// A store in a file, which is made where it is not there, and migrated.
+    ///
+    /// # Errors
+    /// `Store` when the file cannot be opened or is no database; `Config` when a newer program
+    /// has migrated it or the disk cannot keep it durable.
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite(path: impl AsRef<Path> + Send) -> Result<Self> {
+        let database = crate::db::sqlite::SqliteDatabase::open(path.as_ref()).await?;
+        database.migrate().await?;
+        Self::over(Arc::new(database)).await
+    }
+
+    /// A store in PostgreSQL, migrated and checked.
+    ///
+    /// # Errors
+    /// `Store` when the server cannot be reached; `Config` when its address, version, roles or
+    /// policies are not what the store relies on, or a newer program has migrated it.
+    #[cfg(feature = "postgres")]
+    pub async fn postgres(options: &PostgresOptions) -> Result<Self> {
+        use crate::db::postgres::PostgresDatabase;
+
+        let owner = options.owner_url.as_ref().unwrap_or(&options.url);
+        PostgresDatabase::migrate(owner).await?;
+        let read_url = options.read_url.as_deref();
+        let database = PostgresDatabase::new(&options.url, read_url, options.connections)?;
+        database.verify().await?;
+        Self::over(Arc::new(database)).await
+    }
+
+    async fn over(database: Arc<dyn Database>) -> Result<Self> {
+        let db = Db::new(database);
+        let cursors = CursorKey::of(&db).await?;
+        Ok(Self(Arc::new(Inner {
+            db,
+            clock: Arc::new(SystemClock),
+            cursors,
+            replica: aurax_core::new_id(),
+        })))
+    }
+
+    /// What belongs to one principal.
+    pub fn user(&self, principal: &Principal) -> UserScope {
+        UserScope::new(self.clone(), user_id(principal))
+    }
+
+    /// What operators do, and what comes before anybody is logged in. Everything that changes
+    /// something is logged as an event of target `aurax::audit`.
+    pub fn admin(&self) -> AdminScope {
+        AdminScope::new(self.clone())
+    }
+
+    /// What runs by itself.
+    pub fn jobs(&self) -> JobScope {
+        JobScope::new(self.clone())
+    }
+
+    /// Waits for what goes on and closes every connection.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the store closing.
+    pub async fn close(&self) {
+        self.0.db.close().await;
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn now(&self) -> time::OffsetDateTime {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn cursors(&self) -> &CursorKey {
+        &self.0.cursors
+    }
+
+    pub(crate) fn replica(&self) -> Uuid {
+        self.0.replica
+    }
+}
+
+/// The tenant a principal stands for: the user's own id, or, for a name that a program gave
+/// itself, an id that follows from it.
+pub(crate) fn user_id(principal: &Principal) -> Uuid {
+    principal.as_str().parse().unwrap_or_else(|_| {
+        let name = format!("aurax principal\0{}", principal.as_str());
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
+        let mut bytes = [0; 16];
+        bytes
+            .iter_mut()
+            .zip(digest.as_ref())
+            .for_each(|(to, from)| *to = *from);
+        // Version 8, so that it is never the id of a user, which is of version 7.
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    })
+}
+
+/// The error for what is not there, or belongs to somebody else: nobody can tell which.
+pub(crate) fn not_found(what: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no such {what}"))
+}
+
+/// The access of one tenant.
+pub(crate) const fn tenant(user: Uuid) -> Access {
+    Access::User(user)
+}

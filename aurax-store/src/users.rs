@@ -1,0 +1,265 @@
+//! Accounts.
+
+use aurax_core::{Error, ErrorKind, Page, Paged, Result, Retry, Secret, new_id};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::catalogue::users as sql;
+use crate::db::{Row, args};
+use crate::scope::{AdminScope, UserScope};
+use crate::store::not_found;
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Uses what is theirs.
+    User,
+    /// Also runs the installation.
+    Admin,
+}
+
+impl Role {
+    /// The role in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        match text {
+            "user" => Ok(Self::User),
+            "admin" => Ok(Self::Admin),
+            _ => Err(Error::new(ErrorKind::Internal, "a role is unknown")),
+        }
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct User {
+    /// Its id, a UUIDv7: the principal of its calls.
+    pub id: Uuid,
+    /// In lower case; nobody else has it.
+    pub email: String,
+    /// The plan, `free` unless changed.
+    pub plan_type: String,
+    /// What the user may do.
+    pub role: Role,
+    /// False for an account that an operator has closed.
+    pub is_active: bool,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// A new account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NewUser {
+    /// The address; it is kept in lower case.
+    pub email: String,
+    /// The password's hash, in the PHC string format; `None` for who logs in elsewhere.
+    pub hashed_password: Option<Secret>,
+    /// What the user may do.
+    pub role: Role,
+    /// The plan.
+    pub plan_type: String,
+}
+
+impl NewUser {
+    /// An ordinary account on the free plan.
+    pub fn new(email: impl Into<String>) -> Self {
+        Self {
+            email: email.into(),
+            hashed_password: None,
+            role: Role::User,
+            plan_type: "free".to_owned(),
+        }
+    }
+
+    /// Adds the password's hash.
+    #[must_use]
+    pub fn with_hashed_password(mut self, hash: impl Into<Secret>) -> Self {
+        self.hashed_password = Some(hash.into());
+        self
+    }
+
+    /// Says what the user may do.
+    #[must_use]
+    pub const fn with_role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+}
+
+/// What an operator changes of an account; what is `None` stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct UserChange {
+    /// The plan.
+    pub plan_type: Option<String>,
+    /// Whether the account is open.
+    pub is_active: Option<bool>,
+    /// What the user may do.
+    pub role: Option<Role>,
+}
+
+impl User {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.uuid("id")?,
+            email: row.text("email")?,
+            plan_type: row.text("plan_type")?,
+            role: Role::parse(&row.text("role")?)?,
+            is_active: row.bool("is_active")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+/// The one form of an address.
+fn normal(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+impl UserScope {
+    /// The account itself.
+    ///
+    /// # Errors
+    /// `NotFound` where the principal has none; `Store` when it cannot be read.
+    pub async fn account(&self) -> Result<User> {
+        let row = self
+            .read(|tx| Box::pin(async move { tx.row(&sql::OWN, &[]).await }))
+            .await?;
+        User::read(&row.ok_or_else(|| not_found("user"))?)
+    }
+
+    /// Replaces the password's hash.
+    ///
+    /// # Errors
+    /// `NotFound` where the principal has no account; `Store` when it cannot be written.
+    pub async fn set_hashed_password(&self, hash: Secret) -> Result<()> {
+        let at = self.store().now();
+        let changed = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let args = args! { hashed_password: expose(&hash), at };
+                    tx.run(&sql::SET_PASSWORD, &args).await
+                })
+            })
+            .await?;
+        if changed == 0 {
+            return Err(not_found("user"));
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a password's hash is kept to be compared"
+)]
+fn expose(hash: &Secret) -> String {
+    hash.expose().to_owned()
+}
+
+impl AdminScope {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `Conflict` where the address has one already; `InvalidRequest` for a plan that does not
+    /// exist; `Store` when it cannot be kept.
+    pub async fn add_user(&self, new: NewUser) -> Result<User> {
+        let (id, at) = (new_id(), self.store().now());
+        let email = normal(&new.email);
+        let taken = email.clone();
+        let row = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let hashed_password = new.hashed_password.as_ref().map(expose);
+                    let args = args! {
+                        id, email, hashed_password, plan_type: new.plan_type,
+                        role: new.role.as_str(), at,
+                    };
+                    tx.run(&sql::ADD, &args).await?;
+                    tx.row(&sql::FIND, &args! { id }).await
+                })
+            })
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::Conflict => Error::new(
+                    ErrorKind::Conflict,
+                    format!("`{taken}` has an account already"),
+                )
+                .with_retry(Retry::Never)
+                .with_context("field", "email"),
+                _ => error,
+            })?;
+        tracing::info!(target: "aurax::audit", user_id = %id, "user added");
+        User::read(&row.ok_or_else(|| not_found("user"))?)
+    }
+
+    /// The account with this address, and its password's hash.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be read.
+    pub async fn login(&self, email: &str) -> Result<Option<(User, Option<Secret>)>> {
+        let email = normal(email);
+        let row = self
+            .read(move |tx| Box::pin(async move { tx.row(&sql::BY_EMAIL, &args! { email }).await }))
+            .await?;
+        row.map(|row| {
+            let hash = row.text_or_null("hashed_password")?;
+            Ok((User::read(&row)?, hash.map(Secret::new)))
+        })
+        .transpose()
+    }
+
+    /// Accounts, the latest made first.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.
+    pub async fn users(&self, page: &Page) -> Result<Paged<User>> {
+        let cursors = self.store().cursors();
+        let before = cursors.read("users", Uuid::nil(), page)?;
+        let most = page.limit.saturating_add(1);
+        let rows = self
+            .read(move |tx| {
+                Box::pin(async move { tx.rows(&sql::LIST, &args! { before, most }).await })
+            })
+            .await?;
+        let users = rows.iter().map(User::read).collect::<Result<Vec<_>>>()?;
+        Ok(cursors.page("users", Uuid::nil(), page, users, |user| user.id))
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; `InvalidRequest` for a plan that does not exist; `Store`
+    /// when it cannot be written.
+    pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<User> {
+        let at = self.store().now();
+        let row = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let args = args! {
+                        id, plan_type: change.plan_type,
+                        role: change.role.map(Role::as_str), is_active: change.is_active, at,
+                    };
+                    tx.row(&sql::CHANGE, &args).await
+                })
+            })
+            .await?;
+        tracing::info!(target: "aurax::audit", user_id = %id, "user changed");
+        User::read(&row.ok_or_else(|| not_found("user"))?)
+    }
+}
