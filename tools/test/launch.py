@@ -28,4 +28,5 @@ if user != "-":
 try:
     os.execvp(command[0], command)
 except OSError as error:
-    sys.exit(f"{command[0]}: {error.strerror}")
+    print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+    sys.exit(127)
