@@ -17,7 +17,7 @@ run: ## chat in the terminal; without a key it talks to the built-in demo
 test: ## every test, doctests included
 	@tools/check/install cargo-nextest
 	cargo test --quiet --doc --workspace --all-features
-	cargo nextest run --workspace --all-features
+	tools/test/services run -- cargo nextest run --workspace --all-features
 
 check: fmt scripts clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
 

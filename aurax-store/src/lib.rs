@@ -3,10 +3,17 @@
 mod catalogue;
 mod cursor;
 mod db;
+#[cfg(feature = "redis")]
+mod redis;
 mod scope;
 mod store;
 mod users;
 
+#[cfg(feature = "redis")]
+pub use redis::{
+    Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,
+    RedisLimits, RedisOptions, Remaining, SharedLimits, Taken,
+};
 pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]
 pub use store::PostgresOptions;

@@ -1,0 +1,191 @@
+//! Rate limits in Redis.
+
+use std::sync::Arc;
+
+use ::redis::Script;
+use async_trait::async_trait;
+use aurax_core::Result;
+use std::time::Duration;
+
+use super::local::LocalLimits;
+use super::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
+use crate::redis::connection::Redis;
+use crate::redis::error::unreadable;
+use crate::redis::keys::Hash;
+
+/// Keeps rate limits in Redis, by its clock, for all processes together.
+///
+/// While Redis is away, each process holds a key to its share: the limit divided by
+/// [`RedisOptions::replicas`](super::super::RedisOptions), at least 1. What the process itself let
+/// in within the window counts towards it, whichever way it was decided; so one process alone
+/// keeps the limit whatever happens, and several let in twice the limit at worst in the window in
+/// which Redis leaves or comes back. 16,384 keys are remembered for that; where more come, those
+/// that were idle for longest are forgotten, and their window starts anew.
+///
+/// What timed out may have been counted.
+///
+/// Cheap to clone: all clones are one.
+#[derive(Debug, Clone)]
+pub struct RedisLimits {
+    redis: Redis,
+    script: Arc<Script>,
+    local: Arc<LocalLimits>,
+}
+
+impl RedisLimits {
+    /// No single request or limit is taken to be larger, so that sums stay exact in the script's
+    /// floating-point numbers.
+    const LARGEST: u64 = 1 << 40;
+    /// The same for limits.
+    const LARGEST_LIMIT: u64 = 1 << 52;
+
+    /// Limits in this Redis.
+    pub fn new(redis: Redis) -> Self {
+        let replicas = redis.options().replicas;
+        let local = LocalLimits::new(replicas, redis.clock().clone());
+        Self {
+            redis,
+            script: Arc::new(Script::new(include_str!("take.lua"))),
+            local: Arc::new(local),
+        }
+    }
+
+    fn hash(&self, key: &str, policy: &LimitPolicy) -> Hash {
+        // Windows of different lengths count in different parts.
+        let part = policy.part().to_be_bytes();
+        let keys = self.redis.keys();
+        keys.hash(&[b"limit", &part, key.as_bytes()])
+    }
+
+    /// One step of the script.
+    async fn run<T: ::redis::FromRedisValue>(
+        &self,
+        hash: &Hash,
+        policy: &LimitPolicy,
+        step: &[&str],
+    ) -> Result<T> {
+        let mut call = self.script.key(self.redis.keys().name("limit", hash));
+        call.arg(policy.part()).arg(LimitPolicy::PARTS).arg(step);
+        self.redis
+            .ask(async |mut link| call.invoke_async(&mut link).await)
+            .await
+    }
+
+    async fn ask(&self, hash: &Hash, tokens: u64, policy: &LimitPolicy) -> Result<Answer> {
+        let limit = |limit: Option<u64>| match limit {
+            Some(limit) => limit.min(Self::LARGEST_LIMIT).to_string(),
+            None => "-1".to_owned(),
+        };
+        let step = [
+            "take",
+            &tokens.to_string(),
+            &limit(policy.requests),
+            &limit(policy.tokens),
+        ];
+        let reply: Vec<i64> = self.run(hash, policy, &step).await?;
+        Answer::read(&reply, policy).ok_or_else(unreadable)
+    }
+}
+
+/// What the script says.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Taken {
+        part: u64,
+        reset_in: Duration,
+        remaining: Remaining,
+    },
+    Full(Full),
+}
+
+impl Answer {
+    fn read(reply: &[i64], policy: &LimitPolicy) -> Option<Self> {
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        match *reply {
+            [0, limit, wait] => Some(Self::Full(Full {
+                limit: if limit == 0 {
+                    Limit::Requests
+                } else {
+                    Limit::Tokens
+                },
+                retry_after: u64::try_from(wait).ok().map(Duration::from_millis),
+            })),
+            [1, part, reset_in, requests, tokens] => Some(Self::Taken {
+                part: count(part),
+                reset_in: Duration::from_millis(count(reset_in)),
+                remaining: Remaining {
+                    requests: policy.requests.map(|_| count(requests)),
+                    tokens: policy.tokens.map(|_| count(tokens)),
+                },
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl SharedLimits for RedisLimits {
+    /// Never fails: where Redis does, this process's share decides.
+    async fn take(&self, key: &str, tokens: u64, policy: LimitPolicy) -> Result<Decision> {
+        let tokens = tokens.min(Self::LARGEST);
+        let hash = self.hash(key, &policy);
+        match self.ask(&hash, tokens, &policy).await {
+            Ok(Answer::Taken {
+                part,
+                reset_in,
+                remaining,
+            }) => Ok(Decision::Allowed(Taken {
+                tokens,
+                remaining,
+                reset_in,
+                shared: Some(part),
+                local: self.local.add(&hash, tokens, &policy),
+            })),
+            Ok(Answer::Full(full)) => Ok(Decision::Refused(full)),
+            Err(error) => {
+                tracing::debug!(%error, "a limit is shared out for now");
+                Ok(self.local.take(&hash, tokens, &policy))
+            }
+        }
+    }
+
+    async fn settle(&self, key: &str, taken: Taken, used: u64, policy: LimitPolicy) {
+        let used = used.min(Self::LARGEST);
+        if policy.tokens.is_none() || used == taken.tokens {
+            return;
+        }
+        let hash = self.hash(key, &policy);
+        self.local.settle(&hash, &taken, used, &policy);
+        let Some(part) = taken.shared else { return };
+        let (more, less) = (
+            used.saturating_sub(taken.tokens).to_string(),
+            taken.tokens.saturating_sub(used).to_string(),
+        );
+        let part = part.to_string();
+        let settled: Result<i64> = if used > taken.tokens {
+            self.run(&hash, &policy, &["more", &more]).await
+        } else {
+            self.run(&hash, &policy, &["less", &less, &part]).await
+        };
+        if let Err(error) = settled {
+            tracing::debug!(%error, "what was taken from a limit is not corrected");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_of_another_shape_is_no_decision() {
+        let policy = LimitPolicy::per_minute().with_requests(3);
+        for reply in [&[][..], &[1], &[2, 0, 0], &[0, 0, 0, 0]] {
+            assert_eq!(Answer::read(reply, &policy), None);
+        }
+        let Some(Answer::Full(full)) = Answer::read(&[0, 1, -1], &policy) else {
+            panic!("it is full");
+        };
+        assert_eq!((full.limit, full.retry_after), (Limit::Tokens, None));
+    }
+}
