@@ -3,12 +3,16 @@
 mod catalogue;
 mod cursor;
 mod db;
+mod ledger;
 #[cfg(feature = "redis")]
 mod redis;
 mod scope;
 mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod users;
 
+pub use ledger::{LedgerOptions, StoreLedger};
 #[cfg(feature = "redis")]
 pub use redis::{
     Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,

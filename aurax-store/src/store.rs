@@ -1,13 +1,14 @@
 //! The store as a whole: a database, and the doors into it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aurax_core::{Clock, Error, ErrorKind, Principal, Result, SystemClock};
 use uuid::Uuid;
 
 use crate::cursor::CursorKey;
 use crate::db::{Access, Database, Db};
+use crate::ledger::{LedgerOptions, StoreLedger};
 use crate::scope::{AdminScope, JobScope, UserScope};
 
 /// Users, keys, sessions, history and the books, in SQLite or PostgreSQL. Cheap to clone.
@@ -24,6 +25,7 @@ struct Inner {
     cursors: CursorKey,
     /// This process, among those that share the database.
     replica: Uuid,
+    ledger: OnceLock<StoreLedger>,
 }
 
 /// How a store in PostgreSQL is reached.
@@ -131,6 +133,7 @@ impl Store {
             clock: Arc::new(SystemClock),
             cursors,
             replica: aurax_core::new_id(),
+            ledger: OnceLock::new(),
         })))
     }
 
@@ -150,16 +153,36 @@ impl Store {
         JobScope::new(self.clone())
     }
 
-    /// Waits for what goes on and closes every connection.
+    /// Where calls are recorded. The writer starts when it is asked for first, with these options;
+    /// later ones change nothing.
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn ledger(&self, options: LedgerOptions) -> Result<StoreLedger> {
+        if let Some(ledger) = self.0.ledger.get() {
+            return Ok(ledger.clone());
+        }
+        let ledger = StoreLedger::start(self, options)?;
+        Ok(self.0.ledger.get_or_init(|| ledger).clone())
+    }
+
+    /// Waits for what goes on, calls in flight included, and closes every connection.
     ///
     /// # Cancel safety
     /// A dropped future leaves the store closing.
     pub async fn close(&self) {
+        if let Some(ledger) = self.0.ledger.get() {
+            ledger.close().await;
+        }
         self.0.db.close().await;
     }
 
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     pub(crate) fn now(&self) -> time::OffsetDateTime {

@@ -85,6 +85,18 @@ pub enum TurnStatus {
     Failed,
 }
 
+impl TurnStatus {
+    /// The status in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One message of a session, with where it stands in the tree and what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -5,7 +5,11 @@
 
 mod statements;
 
+mod bulk;
+pub(crate) mod ledger;
 pub(crate) mod settings;
+#[cfg(feature = "testkit")]
+pub(crate) mod testkit;
 pub(crate) mod users;
 
 use crate::db::Statement;
@@ -13,7 +17,10 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [settings::ALL, users::ALL].into_iter().flatten().copied()
+    [ledger::ALL, settings::ALL, users::ALL]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]

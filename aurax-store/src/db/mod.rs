@@ -2,6 +2,7 @@
 //!
 //! Everything above it is written once; a database is one file below it.
 
+mod bulk;
 mod error;
 mod migration;
 #[cfg(feature = "postgres")]
@@ -20,10 +21,11 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub(crate) use bulk::{BulkInsert, Fields, Kind};
 #[cfg(test)]
 pub(crate) use statement::compile;
 pub(crate) use statement::{Dialect, Dictionary, Statement};
-pub(crate) use value::{Arg, Row, Value, args};
+pub(crate) use value::{Arg, Row, Value, args, split, to_micros};
 
 /// For whom a transaction is made, which decides what it may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,9 @@ pub(crate) trait Transaction: Send {
     /// Runs a statement and returns how many rows it changed.
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64>;
 
+    /// Inserts rows, and returns what the insert returns of them.
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>>;
+
     /// Makes everything durable. An error means that nobody knows whether it is.
     async fn commit(self: Box<Self>) -> Result<()>;
 
@@ -88,6 +93,14 @@ impl Tx {
         self.inner.rows(statement, &args).await
     }
 
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.inner.commit().await
+    }
+
+    pub(crate) async fn rollback(self) -> Result<()> {
+        self.inner.rollback().await
+    }
+
     /// The one row there may be.
     pub(crate) async fn row(&mut self, statement: &Statement, args: &[Arg]) -> Result<Option<Row>> {
         Ok(self.rows(statement, args).await?.into_iter().next())
@@ -96,6 +109,18 @@ impl Tx {
     pub(crate) async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
         let args = self.args(statement, args)?;
         self.inner.run(statement, &args).await
+    }
+
+    /// Inserts rows, and returns what the insert returns of them.
+    pub(crate) async fn insert(
+        &mut self,
+        insert: &BulkInsert,
+        rows: &[Fields],
+    ) -> Result<Vec<Row>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.inner.insert(insert, rows).await
     }
 
     /// Adds the tenant, and refuses what no database keeps.
@@ -142,7 +167,8 @@ impl Db {
         &self.database
     }
 
-    async fn begin(&self, access: Access, mode: Mode) -> Result<Tx> {
+    /// Begins a transaction for who brings its own way of running it to its end.
+    pub(crate) async fn begin(&self, access: Access, mode: Mode) -> Result<Tx> {
         let inner = self.database.begin(access, mode).await?;
         let user = match access {
             Access::User(user) => Some(user),

@@ -18,11 +18,15 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::bulk::sizes;
 use super::error::{busy, closed, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, split, to_micros};
-use super::{Access, Arg, Database, Dialect, Dictionary, Mode, Row, Statement, Transaction, Value};
+use super::{
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Mode, Row, Statement,
+    Transaction, Value,
+};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
 
@@ -292,6 +296,24 @@ impl SqliteTransaction {
         }
     }
 
+    async fn fetch(&mut self, sql: Arc<str>, bound: SqliteArguments) -> Result<Vec<Row>> {
+        let connection = self.connection()?;
+        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(sql), bound);
+        let mut found = query.fetch(connection);
+        let mut rows = Vec::new();
+        let mut names: Option<Arc<[String]>> = None;
+        while let Some(row) = found.try_next().await.map_err(read)? {
+            let names = names.get_or_insert_with(|| {
+                row.columns()
+                    .iter()
+                    .map(|column| column.name().to_owned())
+                    .collect()
+            });
+            rows.push(Row::new(names.clone(), cells(&row)?));
+        }
+        Ok(rows)
+    }
+
     async fn end(mut self: Box<Self>, how: &'static str) -> Result<()> {
         let ended = sqlx::raw_sql(how).execute(self.connection()?).await;
         self.is_over = true;
@@ -328,21 +350,26 @@ impl Transaction for SqliteTransaction {
     async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
         let compiled = self.dictionary.get(statement)?;
         let bound = bind(&compiled, args)?;
-        let connection = self.connection()?;
-        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(compiled.sql.clone()), bound);
-        let mut found = query.fetch(connection);
-        let mut rows = Vec::new();
-        let mut names: Option<Arc<[String]>> = None;
-        while let Some(row) = found.try_next().await.map_err(read)? {
-            let names = names.get_or_insert_with(|| {
-                row.columns()
-                    .iter()
-                    .map(|column| column.name().to_owned())
-                    .collect()
-            });
-            rows.push(Row::new(names.clone(), cells(&row)?));
+        self.fetch(compiled.sql.clone(), bound).await
+    }
+
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
+        let mut rest = rows;
+        let mut returned = Vec::new();
+        for size in sizes(rows.len()) {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
+            let mut bound = SqliteArguments::default();
+            for row in now {
+                for value in insert.values(row) {
+                    let (name, value) = value?;
+                    add(&mut bound, name, value)?;
+                }
+            }
+            let sql = self.dictionary.insert(insert, size, || insert.sqlite(size));
+            returned.extend(self.fetch(sql, bound).await?);
         }
-        Ok(rows)
+        Ok(returned)
     }
 
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
@@ -385,31 +412,34 @@ async fn pragma(connection: &mut SqliteConnection, question: &'static str) -> Re
 fn bind(compiled: &Compiled, args: &[Arg]) -> Result<SqliteArguments> {
     let mut bound = SqliteArguments::default();
     for name in &compiled.binds {
-        let value = super::value::find(args, name)?;
-        let added = match value {
-            Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
-            Value::Text(text) => bound.add(text.clone()),
-            Value::Int(int) => bound.add(*int),
-            Value::Bool(bool) => bound.add(*bool),
-            Value::Time(at) => bound.add(at.map(to_micros)),
-            Value::Bytes(bytes) => bound.add(bytes.clone()),
-            Value::Uuids(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-                bound.add(format!("[{}]", ids.join(",")))
-            }
-            Value::Money(amount) => {
-                let parts = match amount {
-                    Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
-                    None => None,
-                };
-                bound
-                    .add(parts.map(|(nano, _)| nano))
-                    .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
-            }
-        };
-        added.map_err(|e| read(sqlx::Error::Encode(e)))?;
+        add(&mut bound, name, super::value::find(args, name)?)?;
     }
     Ok(bound)
+}
+
+fn add(bound: &mut SqliteArguments, name: &str, value: &Value) -> Result<()> {
+    let added = match value {
+        Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
+        Value::Text(text) => bound.add(text.clone()),
+        Value::Int(int) => bound.add(*int),
+        Value::Bool(bool) => bound.add(*bool),
+        Value::Time(at) => bound.add(at.map(to_micros)),
+        Value::Bytes(bytes) => bound.add(bytes.clone()),
+        Value::Uuids(ids) => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            bound.add(format!("[{}]", ids.join(",")))
+        }
+        Value::Money(amount) => {
+            let parts = match amount {
+                Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
+                None => None,
+            };
+            bound
+                .add(parts.map(|(nano, _)| nano))
+                .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
+        }
+    };
+    added.map_err(|e| read(sqlx::Error::Encode(e)))
 }
 
 fn out_of_range(name: &str) -> Error {

@@ -8,9 +8,22 @@
 )]
 
 mod desk;
+mod ledger;
+#[path = "../support/mod.rs"]
+mod support;
 mod users;
 
 desk::on_every_store! {
+    ledger:
+        a_call_has_one_intent_one_settlement_and_one_charge,
+        the_caller_sees_the_end_after_it_is_written,
+        what_went_wrong_is_written_with_its_outcome,
+        many_calls_at_once_are_all_written,
+        a_closed_ledger_refuses_calls,
+        the_same_words_are_chatted_by_name,
+        a_hard_budget_is_not_overspent_by_calls_at_once,
+        a_call_within_a_hard_budget_gets_an_output_limit,
+        a_soft_budget_counts_and_never_refuses;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,
