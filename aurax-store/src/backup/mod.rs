@@ -1,0 +1,1 @@
+//! Backups: encrypted archives, and which of them to keep.
