@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 pub use binding::Binding;
 pub use key_file::KeyFile;
 pub use keyring::{KeyId, KeyRing};
+pub(crate) use keyring::{WRAPPED, Wrapped};
 pub use masked::Masked;
 pub use origin::Origin;
 pub use sealed::Sealed;
