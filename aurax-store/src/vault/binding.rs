@@ -67,17 +67,17 @@ mod tests {
 
     use super::*;
 
-    fn parts() -> impl Strategy<Value = (String, u128, String, Option<u16>)> {
+    fn parts() -> impl Strategy<Value = (String, u8, String, Option<u16>)> {
         (
             "[ab]{0,3}",
-            0..2_u128,
+            b'a'..=b'b',
             "[ab]{0,3}",
             prop::option::of(1..3_u16),
         )
     }
 
-    fn binding((user, row, provider, port): &(String, u128, String, Option<u16>)) -> Binding {
-        let row = Uuid::from_u128(*row);
+    fn binding((user, row, provider, port): &(String, u8, String, Option<u16>)) -> Binding {
+        let row = Uuid::from_bytes([*row; 16]);
         let binding = Binding::new(Principal::new(user.as_str()), row, provider.as_str());
         match port {
             Some(port) => binding.with_origin(Origin::parse(&format!("http://a:{port}")).unwrap()),
@@ -96,10 +96,12 @@ mod tests {
     #[test]
     fn no_part_runs_into_the_next() {
         let of = |user: &str, provider: &str, purpose: &[u8]| {
-            Binding::new(Principal::new(user), Uuid::nil(), provider).encode(purpose)
+            let row = Uuid::from_bytes([b'b'; 16]);
+            Binding::new(Principal::new(user), row, provider).encode(purpose)
         };
-        assert_ne!(of("ab", "c", b"x"), of("a", "bc", b"x"));
-        assert_ne!(of("a", "b", b"xa"), of("aa", "b", b"x"));
-        assert_ne!(of("a", "b", b"x"), of("a", "b", b"y"));
+        // End to end, the parts of both are the same letters.
+        assert_ne!(of("a", "bc", b"x"), of("ab", "c", b"x"));
+        assert_ne!(of("\u{1}a", "c", b"x"), of("a", "c", b"x\x01"));
+        assert_ne!(of("a", "c", b"x"), of("a", "c", b"y"));
     }
 }

@@ -79,7 +79,7 @@ impl<W: AsyncWrite + Unpin> ArchiveWriter<W> {
         let mut rest = content;
         while !rest.is_empty() {
             // Only a chunk with content behind it is known not to be the last.
-            if self.chunk.len() == CHUNK {
+            if self.chunk.len() >= CHUNK {
                 self.seal(Part::Chunk).await?;
             }
             let room = CHUNK.saturating_sub(self.chunk.len());
