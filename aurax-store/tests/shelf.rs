@@ -64,7 +64,7 @@ async fn a_backup_has_its_name_when_it_is_whole() {
 
     let stored = backup.finish().await.unwrap();
     assert_eq!(folder.names(), ["aurax-19700101T000000000Z.backup"]);
-    assert_eq!(shelf.list().await.unwrap(), [stored.clone()]);
+    assert_eq!(shelf.list().await.unwrap(), std::slice::from_ref(&stored));
     assert_eq!(stored.created_at, OffsetDateTime::UNIX_EPOCH);
     #[cfg(unix)]
     {
