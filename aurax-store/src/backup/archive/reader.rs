@@ -59,7 +59,8 @@ impl<R: AsyncRead + Unpin> ArchiveReader<R> {
             opened,
             sealed: vec![0; SEALED + 1],
             filled: 0,
-            chunk: Zeroizing::new(Vec::with_capacity(CHUNK)),
+            // It never grows with content in it: no chunk is longer than the first.
+            chunk: Zeroizing::new(Vec::new()),
             counter: 0,
             bytes: 0,
             state: State::Reading,
