@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
-const KILLS: usize = 10;
+const KILLS: usize = 12;
 
 fn binding() -> Binding {
     Binding::new(Principal::new("ada"), Uuid::nil(), "openai")
@@ -72,6 +72,10 @@ fn killed_child(path: &Path, after: usize) -> Vec<KeyId> {
             said.push(id.parse().unwrap());
         }
         if said.len() == after {
+            // Anywhere in the next rotation, or the one after it.
+            for _ in 0..fastrand::u32(0..200_000) {
+                std::hint::spin_loop();
+            }
             child.kill().unwrap();
         }
     }
