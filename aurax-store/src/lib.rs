@@ -1,8 +1,11 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+pub mod backup;
 mod catalogue;
+mod cipher;
 mod cursor;
 mod db;
+mod durable;
 mod ledger;
 #[cfg(feature = "redis")]
 mod redis;
@@ -11,6 +14,7 @@ mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod users;
+mod vault;
 
 pub use ledger::{LedgerOptions, StoreLedger};
 #[cfg(feature = "redis")]
@@ -23,3 +27,4 @@ pub use scope::{AdminScope, JobScope, UserScope};
 pub use store::PostgresOptions;
 pub use store::Store;
 pub use users::{NewUser, Role, User, UserChange};
+pub use vault::{Binding, KeyFile, KeyId, KeyRing, Masked, Origin, Sealed, Vault};
