@@ -16,7 +16,7 @@ pub mod testkit;
 mod users;
 mod vault;
 
-pub use ledger::{LedgerOptions, StoreLedger};
+pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 #[cfg(feature = "redis")]
 pub use redis::{
     Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,

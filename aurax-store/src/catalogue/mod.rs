@@ -7,6 +7,7 @@ mod statements;
 
 mod bulk;
 pub(crate) mod ledger;
+pub(crate) mod orphans;
 pub(crate) mod settings;
 #[cfg(feature = "testkit")]
 pub(crate) mod testkit;
@@ -17,7 +18,7 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [ledger::ALL, settings::ALL, users::ALL]
+    [ledger::ALL, orphans::ALL, settings::ALL, users::ALL]
         .into_iter()
         .flatten()
         .copied()

@@ -51,7 +51,7 @@ impl Batch<'_> {
         let receipts = self.settle(work, &mut lines).await?;
         self.release(work).await?;
         let opens = self.open(&work.opens, &mut lines).await?;
-        self.keep(&lines).await?;
+        keep(self.tx, &lines, self.now).await?;
         Ok(Written { opens, receipts })
     }
 
@@ -109,19 +109,6 @@ impl Batch<'_> {
         rows.iter().map(Line::read).collect()
     }
 
-    async fn keep(&mut self, lines: &[Line]) -> Result<()> {
-        let rows: Vec<Value> = lines
-            .iter()
-            .filter(|line| line.is_changed)
-            .map(|line| line.row(self.now))
-            .collect();
-        if !rows.is_empty() {
-            let args = args! { rows: rows::batch(rows) };
-            self.tx.run(&sql::SET_BUDGETS, &args).await?;
-        }
-        Ok(())
-    }
-
     async fn settle(&mut self, work: &Work, lines: &mut [Line]) -> Result<Vec<Result<Receipt>>> {
         let settlements: Vec<&Settlement> = work
             .settlements
@@ -157,7 +144,7 @@ impl Batch<'_> {
             return Ok(Attempts::default());
         }
         let all: Vec<Fields> = rows.values().cloned().collect();
-        let new: HashSet<Uuid> = self.insert(&sql::ADD_SETTLEMENTS, &all).await?;
+        let new = self.insert(&sql::ADD_SETTLEMENTS, &all).await?;
         let old: Vec<Uuid> = rows
             .keys()
             .filter(|id| !new.contains(id))
@@ -168,7 +155,7 @@ impl Batch<'_> {
         } else {
             self.swept(old).await?
         };
-        let written = Attempts { new, late };
+        let written = Attempts { late };
         self.correct(settlements, &written, &rows).await?;
         Ok(written)
     }
@@ -227,7 +214,7 @@ impl Batch<'_> {
                 let message = settlement.answer().map(|turn| turn.id);
                 let row = rows::usage(settlement, message, self.now);
                 if written.is_late(settlement) {
-                    let estimated = self.estimated(settlement);
+                    let estimated = self.estimated(settlement, written);
                     rows::late_usage(row, derived(settlement.id), settlement, estimated)
                 } else {
                     row
@@ -237,13 +224,18 @@ impl Batch<'_> {
         self.insert(&sql::ADD_USAGE, &rows).await
     }
 
-    /// What a sweep has charged for a request.
-    fn estimated(&self, settlement: &Settlement) -> Option<Money> {
+    /// What a sweep has charged for a request: for its attempts that it settled.
+    fn estimated(&self, settlement: &Settlement, written: &Attempts) -> Option<Money> {
         let charge = self.charges.get(settlement.id)?;
-        let costs = charge.attempts.iter().map(|attempt| attempt.input_cost);
+        let swept = charge.attempts.iter();
+        let swept = swept.filter(|attempt| written.late.contains(&attempt.id));
+        let costs = swept.filter_map(|attempt| attempt.input_cost);
+        let mut costs = costs.map(Ok);
         costs
-            .flatten()
-            .try_fold(Money::ZERO, |sum, cost| sum.checked_add(cost).ok())
+            .try_fold(Money::ZERO, |sum, cost: Result<Money>| {
+                sum.checked_add(cost?)
+            })
+            .ok()
     }
 
     /// Gives back what was held and counts the charge, the one time it is written.
@@ -257,35 +249,40 @@ impl Batch<'_> {
         let Some(charge) = self.charges.get(settlement.id) else {
             return Ok(());
         };
-        let holds = charge.holds()?;
-        let cost = settlement.charge.amount();
         let is_late = written.is_late(settlement);
-        let is_new = if is_late {
-            charged.contains(&derived(settlement.id))
+        let id = if is_late {
+            derived(settlement.id)
         } else {
-            charged.contains(&settlement.id)
+            settlement.id
         };
-        if !is_new {
+        if !charged.contains(&id) {
             return Ok(());
         }
-        for (budget, held) in &holds.0 {
+        let mut cost = settlement.charge.amount();
+        if is_late {
+            cost = rows::difference(cost, self.estimated(settlement, written));
+        }
+        let (mut all, mut held) = (Holds::default(), Holds::default());
+        for attempt in &charge.attempts {
+            all.add(&attempt.raises)?;
+            // The sweep gave back what was held for those it settled.
+            if !written.late.contains(&attempt.id) {
+                held.add(&attempt.raises)?;
+            }
+        }
+        for (budget, most) in &all.0 {
             let Some(line) = lines.iter_mut().find(|line| line.id == *budget) else {
                 continue;
             };
-            if is_late {
-                // The sweep gave back what was held, and counted its estimate.
-                line.spend(rows::difference(cost, self.estimated(settlement)), self.now)?;
-                continue;
-            }
-            line.release(*held)?;
+            line.release(held.of(*budget))?;
             line.spend(cost, self.now)?;
-            if let Some(cost) = cost
-                && cost > *held
+            if let Some(cost) = settlement.charge.amount()
+                && cost > *most
                 && line.is_hard()
             {
                 tracing::warn!(
                     target: "aurax::budget", budget_id = %line.id, charge_id = %settlement.id,
-                    %cost, %held, "a call cost more than was held for it"
+                    %cost, held = %most, "a call cost more than was held for it"
                 );
             }
         }
@@ -509,14 +506,23 @@ impl Batch<'_> {
     }
 }
 
+/// Writes the budgets that changed.
+pub(super) async fn keep(tx: &mut Tx, lines: &[Line], now: OffsetDateTime) -> Result<()> {
+    let changed = lines.iter().filter(|line| line.is_changed);
+    let rows: Vec<Value> = changed.map(|line| line.row(now)).collect();
+    if !rows.is_empty() {
+        let args = args! { rows: rows::batch(rows) };
+        tx.run(&sql::SET_BUDGETS, &args).await?;
+    }
+    Ok(())
+}
+
 /// Why a sweep settled an attempt.
 pub(crate) const ORPHAN: &str = "orphan";
 
 /// What the database said of the attempts of a batch.
 #[derive(Debug, Default)]
 struct Attempts {
-    /// Settled now.
-    new: HashSet<Uuid>,
     /// Settled by a sweep before.
     late: HashSet<Uuid>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aurax_core::{Error, ErrorKind, Exposure, Hold, Money, Opened, Phase, Result};
 use serde_json::{Map, Value};
-use time::{Date, Duration, OffsetDateTime, Time};
+use time::{Date, OffsetDateTime, Time};
 use uuid::Uuid;
 
 use super::rows::{amount, micros};
@@ -291,6 +291,3 @@ pub(super) fn undo(lines: &mut [Line], raises: &Holds) -> Result<()> {
     }
     Ok(())
 }
-
-/// How long a writer may be silent before what it left open is settled for it.
-pub(crate) const SILENCE: Duration = Duration::seconds(60);

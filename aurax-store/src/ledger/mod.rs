@@ -6,6 +6,7 @@
 mod batch;
 mod charges;
 mod hold;
+mod orphans;
 mod queue;
 mod rows;
 mod writer;
@@ -19,7 +20,7 @@ use aurax_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-pub(crate) use hold::SILENCE;
+pub use orphans::{SILENCE, Swept};
 use queue::{Open, Releases, Settle};
 
 use crate::store::Store;
