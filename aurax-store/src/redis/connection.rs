@@ -11,6 +11,8 @@ use ::redis::{
 };
 use aurax_core::{Bytes, Clock, Error, ErrorKind, Result, SystemClock};
 use futures::future::{BoxFuture, FutureExt as _, Shared};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -311,12 +313,14 @@ fn client(info: ConnectionInfo, options: &RedisOptions) -> Result<Client> {
     }
     let pem =
         std::fs::read(file).map_err(|e| named("redis's CA file cannot be read").with_source(e))?;
+    let none = || named("redis's CA file holds no certificate in PEM");
+    let first = CertificateDer::pem_slice_iter(&pem).next();
+    first.and_then(Result::ok).ok_or_else(none)?;
     let certificates = TlsCertificates {
         client_tls: None,
         root_cert: Some(pem),
     };
-    Client::build_with_tls(info, certificates)
-        .map_err(|_| named("redis's CA file holds no certificate in PEM"))
+    Client::build_with_tls(info, certificates).map_err(|_| none())
 }
 
 /// Values with a time to live, which is all that the caches need.
