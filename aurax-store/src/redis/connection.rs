@@ -32,7 +32,8 @@ use super::options::RedisOptions;
 /// * While [`RedisOptions::max_waiting`] commands wait, another one fails at once.
 /// * The password is never printed.
 ///
-/// Cheap to clone: all clones are one. It is used within a Tokio runtime with I/O and time.
+/// Cheap to clone: all clones are one. It is used within a Tokio runtime with I/O and time; the
+/// runtime of whoever asked first carries the connection, until it ends.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 

@@ -172,6 +172,92 @@ async fn a_hung_redis_costs_each_call_its_time_until_it_is_left_alone() {
     goes_on_without(&Uses::new(&hung.url(), options)).await;
 }
 
+#[tokio::test]
+async fn what_was_let_in_together_counts_towards_the_own_share() {
+    let Some(mut server) = Private::start() else {
+        return;
+    };
+    let uses = Uses::new(&server.url(), RedisOptions::new());
+    ready(&uses.redis).await;
+    let policy = LimitPolicy::per_minute().with_requests(3).with_tokens(100);
+    let take = async |tokens| uses.limits.take("ann", tokens, policy).await.unwrap();
+    for _ in 0..2 {
+        let Decision::Allowed(taken) = take(30).await else {
+            panic!("there is room");
+        };
+        assert!(!taken.is_local());
+        uses.limits.settle("ann", taken, 45, policy).await;
+    }
+    server.kill();
+    assert!(
+        matches!(take(11).await, Decision::Refused(_)),
+        "90 are used"
+    );
+    let Decision::Allowed(taken) = take(10).await else {
+        panic!("the process alone has all of the limit");
+    };
+    assert!(taken.is_local());
+    assert!(
+        matches!(take(0).await, Decision::Refused(_)),
+        "3 requests are"
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_was_found_lives_here_no_longer_than_there() {
+    let Some(mut server) = Private::start() else {
+        return;
+    };
+    let options = || RedisOptions::new().with_model_ttl(Duration::from_secs(2));
+    let one = Uses::new(&server.url(), options());
+    let other = Uses::new(&server.url(), options());
+    ready(&one.redis).await;
+    ready(&other.redis).await;
+    one.lists.put(b"openai", Bytes::from_static(b"[1]")).await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert!(other.lists.get(b"openai").await.is_some());
+    server.kill();
+    assert!(other.lists.get(b"openai").await.is_some());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(other.lists.get(b"openai").await, None);
+}
+
+/// Callers have time limits of their own, which may be a little shorter.
+#[tokio::test]
+async fn who_gives_up_late_has_found_it_away_and_who_gives_up_early_has_not() {
+    let hung = Hung::start();
+    let options = options()
+        .with_timeout(Duration::from_millis(400))
+        .with_connect_timeout(Duration::from_secs(60));
+    let redis = Redis::new(&hung.url(), options).unwrap();
+    for _ in 0..20 {
+        let early = tokio::time::timeout(Duration::from_millis(1), redis.ping());
+        early.await.unwrap_err();
+    }
+    assert!(redis.is_available());
+    for _ in 0..5 {
+        let late = tokio::time::timeout(Duration::from_millis(320), redis.ping());
+        late.await.unwrap_err();
+    }
+    assert!(!redis.is_available());
+}
+
+#[tokio::test]
+async fn a_restart_costs_one_command() {
+    let Some(mut server) = Private::start() else {
+        return;
+    };
+    let redis = Redis::new(&server.url(), options()).unwrap();
+    ready(&redis).await;
+    server.kill();
+    server.restart();
+    let mut failed = 0;
+    for _ in 0..5 {
+        failed += usize::from(redis.ping().await.is_err());
+    }
+    assert!(failed <= 1, "{failed}");
+}
+
 /// Lies between and lets connections go silent, as a firewall does.
 struct Between {
     url: String,
@@ -210,9 +296,10 @@ async fn a_connection_that_went_silent_is_replaced() {
     let redis = Redis::new(&between.url, options).unwrap();
     ready(&redis).await;
     between.silence.send(()).unwrap();
-    while redis.is_available() {
+    for _ in 0..5 {
         redis.ping().await.unwrap_err();
     }
+    assert!(!redis.is_available());
     ready(&redis).await;
     assert!(redis.is_available());
 }
