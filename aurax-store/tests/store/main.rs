@@ -23,7 +23,8 @@ desk::on_every_store! {
         the_same_words_are_chatted_by_name,
         a_hard_budget_is_not_overspent_by_calls_at_once,
         a_call_within_a_hard_budget_gets_an_output_limit,
-        a_soft_budget_counts_and_never_refuses;
+        a_soft_budget_counts_and_never_refuses,
+        what_a_dead_process_left_open_is_settled_once;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,
