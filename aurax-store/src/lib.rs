@@ -1,13 +1,17 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+mod bounds;
 mod catalogue;
 mod cursor;
 mod db;
 #[cfg(feature = "redis")]
 mod redis;
 mod scope;
+mod sessions;
 mod store;
+mod turn;
 mod users;
+mod words;
 
 #[cfg(feature = "redis")]
 pub use redis::{

@@ -5,6 +5,7 @@
 
 mod statements;
 
+pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod users;
 
@@ -13,7 +14,7 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [settings::ALL, users::ALL].into_iter().flatten().copied()
+    [sessions::ALL, settings::ALL, users::ALL].into_iter().flatten().copied()
 }
 
 #[cfg(test)]

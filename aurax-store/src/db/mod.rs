@@ -23,7 +23,7 @@ use uuid::Uuid;
 #[cfg(test)]
 pub(crate) use statement::compile;
 pub(crate) use statement::{Dialect, Dictionary, Statement};
-pub(crate) use value::{Arg, Row, Value, args};
+pub(crate) use value::{Arg, Row, Value, args, split, to_micros};
 
 /// For whom a transaction is made, which decides what it may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
