@@ -13,6 +13,7 @@ use crate::db::{Access, Db, args};
 const LENGTH: usize = 32;
 
 /// What a database signs its cursors with.
+#[derive(Clone)]
 pub(crate) struct CursorKey(hmac::Key);
 
 impl std::fmt::Debug for CursorKey {

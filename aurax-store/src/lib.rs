@@ -1,14 +1,18 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+mod access_keys;
 mod bounds;
 mod catalogue;
 mod cursor;
 mod db;
 #[cfg(feature = "redis")]
 mod redis;
+mod logins;
+mod provider_keys;
 mod scope;
 mod sessions;
 mod store;
+mod token;
 mod turn;
 mod users;
 mod words;
@@ -17,6 +21,11 @@ mod words;
 pub use redis::{
     Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,
     RedisLimits, RedisOptions, Remaining, SharedLimits, Taken,
+};
+pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use logins::{Login, RefreshToken, Renewal};
+pub use provider_keys::{
+    NewProviderKey, ProviderKey, ProviderKeyChange, ProviderKeys, SealedKey, StoredKey,
 };
 pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]

@@ -158,6 +158,18 @@ impl Store {
         self.0.db.close().await;
     }
 
+    /// The same store by another clock, for tests of what expires.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock,
+            cursors: self.0.cursors.clone(),
+            replica: self.0.replica,
+        }))
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
     }

@@ -114,7 +114,7 @@ pub struct UserChange {
 }
 
 impl User {
-    fn read(row: &Row) -> Result<Self> {
+    pub(crate) fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.uuid("id")?,
             email: row.text("email")?,

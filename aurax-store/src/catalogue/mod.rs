@@ -5,6 +5,9 @@
 
 mod statements;
 
+pub(crate) mod access_keys;
+pub(crate) mod api_keys;
+pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod users;
@@ -14,7 +17,14 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [sessions::ALL, settings::ALL, users::ALL].into_iter().flatten().copied()
+    [
+        access_keys::ALL,
+        api_keys::ALL,
+        refresh_tokens::ALL,
+        sessions::ALL,
+        settings::ALL,
+        users::ALL,
+    ].into_iter().flatten().copied()
 }
 
 #[cfg(test)]
