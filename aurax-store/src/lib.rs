@@ -1,22 +1,35 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+mod access_keys;
 pub mod backup;
+mod bounds;
 mod catalogue;
 mod cipher;
 mod cursor;
 mod db;
 mod durable;
 mod ledger;
+mod logins;
+mod provider_keys;
 #[cfg(feature = "redis")]
 mod redis;
 mod scope;
+mod sessions;
 mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod token;
+mod turn;
 mod users;
 mod vault;
+mod words;
 
+pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
+pub use logins::{Login, RefreshToken, Renewal};
+pub use provider_keys::{
+    NewProviderKey, ProviderKey, ProviderKeyChange, ProviderKeys, SealedKey, StoredKey,
+};
 #[cfg(feature = "redis")]
 pub use redis::{
     Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,

@@ -177,6 +177,19 @@ impl Store {
         self.0.db.close().await;
     }
 
+    /// The same store by another clock, for tests of what expires.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock,
+            cursors: self.0.cursors.clone(),
+            replica: self.0.replica,
+            ledger: OnceLock::new(),
+        }))
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
     }

@@ -75,3 +75,19 @@ GRANT SELECT, UPDATE (spent, reserved, unpriced, window_start, updated_at) ON bu
 -- `running` is how a session says that it is busy; taking it is part of the intent.
 GRANT SELECT (id, user_id, running), UPDATE (leaf, running, running_owner, updated_at) ON chat_sessions TO aurax_ledger;
 GRANT SELECT, INSERT, UPDATE ON replicas TO aurax_ledger;
+
+-- A search's operator is not leakproof, so that under row-level security its index would never be used: the policy
+-- has to be asked first. This asks for the tenant itself, as a role whose policy lets it.
+CREATE FUNCTION aurax_search(wanted text, before uuid, most bigint) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM messages
+    WHERE user_id = aurax_user() AND aurax_words(words) @@ (
+        SELECT string_agg(quote_literal(word), ' & ')::tsquery FROM unnest(string_to_array(wanted, ' ')) AS word
+    ) AND (before IS NULL OR id < before)
+    ORDER BY id DESC LIMIT most
+$$;
+GRANT CREATE ON SCHEMA public TO aurax_jobs;
+ALTER FUNCTION aurax_search(text, uuid, bigint) OWNER TO aurax_jobs;
+REVOKE CREATE ON SCHEMA public FROM aurax_jobs;
+REVOKE ALL ON FUNCTION aurax_search(text, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aurax_search(text, uuid, bigint) TO aurax_app;

@@ -74,7 +74,7 @@ pub(crate) static ADD_ATTEMPTS: BulkInsert = bulk!("attempts" (
 
 pub(crate) static ADD_MESSAGES: BulkInsert = bulk!("messages" (
         Uuid "id", Uuid "session_id", Uuid "user_id", Uuid "parent_id", Int "seq", Text "role", Text "content",
-        Text "parts", Text "status", Text "provider", Text "model", Int "tokens", Text "usage", Money "cost",
+        Text "words", Text "parts", Text "status", Text "provider", Text "model", Int "tokens", Text "usage", Money "cost",
         Text "cost_source", Uuid "request_id", Time "created_at",
     ) "ON CONFLICT (id) DO NOTHING");
 

@@ -3,11 +3,15 @@
 //! A statement on a table of tenants says `user_id = :user`; the test kit takes that away from one
 //! at a time and sees a test fail.
 
+mod bulk;
 mod statements;
 
-mod bulk;
+pub(crate) mod access_keys;
+pub(crate) mod api_keys;
 pub(crate) mod ledger;
 pub(crate) mod orphans;
+pub(crate) mod refresh_tokens;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 #[cfg(feature = "testkit")]
 pub(crate) mod testkit;
@@ -18,10 +22,19 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [ledger::ALL, orphans::ALL, settings::ALL, users::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        access_keys::ALL,
+        api_keys::ALL,
+        ledger::ALL,
+        orphans::ALL,
+        refresh_tokens::ALL,
+        sessions::ALL,
+        settings::ALL,
+        users::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

@@ -111,7 +111,8 @@ impl Tx {
         self.inner.run(statement, &args).await
     }
 
-    /// Inserts rows, and returns what the insert returns of them.
+    /// Inserts rows, and returns what the insert returns of them. A NUL in a text, which no
+    /// database keeps, is replaced: such rows hold what was said and paid for, and must not fail.
     pub(crate) async fn insert(
         &mut self,
         insert: &BulkInsert,
@@ -119,6 +120,12 @@ impl Tx {
     ) -> Result<Vec<Row>> {
         if rows.is_empty() {
             return Ok(Vec::new());
+        }
+        let has_nul =
+            |(_, value): &Arg| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+        if rows.iter().flatten().any(has_nul) {
+            let rows: Vec<Fields> = rows.iter().map(without_nul).collect();
+            return self.inner.insert(insert, &rows).await;
         }
         self.inner.insert(insert, rows).await
     }
@@ -146,6 +153,16 @@ impl Tx {
         }
         Ok(args)
     }
+}
+
+fn without_nul(row: &Fields) -> Fields {
+    let clean = |value: &Value| match value {
+        Value::Text(Some(text)) => Value::from(text.replace('\0', "\u{fffd}")),
+        other => other.clone(),
+    };
+    row.iter()
+        .map(|(name, value)| (*name, clean(value)))
+        .collect()
 }
 
 /// A database, and the work that goes on in it.

@@ -14,6 +14,7 @@ use super::rows;
 use crate::catalogue::ledger as sql;
 use crate::db::{Fields, Tx, args};
 use crate::store::user_id;
+use crate::turn;
 
 /// What a transaction wrote, to be told once it is durable.
 #[derive(Debug, Default)]
@@ -328,8 +329,8 @@ impl Batch<'_> {
         let rows: Vec<Fields> = answers
             .iter()
             .filter(|(turn, ..)| there.contains(&turn.session_id))
-            .map(|(turn, user, request)| rows::message(turn, *user, *request))
-            .collect();
+            .map(|(turn, user, request)| turn::fields(turn, *user, Some(*request)))
+            .collect::<Result<_>>()?;
         self.tx.insert(&sql::ADD_MESSAGES, &rows).await.map(drop)
     }
 
@@ -392,7 +393,9 @@ impl Batch<'_> {
                 let user = user_id(&open.intent.principal);
                 let request = open.intent.request_id.as_uuid();
                 let added = step.added.iter();
-                messages.extend(added.map(|turn| rows::message(turn, user, request)));
+                for turn in added {
+                    messages.push(turn::fields(turn, user, Some(request))?);
+                }
             }
         }
         self.tx.insert(&sql::ADD_ATTEMPTS, &attempts).await?;

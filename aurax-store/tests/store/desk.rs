@@ -156,3 +156,33 @@ macro_rules! on_every_store {
     };
 }
 pub(crate) use on_every_store;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct Hands(std::sync::Mutex<time::OffsetDateTime>);
+
+impl Hands {
+    pub(crate) fn new() -> std::sync::Arc<Self> {
+        let at = time::OffsetDateTime::from_unix_timestamp(1_785_873_495).unwrap();
+        std::sync::Arc::new(Self(std::sync::Mutex::new(at)))
+    }
+
+    pub(crate) fn at(&self) -> time::OffsetDateTime {
+        *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: time::Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl aurax_core::Clock for Hands {
+    fn now(&self) -> time::OffsetDateTime {
+        self.at()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "nothing here measures time")]
+    fn monotonic(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now()
+    }
+}

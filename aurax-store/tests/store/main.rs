@@ -7,8 +7,12 @@
     reason = "a test may panic"
 )]
 
+mod access_keys;
 mod desk;
 mod ledger;
+mod logins;
+mod provider_keys;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
 mod users;
@@ -24,7 +28,43 @@ desk::on_every_store! {
         a_hard_budget_is_not_overspent_by_calls_at_once,
         a_call_within_a_hard_budget_gets_an_output_limit,
         a_soft_budget_counts_and_never_refuses,
-        what_a_dead_process_left_open_is_settled_once;
+        what_a_dead_process_left_open_is_settled_once,
+        an_answer_with_a_nul_is_charged_like_any_other;
+    access_keys:
+        an_access_key_is_known_by_its_secret,
+        a_key_that_is_off_or_old_opens_nothing,
+        a_keys_last_use_is_written_once_a_minute,
+        a_change_of_a_key_touches_what_it_names,
+        an_access_key_that_cannot_be_kept_is_named;
+    logins:
+        a_refresh_token_is_exchanged_for_the_next,
+        a_token_used_twice_ends_the_login,
+        many_exchanges_at_once_leave_one_login,
+        a_login_ends_after_thirty_idle_and_ninety_days,
+        a_user_ends_one_login_or_all,
+        a_closed_account_renews_nothing,
+        logins_that_ended_are_forgotten_in_batches;
+    provider_keys:
+        a_provider_key_is_shown_masked,
+        a_provider_has_one_key_of_a_name,
+        a_call_gets_the_named_else_the_default_else_the_newest_key,
+        a_replaced_key_has_yet_to_be_validated,
+        provider_keys_are_listed_and_deleted,
+        keys_are_sealed_anew_unless_they_changed,
+        a_provider_key_that_cannot_be_kept_is_named;
+    sessions:
+        a_session_comes_back_as_it_was,
+        a_change_touches_what_it_names,
+        a_leaf_is_a_turn_of_the_session,
+        turns_come_back_to_the_byte,
+        a_branch_is_the_way_from_the_root,
+        turns_and_children_come_page_by_page,
+        sessions_come_latest_first,
+        a_deleted_session_takes_its_words_along,
+        a_search_finds_all_words_and_no_parts_of_words,
+        a_search_goes_on_where_it_stopped,
+        nobody_sees_anothers_session,
+        what_cannot_be_kept_is_named;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,
