@@ -8,6 +8,7 @@ mod cipher;
 mod cursor;
 mod db;
 mod durable;
+mod jobs;
 mod ledger;
 mod logins;
 mod provider_keys;
@@ -25,6 +26,9 @@ mod vault;
 mod words;
 
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use jobs::{
+    JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired,
+};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 pub use logins::{Login, RefreshToken, Renewal};
 pub use provider_keys::{

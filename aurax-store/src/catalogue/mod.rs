@@ -8,6 +8,7 @@ mod statements;
 
 pub(crate) mod access_keys;
 pub(crate) mod api_keys;
+pub(crate) mod jobs;
 pub(crate) mod ledger;
 pub(crate) mod orphans;
 pub(crate) mod refresh_tokens;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         access_keys::ALL,
         api_keys::ALL,
+        jobs::ALL,
         ledger::ALL,
         orphans::ALL,
         refresh_tokens::ALL,

@@ -396,7 +396,7 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
-        let sql = self.dictionary.insert(insert, 0, || insert.postgres());
+        let sql = self.dictionary.insert(insert, 0, || insert.postgres())?;
         self.inner.fetch(sql, columns(insert, rows)?).await
     }
 

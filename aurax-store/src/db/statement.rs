@@ -85,16 +85,17 @@ impl Dictionary {
         &self,
         insert: &BulkInsert,
         rows: usize,
-        write: impl FnOnce() -> String,
-    ) -> Arc<str> {
+        write: impl FnOnce() -> Result<String>,
+    ) -> Result<Arc<str>> {
         let key = (insert.table, insert.tail, rows);
         let known = self.inserts.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(sql) = known.get(&key) {
-            return sql.clone();
+            return Ok(sql.clone());
         }
         drop(known);
         let mut known = self.inserts.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(key).or_insert_with(|| write().into()).clone()
+        let sql: Arc<str> = write()?.into();
+        Ok(known.entry(key).or_insert(sql).clone())
     }
 
     #[cfg(any(test, feature = "testkit"))]

@@ -540,7 +540,14 @@ impl Attempts {
 /// An id that follows from another, so that a correction is the same however often it is tried.
 /// It keeps the other's time, and so its partition.
 fn derived(id: Uuid) -> Uuid {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
+    correction_id(id, "late")
+}
+
+/// The id of the correction of `id` that `why` names.
+pub(crate) fn correction_id(id: Uuid, why: &str) -> Uuid {
+    let mut named = id.as_bytes().to_vec();
+    named.extend_from_slice(why.as_bytes());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
     let mut bytes = *id.as_bytes();
     let tail = bytes.iter_mut().zip(digest.as_ref()).skip(6);
     tail.for_each(|(to, from)| *to = *from);

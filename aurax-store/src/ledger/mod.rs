@@ -20,7 +20,9 @@ use aurax_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+pub(crate) use batch::correction_id;
 pub use orphans::{SILENCE, Swept};
+pub(crate) use rows::ADJUST;
 use queue::{Open, Releases, Settle};
 
 use crate::store::Store;
