@@ -14,6 +14,7 @@ mod sessions;
 mod store;
 mod token;
 mod turn;
+mod usage;
 mod users;
 mod words;
 
@@ -31,4 +32,8 @@ pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]
 pub use store::PostgresOptions;
 pub use store::Store;
+pub use usage::{
+    Bucketing, Grouping, Percentiles, UsageFigures, UsageFilter, UsageGroup, UsagePoint, UsageRow,
+    UsageStatus, Usages,
+};
 pub use users::{NewUser, Role, User, UserChange};

@@ -209,7 +209,8 @@ fn status(status: TurnStatus) -> Result<Value> {
     serde_json::to_value(status).map_err(|error| unreadable().with_source(error))
 }
 
-fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
+/// A value that is one word.
+pub(crate) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
     serde_json::from_value(word.into()).map_err(|error| unreadable().with_source(error))
 }
 

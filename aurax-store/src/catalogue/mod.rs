@@ -10,6 +10,9 @@ pub(crate) mod api_keys;
 pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod usage;
+#[cfg(feature = "testkit")]
+pub(crate) mod usage_kit;
 pub(crate) mod users;
 
 use crate::db::Statement;
@@ -23,6 +26,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         refresh_tokens::ALL,
         sessions::ALL,
         settings::ALL,
+        usage::ALL,
+        #[cfg(feature = "testkit")]
+        usage_kit::ALL,
         users::ALL,
     ].into_iter().flatten().copied()
 }

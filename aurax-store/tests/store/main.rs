@@ -12,6 +12,7 @@ mod desk;
 mod logins;
 mod provider_keys;
 mod sessions;
+mod usage;
 mod users;
 
 desk::on_every_store! {
@@ -50,6 +51,13 @@ desk::on_every_store! {
         a_search_goes_on_where_it_stopped,
         nobody_sees_anothers_session,
         what_cannot_be_kept_is_named;
+    usage:
+        usage_comes_back_as_it_was,
+        a_filter_lets_through_what_it_names,
+        sums_and_times_are_exact_by_every_group,
+        a_series_has_a_point_for_every_step,
+        sums_of_days_that_were_rolled_up_count,
+        a_sum_beyond_all_money_is_an_error;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,
