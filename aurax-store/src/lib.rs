@@ -21,14 +21,13 @@ mod store;
 pub mod testkit;
 mod token;
 mod turn;
+mod usage;
 mod users;
 mod vault;
 mod words;
 
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
-pub use jobs::{
-    JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired,
-};
+pub use jobs::{JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 pub use logins::{Login, RefreshToken, Renewal};
 pub use provider_keys::{
@@ -43,5 +42,9 @@ pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]
 pub use store::PostgresOptions;
 pub use store::Store;
+pub use usage::{
+    Bucketing, Grouping, Percentiles, UsageFigures, UsageFilter, UsageGroup, UsagePoint, UsageRow,
+    UsageStatus, Usages,
+};
 pub use users::{NewUser, Role, User, UserChange};
 pub use vault::{Binding, KeyFile, KeyId, KeyRing, Masked, Origin, Sealed, Vault};

@@ -217,7 +217,8 @@ fn read_result(json: &str) -> Result<ToolResult> {
     Ok(result)
 }
 
-fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
+/// A value that is one word.
+pub(crate) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
     serde_json::from_value(word.into()).map_err(|error| unreadable().with_source(error))
 }
 

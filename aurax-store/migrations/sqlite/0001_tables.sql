@@ -153,6 +153,7 @@ CREATE TABLE usage_logs (
     CHECK ((cost_usd_nano IS NULL) = (cost_source = 'unpriced'))
 ) STRICT;
 CREATE INDEX usage_logs_user ON usage_logs (user_id, created_at);
+CREATE INDEX usage_logs_page ON usage_logs (user_id, id);
 CREATE INDEX usage_logs_provider ON usage_logs (user_id, provider);
 CREATE INDEX usage_logs_session ON usage_logs (session_id) WHERE session_id IS NOT NULL;
 

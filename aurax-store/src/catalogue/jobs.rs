@@ -58,7 +58,7 @@ statements! { "jobs":
     /// What corrections have made of attempts' costs so far.
     ADJUSTED = "SELECT attempt_id, {sum cost} FROM settlements
                 WHERE kind = 'adjust' AND attempt_id {in ids} GROUP BY attempt_id";
-    CHARGED = "SELECT id, session_id, message_id, access_key_id, request_type, tags FROM usage_logs WHERE id {in ids}";
+    CHARGED = "SELECT id, session_id, message_id, access_key_id, tags, created_at FROM usage_logs WHERE id {in ids}";
 }
 
 /// Adds what is dropped to what was dropped before.

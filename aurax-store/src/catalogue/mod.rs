@@ -16,6 +16,9 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 #[cfg(feature = "testkit")]
 pub(crate) mod testkit;
+pub(crate) mod usage;
+#[cfg(feature = "testkit")]
+pub(crate) mod usage_kit;
 pub(crate) mod users;
 
 use crate::db::Statement;
@@ -32,6 +35,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         refresh_tokens::ALL,
         sessions::ALL,
         settings::ALL,
+        usage::ALL,
+        #[cfg(feature = "testkit")]
+        usage_kit::ALL,
         users::ALL,
     ]
     .into_iter()

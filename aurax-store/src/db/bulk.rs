@@ -79,7 +79,9 @@ impl BulkInsert {
         let rows = vec![row; rows].join(", ");
         let (table, names) = (self.table, names.join(", "));
         let tail = self.tail(Dialect::Sqlite)?;
-        Ok(format!("INSERT INTO {table} ({names}) VALUES {rows} {tail}"))
+        Ok(format!(
+            "INSERT INTO {table} ({names}) VALUES {rows} {tail}"
+        ))
     }
 
     /// PostgreSQL's statement.
@@ -104,7 +106,9 @@ impl BulkInsert {
             .collect();
         let (table, names, arrays) = (self.table, names.join(", "), arrays.join(", "));
         let tail = self.tail(Dialect::Postgres)?;
-        Ok(format!("INSERT INTO {table} ({names}) SELECT * FROM UNNEST({arrays}) {tail}"))
+        Ok(format!(
+            "INSERT INTO {table} ({names}) SELECT * FROM UNNEST({arrays}) {tail}"
+        ))
     }
 }
 

@@ -16,7 +16,7 @@ use sqlx::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::error::{busy, read};
+use super::error::{busy, out_of_range, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, find};
@@ -489,7 +489,23 @@ fn cells(row: &PgRow) -> Result<Vec<Cell>> {
                 "TIMESTAMPTZ" => {
                     <OffsetDateTime as Decode<'_, Postgres>>::decode(value).map(Cell::Time)
                 }
-                "NUMERIC" => <Decimal as Decode<'_, Postgres>>::decode(value).map(Cell::Decimal),
+                "NUMERIC" => {
+                    // The driver rounds what has more than 28 digits: to fewer places than it came
+                    // with, which are the fourth number of its head (numeric_send in numeric.c).
+                    let head = value.as_bytes().ok().and_then(|bytes| bytes.get(6..8));
+                    let places =
+                        head.and_then(|head| Some(u16::from_be_bytes(head.try_into().ok()?)));
+                    let decimal = <Decimal as Decode<'_, Postgres>>::decode(value);
+                    match decimal {
+                        Ok(decimal)
+                            if decimal.is_zero()
+                                || places.map(u32::from) == Some(decimal.scale()) =>
+                        {
+                            Ok(Cell::Decimal(decimal))
+                        }
+                        _ => return Err(out_of_range()),
+                    }
+                }
                 "BYTEA" => <Vec<u8> as Decode<'_, Postgres>>::decode(value).map(Cell::Bytes),
                 _ => <String as Decode<'_, Postgres>>::decode(value).map(Cell::Text),
             };

@@ -366,7 +366,9 @@ impl Transaction for SqliteTransaction {
                     add(&mut bound, name, value)?;
                 }
             }
-            let sql = self.dictionary.insert(insert, size, || insert.sqlite(size))?;
+            let sql = self
+                .dictionary
+                .insert(insert, size, || insert.sqlite(size))?;
             returned.extend(self.fetch(sql, bound).await?);
         }
         Ok(returned)

@@ -66,7 +66,9 @@ impl JobScope {
             let named = name.clone();
             let dropped = self
                 .write(move |tx| {
-                    Box::pin(async move { tx.row(&sql::DROP_PARTITION, &args! { name: named }).await })
+                    Box::pin(
+                        async move { tx.row(&sql::DROP_PARTITION, &args! { name: named }).await },
+                    )
                 })
                 .await?;
             if let Some(row) = dropped

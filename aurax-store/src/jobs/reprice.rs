@@ -105,7 +105,9 @@ impl JobScope {
         loop {
             let (own, now) = (what.clone(), self.store().now());
             let page = self
-                .write(move |tx| Box::pin(async move { page(tx, &own, run, after, before, now).await }))
+                .write(move |tx| {
+                    Box::pin(async move { page(tx, &own, run, after, before, now).await })
+                })
                 .await?;
             sum.attempts = sum.attempts.saturating_add(page.sum.attempts);
             sum.changed = sum.changed.saturating_add(page.sum.changed);
@@ -138,13 +140,18 @@ async fn page(
     before: Uuid,
     now: OffsetDateTime,
 ) -> Result<Page> {
-    let rows = tx.rows(&sql::SETTLED, &args! { after, before, most: PAGE }).await?;
+    let rows = tx
+        .rows(&sql::SETTLED, &args! { after, before, most: PAGE })
+        .await?;
     let mut sum = Repriced::default();
     let Some(last) = rows.last() else {
         return Ok(Page { sum, next: None });
     };
     let next = Uuid::from_u128(last.uuid("id")?.as_u128().saturating_add(1));
-    let ids = rows.iter().map(|row| row.uuid("id")).collect::<Result<Vec<_>>>()?;
+    let ids = rows
+        .iter()
+        .map(|row| row.uuid("id"))
+        .collect::<Result<Vec<_>>>()?;
     let found = tx.rows(&sql::ADJUSTED, &args! { ids }).await?;
     let mut adjusted = HashMap::new();
     for row in &found {
@@ -190,7 +197,10 @@ impl Change {
     /// `None` for an attempt that is not to be priced again.
     fn of(row: &Row, what: &Repricing, adjusted: &HashMap<Uuid, Money>) -> Result<Option<Self>> {
         let provider = row.text("provider")?;
-        let is_other = what.provider.as_ref().is_some_and(|wanted| *wanted != provider);
+        let is_other = what
+            .provider
+            .as_ref()
+            .is_some_and(|wanted| *wanted != provider);
         if is_other || row.text("cost_source")? == "reported" {
             return Ok(None);
         }
@@ -208,7 +218,10 @@ impl Change {
             ended_at: row.time("ended_at")?,
         });
         let written = row.money_or_null("cost")?;
-        let so_far = adjusted.get(&row.uuid("id")?).copied().unwrap_or(Money::ZERO);
+        let so_far = adjusted
+            .get(&row.uuid("id")?)
+            .copied()
+            .unwrap_or(Money::ZERO);
         let so_far = so_far.checked_add(written.unwrap_or(Money::ZERO))?;
         let difference = match priced.computed.amount() {
             Some(cost) => Some(cost.checked_sub(so_far)?),
@@ -243,7 +256,7 @@ async fn write(
         let id = correction_id(attempt, version);
         settlements.push(settlement(row, id, *cost, *difference, version, now)?);
         if let Some(charge) = charges.get(&row.uuid("charge_id")?) {
-            usage.push(charge_row(row, charge, id, *cost, *difference, version, now)?);
+            usage.push(charge_row(row, charge, id, *cost, *difference, version)?);
         }
     }
     tx.insert(&books::ADD_SETTLEMENTS, &settlements).await?;
@@ -296,7 +309,6 @@ fn charge_row(
     cost: Cost,
     difference: Money,
     version: &str,
-    now: OffsetDateTime,
 ) -> Result<Fields> {
     Ok(Vec::from(args! {
         id,
@@ -325,6 +337,7 @@ fn charge_row(
         attempts: 0_i64,
         is_cached: false,
         tags: charge.text("tags")?,
-        created_at: now,
+        // In the period of the charge it corrects.
+        created_at: charge.time("created_at")?,
     }))
 }

@@ -81,8 +81,12 @@ impl JobScope {
             let kept = Duration::days(plan.int("message_days")?);
             let before = first_id(now.saturating_sub(kept));
             let kinds: [(_, _, fn(&mut Retired) -> &mut u64); 2] = [
-                (&sql::OLD_MESSAGES, &sql::DROP_MESSAGES, |all| &mut all.messages),
-                (&sql::OLD_HISTORY, &sql::DROP_HISTORY, |all| &mut all.history),
+                (&sql::OLD_MESSAGES, &sql::DROP_MESSAGES, |all| {
+                    &mut all.messages
+                }),
+                (&sql::OLD_HISTORY, &sql::DROP_HISTORY, |all| {
+                    &mut all.history
+                }),
             ];
             for (find, drop, count) in kinds {
                 let mut after = Some(Uuid::nil());
@@ -136,7 +140,9 @@ impl JobScope {
     async fn roll_up(&self, before: Uuid) -> Result<u64> {
         self.write(move |tx| {
             Box::pin(async move {
-                let old = tx.rows(&sql::OLD_USAGE, &args! { before, most: PAGE }).await?;
+                let old = tx
+                    .rows(&sql::OLD_USAGE, &args! { before, most: PAGE })
+                    .await?;
                 let ids = old.iter().map(|row| row.uuid("id"));
                 let ids = ids.collect::<Result<Vec<_>>>()?;
                 if ids.is_empty() {

@@ -22,8 +22,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub(crate) use batch::correction_id;
 pub use orphans::{SILENCE, Swept};
-pub(crate) use rows::ADJUST;
 use queue::{Open, Releases, Settle};
+pub(crate) use rows::ADJUST;
 
 use crate::store::Store;
 

@@ -171,8 +171,16 @@ pub(super) fn status(of: &Settlement) -> &'static str {
 }
 
 /// The row of `usage_logs`: the request's one charge.
+///
+/// It is dated when the call ended, not when it is written: an outage must not move usage to
+/// another day.
 pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) -> Fields {
     let decisive = of.decisive();
+    let ended_at = match (&of.cached, decisive) {
+        (Some(hit), _) => hit.found_at,
+        (None, Some(attempt)) => attempt.ended_at,
+        (None, None) => at,
+    };
     let failure = decisive.and_then(|attempt| attempt.failure.as_ref());
     let totals = Sum::of(of);
     let (provider, model, price_version) = match (&of.cached, decisive) {
@@ -215,7 +223,7 @@ pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) 
         attempts: i64::try_from(of.attempts.len()).unwrap_or(i64::MAX),
         is_cached: of.cached.is_some(),
         tags: json_text(&*of.tags),
-        created_at: at,
+        created_at: ended_at,
     })
 }
 

@@ -9,15 +9,23 @@
 
 mod access_keys;
 mod desk;
+mod jobs;
 mod ledger;
 mod logins;
 mod provider_keys;
 mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
+mod usage;
 mod users;
 
 desk::on_every_store! {
+    jobs:
+        one_process_at_a_time_does_a_job,
+        sums_of_usage_outlive_its_rows,
+        a_plan_says_how_long_messages_are_kept,
+        prices_that_were_wrong_are_corrected_beside_the_charge,
+        partitions_are_there_before_they_are_needed;
     ledger:
         a_call_has_one_intent_one_settlement_and_one_charge,
         the_caller_sees_the_end_after_it_is_written,
@@ -65,6 +73,13 @@ desk::on_every_store! {
         a_search_goes_on_where_it_stopped,
         nobody_sees_anothers_session,
         what_cannot_be_kept_is_named;
+    usage:
+        usage_comes_back_as_it_was,
+        a_filter_lets_through_what_it_names,
+        sums_and_times_are_exact_by_every_group,
+        a_series_has_a_point_for_every_step,
+        sums_of_days_that_were_rolled_up_count,
+        a_sum_beyond_all_money_is_an_error;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,

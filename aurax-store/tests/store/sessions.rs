@@ -46,6 +46,21 @@ async fn add(desk: &Desk, session: &Session, turns: &[Turn]) {
     scope.add_turns(session.id, turns).await.unwrap();
 }
 
+/// A session with a turn of long ago and one of now.
+pub(crate) async fn old_and_new_turns(desk: &Desk, principal: &Principal, old: OffsetDateTime) {
+    let session = session(desk, principal).await;
+    let millis = u128::try_from(old.unix_timestamp()).unwrap() * 1_000;
+    let tail = new_id().as_u128() & ((1 << 80) - 1);
+    let ids = [Uuid::from_u128(millis << 80 | tail), new_id()];
+    let turns: Vec<Turn> = ids
+        .into_iter()
+        .zip(1..)
+        .map(|(id, seq)| Turn::new(id, session.id, seq, Message::user("Hi"), old))
+        .collect();
+    let scope = desk.store.user(principal);
+    scope.add_turns(session.id, &turns).await.unwrap();
+}
+
 pub(crate) async fn a_session_comes_back_as_it_was(desk: Desk) -> Desk {
     let mut session = Session::new(new_id(), at(0));
     session.title = Some("Größe \u{1f600}".to_owned());
