@@ -5,6 +5,7 @@ pub mod backup;
 mod bounds;
 mod catalogue;
 mod cipher;
+mod credentials;
 mod cursor;
 mod db;
 mod durable;
@@ -27,6 +28,8 @@ mod vault;
 mod words;
 
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use credentials::Rotated;
+pub use db::Durability;
 pub use jobs::{JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 pub use logins::{Login, RefreshToken, Renewal};

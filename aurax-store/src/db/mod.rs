@@ -38,6 +38,19 @@ pub(crate) enum Access {
     Ledger,
 }
 
+/// What the ledger waits for before it says that something is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// For the disk: what was said to be recorded is there after a power cut.
+    #[default]
+    Strict,
+    /// For the database alone. A power cut or a crash of the machine may lose what was recorded
+    /// in the last moments, calls that were paid for among it, and holds with them; a crash of
+    /// this process or of the database server loses nothing more than strict does in SQLite, and
+    /// up to a second in PostgreSQL.
+    Relaxed,
+}
+
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {

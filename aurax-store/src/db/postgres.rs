@@ -21,8 +21,8 @@ use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, find};
 use super::{
-    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Kind, Mode, Row, Statement,
-    Transaction, Value,
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Kind, Mode, Row,
+    Statement, Transaction, Value,
 };
 
 const MIGRATIONS: &[Migration] = migrations!(
@@ -51,6 +51,7 @@ pub(crate) struct PostgresDatabase {
     analyses: Option<PgPool>,
     /// The ledger's own connection.
     ledger: PgPool,
+    durability: Durability,
     dictionary: Arc<Dictionary>,
 }
 
@@ -60,7 +61,12 @@ impl PostgresDatabase {
     /// # Errors
     /// `Config` for an address that cannot be read; it is not repeated, because it may hold a
     /// password.
-    pub(crate) fn new(url: &str, read_url: Option<&str>, connections: u32) -> Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        read_url: Option<&str>,
+        connections: u32,
+        durability: Durability,
+    ) -> Result<Self> {
         let options = options(url)?;
         let pool = |options: PgConnectOptions, connections| {
             PgPoolOptions::new()
@@ -87,6 +93,7 @@ impl PostgresDatabase {
             pool: pool(options, connections),
             analyses,
             ledger,
+            durability,
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
         })
     }
@@ -239,6 +246,9 @@ impl Database for PostgresDatabase {
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
             Access::Ledger => "; SET LOCAL ROLE aurax_ledger",
         });
+        if (access, self.durability) == (Access::Ledger, Durability::Relaxed) {
+            begin.push_str("; SET LOCAL synchronous_commit = off");
+        }
         if let Access::User(user) = access {
             // A UUID's own digits, which need no quoting.
             begin.push_str(&format!("; SET LOCAL app.user_id = '{user}'"));

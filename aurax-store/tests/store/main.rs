@@ -8,6 +8,7 @@
 )]
 
 mod access_keys;
+mod credentials;
 mod desk;
 mod jobs;
 mod ledger;
@@ -20,6 +21,10 @@ mod usage;
 mod users;
 
 desk::on_every_store! {
+    credentials:
+        a_key_comes_back_to_calls_alone,
+        a_key_opens_where_it_was_sealed_for_alone,
+        a_rotation_that_stops_anywhere_leaves_every_key_readable;
     jobs:
         one_process_at_a_time_does_a_job,
         sums_of_usage_outlive_its_rows,
