@@ -3,14 +3,21 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Turn;
-use crate::chat::Message;
+use super::{Turn, TurnStatus};
+use crate::chat::{Message, Response, Role};
 use crate::ctx::Principal;
 
 /// What one call adds to a session.
 ///
 /// The turns in `added` are committed with the call's first intent, its answer with the
 /// settlement. While a run goes on, no other takes the session.
+///
+/// A store takes the session for a run with one comparison: nobody has it, and it has as many
+/// turns as [`Step::after`] says. A run that read the session before another one changed it is so
+/// refused (`SessionBusy`) instead of answering what is no longer there. A session that the run
+/// has already stays as it is, but for turns that are missing: an intent may be committed again.
+///
+/// An answer is never taken from the response cache, which knows no intent.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
@@ -71,9 +78,16 @@ impl Step {
         self
     }
 
-    /// Where the session ends once the step's intent is committed.
+    /// Where the branch in use ends once the step's intent is committed; `None` where it stays,
+    /// because an answer is generated again.
     pub fn leaf(&self) -> Option<Uuid> {
-        self.parent_id
+        self.added.last().map(|turn| turn.id)
+    }
+
+    /// How many turns the session had when the step was made.
+    pub fn after(&self) -> u64 {
+        let added = u64::try_from(self.added.len()).unwrap_or(u64::MAX);
+        self.answer_seq.saturating_sub(1).saturating_sub(added)
     }
 
     /// The answer as a turn.
@@ -89,9 +103,23 @@ impl Step {
         turn
     }
 
-    /// Whether the session stays with the run after `answer`.
+    /// The answer as a turn, as it was settled.
+    pub(crate) fn answered(&self, response: &Response, at: OffsetDateTime) -> Turn {
+        let receipt = response.receipt.as_ref();
+        let message = response.message().cloned();
+        let message = message.unwrap_or_else(|| Message::new(Role::Assistant, Vec::new()));
+        let mut turn = self.answer(message, receipt.map_or(at, |receipt| receipt.ended_at));
+        turn.provider = Some(response.provider.to_string());
+        turn.model = Some(response.model.clone());
+        turn.usage = receipt.and_then(|receipt| receipt.usage.as_deref().cloned());
+        turn.cost = receipt.map(|receipt| receipt.cost);
+        turn
+    }
+
+    /// Whether the session stays with the run after `answer`: one that calls tools, and is whole.
     pub fn goes_on(&self, answer: Option<&Turn>) -> bool {
-        self.keeps && answer.is_some_and(|turn| turn.message.tool_calls().next().is_some())
+        let calls = |turn: &Turn| turn.message.tool_calls().next().is_some();
+        self.keeps && answer.is_some_and(|turn| turn.status == TurnStatus::Complete && calls(turn))
     }
 }
 
