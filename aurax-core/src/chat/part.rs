@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::cache::CacheHint;
 use super::media::{Audio, Document, Image};
@@ -10,7 +11,7 @@ use super::tool::{ToolCall, ToolResult};
 use crate::json::Json;
 
 /// One piece of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Part {
@@ -34,6 +35,53 @@ pub enum Part {
     ToolResult(ToolResult),
     /// A block only its own provider understands; it is sent back to that provider as it came.
     Native(Native),
+}
+
+/// Reads the kind first, and then the text once more as that: what serde derives for a tag inside
+/// an object cannot keep JSON as text ([`Item::extra`]).
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Kind {
+            Text,
+            Image,
+            Document,
+            Audio,
+            Thinking,
+            RedactedThinking,
+            Refusal,
+            ToolCall,
+            ToolResult,
+            Native,
+        }
+        #[derive(Deserialize)]
+        struct Tagged {
+            #[serde(rename = "type")]
+            kind: Kind,
+        }
+        fn read<'a, T, E>(json: &'a RawValue) -> Result<T, E>
+        where
+            T: Deserialize<'a>,
+            E: serde::de::Error,
+        {
+            serde_json::from_str(json.get()).map_err(E::custom)
+        }
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let json = &*json;
+        Ok(match read::<Tagged, D::Error>(json)?.kind {
+            Kind::Text => Self::Text(read(json)?),
+            Kind::Image => Self::Image(read(json)?),
+            Kind::Document => Self::Document(read(json)?),
+            Kind::Audio => Self::Audio(read(json)?),
+            Kind::Thinking => Self::Thinking(read(json)?),
+            Kind::RedactedThinking => Self::RedactedThinking(read(json)?),
+            Kind::Refusal => Self::Refusal(read(json)?),
+            Kind::ToolCall => Self::ToolCall(read(json)?),
+            Kind::ToolResult => Self::ToolResult(read(json)?),
+            Kind::Native => Self::Native(read(json)?),
+        })
+    }
 }
 
 impl Part {

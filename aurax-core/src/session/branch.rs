@@ -39,8 +39,8 @@ impl Reader<'_> {
     pub(super) async fn branch(&self, session: &Session, wish: Wish) -> Result<Branch> {
         let (parent, said) = match wish {
             Wish::Say(message) => (session.leaf, Some(message)),
-            Wish::Again(id) => (Some(question(self.turn(id).await?)?), None),
-            Wish::Edit(id, message) => (replaced(self.turn(id).await?)?, Some(message)),
+            Wish::Again(id) => (Some(question(&self.turn(id).await?)?), None),
+            Wish::Edit(id, message) => (replaced(&self.turn(id).await?)?, Some(message)),
         };
         let mut history = match parent {
             Some(leaf) => {
@@ -72,7 +72,7 @@ impl Reader<'_> {
 }
 
 /// The turn that an answer follows.
-fn question(turn: Turn) -> Result<Uuid> {
+fn question(turn: &Turn) -> Result<Uuid> {
     if turn.message.role != Role::Assistant {
         return Ok(turn.id);
     }
@@ -81,7 +81,7 @@ fn question(turn: Turn) -> Result<Uuid> {
 }
 
 /// What a turn that is said in another way follows.
-fn replaced(turn: Turn) -> Result<Option<Uuid>> {
+fn replaced(turn: &Turn) -> Result<Option<Uuid>> {
     if turn.message.role == Role::User {
         return Ok(turn.parent_id);
     }

@@ -18,6 +18,7 @@ use crate::ctx::Ctx;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::ModelId;
+use crate::reply::Delivery;
 
 /// Something to be said in a session, or answered once more.
 ///
@@ -137,8 +138,8 @@ impl SendRequest {
         self
     }
 
-    /// How many calls of the model the answer may take where tools are run; 8 unless set, at least
-    /// 1. When the last of them asks for tools again, the answer fails with `TooManySteps`, and
+    /// How many calls of the model the answer may take where tools are run; 8 unless set, and
+    /// never none. When the last of them asks for tools again, the answer fails with `TooManySteps`, and
     /// what was said is kept.
     pub const fn max_steps(mut self, calls: u32) -> Self {
         self.max_steps = if calls == 0 { 1 } else { calls };
@@ -163,14 +164,10 @@ impl SendRequest {
     /// Dropping the future or the reply stops the call. Once it was announced the person's message
     /// stays, with what had arrived of the answer; the session is free again.
     pub async fn stream(self) -> Result<SessionReply> {
-        Ok(SessionReply::new(self.begin(true).await?))
+        Ok(SessionReply::new(self.begin(Delivery::Streamed).await?))
     }
 
-    #[expect(
-        clippy::fn_params_excessive_bools,
-        reason = "a private step of two public ones"
-    )]
-    async fn begin(self, stream: bool) -> Result<Run> {
+    async fn begin(self, delivery: Delivery) -> Result<Run> {
         let Conversation {
             engine,
             store,
@@ -199,7 +196,8 @@ impl SendRequest {
         };
         let branch = reader.branch(&session, self.wish).await?;
         let offered = self.base.tools.clone();
-        let mut base = settle(self.base, self.settings, session.settings).with_stream(stream);
+        let mut base = settle(self.base, self.settings, session.settings)
+            .with_stream(delivery == Delivery::Streamed);
         base.tools.extend(self.toolbox.tools.iter().cloned());
         let setup = Setup {
             engine,
@@ -221,7 +219,12 @@ impl IntoFuture for SendRequest {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        async move { SessionReply::new(self.begin(false).await?).collect().await }.boxed()
+        async move {
+            SessionReply::new(self.begin(Delivery::Whole).await?)
+                .collect()
+                .await
+        }
+        .boxed()
     }
 }
 
