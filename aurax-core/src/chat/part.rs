@@ -37,6 +37,24 @@ pub enum Part {
     Native(Native),
 }
 
+/// Whether JSON nests deeper than serde_json reads: text that is read part by part is not checked
+/// by it as a whole.
+fn is_deep(json: &str) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > 128
+    })
+}
+
 /// Reads the kind first, and then the text once more as that: what serde derives for a tag inside
 /// an object cannot keep JSON as text ([`Item::extra`]).
 impl<'de> Deserialize<'de> for Part {
@@ -69,6 +87,11 @@ impl<'de> Deserialize<'de> for Part {
         }
         let json = Box::<RawValue>::deserialize(deserializer)?;
         let json = &*json;
+        if is_deep(json.get()) {
+            return Err(serde::de::Error::custom(
+                "a part has objects or lists more than 128 deep",
+            ));
+        }
         Ok(match read::<Tagged, D::Error>(json)?.kind {
             Kind::Text => Self::Text(read(json)?),
             Kind::Image => Self::Image(read(json)?),

@@ -20,6 +20,8 @@ pub(crate) enum Line {
     Asks(&'static [(&'static str, &'static str, &'static str)]),
     /// Answers with an error instead.
     Fails,
+    /// The connection is lost before an answer: the provider may have begun.
+    Vanishes,
     /// Says these words, and never ends.
     Hangs(&'static str),
     /// Says these words, and breaks off.
@@ -112,7 +114,7 @@ enum Step {
 fn steps(line: Line) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     match line {
-        Line::Fails => {}
+        Line::Fails | Line::Vanishes => {}
         Line::Waits(gate, text) => {
             // Content first: a call returns with the first of it.
             steps.extend([start(), word("well: ")].map(Step::Event));
@@ -170,6 +172,11 @@ impl Provider for Model {
                 Error::new(ErrorKind::InvalidRequest, "the provider said no")
                     .with_upstream(said)
                     .with_phase(Phase::Headers),
+            );
+        }
+        if matches!(line, Line::Vanishes) {
+            return Err(
+                Error::new(ErrorKind::Network, "connection reset").with_phase(Phase::Headers)
             );
         }
         let delivery = if call.op.is_stream() {
