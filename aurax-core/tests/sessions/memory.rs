@@ -43,12 +43,17 @@ fn the_session_that_was_idle_for_longest_is_forgotten() {
 fn sessions_take_so_many_bytes_and_no_more() {
     block_on(async {
         let world = world_of(MemoryLedger::new());
-        let model = Model::new("acme", vec![Line::Says("ok"); 100]);
-        let large = "x".repeat(MemoryLedger::SESSION_BYTES / 8);
+        let model = Model::new("acme", []);
+        let large = Message::user("x".repeat(MemoryLedger::SESSION_BYTES / 8).as_str());
+        let add = async |chat: &aurax_core::Conversation, seq: u64| {
+            let at = OffsetDateTime::UNIX_EPOCH;
+            let turn = Turn::new(new_id(), chat.id(), seq, large.clone(), at);
+            world.store.add(&world.me, chat.id(), &[turn]).await
+        };
         let mut chats = Vec::new();
         for _ in 0..12 {
             let chat = create(&world, &model).await;
-            chat.send(large.as_str()).model("acme/two").await.unwrap();
+            add(&chat, 1).await.unwrap();
             chats.push(chat);
         }
         let mut left = Vec::new();
@@ -56,20 +61,32 @@ fn sessions_take_so_many_bytes_and_no_more() {
             left.push(chat.record().await.is_ok());
         }
         let kept = left.iter().filter(|left| **left).count();
-        assert!((6..=7).contains(&kept), "{left:?}");
+        assert_eq!(kept, 7, "{left:?}");
         assert!(
             left[12 - kept..].iter().all(|left| *left),
             "the oldest went: {left:?}"
         );
 
         let alone = create(&world, &model).await;
-        for round in 0.. {
-            let sent = alone.send(large.as_str()).model("acme/two").await;
-            let Err(error) = sent else { continue };
-            assert_eq!((round, error.kind()), (7, ErrorKind::Store));
-            break;
+        for seq in 1..=7 {
+            add(&alone, seq).await.unwrap();
         }
-        assert_eq!(said(&alone).await.len(), 14);
+        assert_eq!(add(&alone, 8).await.unwrap_err().kind(), ErrorKind::Store);
+        let error = alone
+            .send(large.clone())
+            .model("acme/two")
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert_eq!(
+            (alone.record().await.unwrap().turns, model.asked().len()),
+            (7, 0)
+        );
+        let all = world
+            .sessions(&model)
+            .list(&aurax_core::Page::first())
+            .await;
+        assert_eq!(all.unwrap().data.len(), 1, "the others were idle");
     });
 }
 
