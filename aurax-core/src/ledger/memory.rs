@@ -52,8 +52,8 @@ impl MemoryLedger {
     /// How many turns a session may have.
     pub const TURNS: usize = 10_000;
 
-    /// How many bytes all sessions may take, as JSON; those that were idle for longest are
-    /// forgotten for others.
+    /// How many bytes all sessions may take, as JSON, unless set otherwise; those that were idle for
+    /// longest are forgotten for others.
     pub const SESSION_BYTES: usize = 64 << 20;
 
     /// An empty ledger.
@@ -63,6 +63,13 @@ impl MemoryLedger {
             books: Mutex::default(),
             shelf: Mutex::default(),
         }))
+    }
+
+    /// Says how many bytes all sessions may take, as JSON.
+    #[must_use]
+    pub fn with_session_bytes(self, bytes: usize) -> Self {
+        self.shelf().limit(bytes);
+        self
     }
 
     /// The settlements that are kept, oldest first.

@@ -49,7 +49,7 @@ fn by_seq(page: &Page, turns: Vec<&Turn>) -> Result<Paged<Turn>> {
 }
 
 /// Sessions are kept as long as there is room: at most [`MemoryLedger::SESSIONS`], of
-/// [`MemoryLedger::SESSION_BYTES`] altogether. Where there is none, those that were idle for
+/// [`MemoryLedger::SESSION_BYTES`] altogether ([`MemoryLedger::with_session_bytes`]). Where there is none, those that were idle for
 /// longest are forgotten; when all are in use, another one fails with `Store`.
 #[async_trait]
 impl SessionStore for MemoryLedger {

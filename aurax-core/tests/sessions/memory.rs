@@ -42,9 +42,10 @@ fn the_session_that_was_idle_for_longest_is_forgotten() {
 #[test]
 fn sessions_take_so_many_bytes_and_no_more() {
     block_on(async {
-        let world = world_of(MemoryLedger::new());
+        const BYTES: usize = 64 << 10;
+        let world = world_of(MemoryLedger::new().with_session_bytes(BYTES));
         let model = Model::new("acme", []);
-        let large = Message::user("x".repeat(MemoryLedger::SESSION_BYTES / 8).as_str());
+        let large = Message::user("x".repeat(BYTES / 8).as_str());
         let add = async |chat: &aurax_core::Conversation, seq: u64| {
             let at = OffsetDateTime::UNIX_EPOCH;
             let turn = Turn::new(new_id(), chat.id(), seq, large.clone(), at);

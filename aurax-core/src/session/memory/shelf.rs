@@ -36,11 +36,10 @@ impl Book {
     }
 
     /// Adds a turn unless it is there; says how much it weighs.
-    fn push(&mut self, turn: &Turn) -> usize {
+    fn push(&mut self, turn: &Turn, bytes: usize) -> usize {
         if self.places.contains_key(&turn.id) {
             return 0;
         }
-        let bytes = weight(turn);
         self.places.insert(turn.id, self.turns.len());
         self.turns.push(turn.clone());
         self.session.turns = self.session.turns.max(turn.seq);
@@ -60,14 +59,30 @@ impl Book {
 }
 
 /// Sessions of everybody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shelf {
     books: HashMap<Uuid, Book>,
     bytes: usize,
+    most_bytes: usize,
     uses: u64,
 }
 
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            books: HashMap::new(),
+            bytes: 0,
+            most_bytes: MemoryLedger::SESSION_BYTES,
+            uses: 0,
+        }
+    }
+}
+
 impl Shelf {
+    pub(crate) const fn limit(&mut self, bytes: usize) {
+        self.most_bytes = bytes;
+    }
+
     pub(super) fn book(&self, principal: &Principal, id: Uuid) -> Option<&Book> {
         self.books
             .get(&id)
@@ -112,8 +127,9 @@ impl Shelf {
 
     /// Adds turns where there is room for them.
     pub(super) fn add(&mut self, id: Uuid, turns: &[Turn]) -> Result<()> {
-        self.make_room(id, turns)?;
-        self.push(id, turns);
+        let weights: Vec<usize> = turns.iter().map(weight).collect();
+        self.make_room(id, turns, &weights)?;
+        self.push(id, turns, &weights);
         Ok(())
     }
 
@@ -122,8 +138,7 @@ impl Shelf {
         let id = step.session_id;
         let book = self.book(principal, id).ok_or_else(|| no_session(id))?;
         book.admits(step)?;
-        self.make_room(id, &step.added)?;
-        self.push(id, &step.added);
+        self.add(id, &step.added)?;
         if let Some(book) = self.books.get_mut(&id) {
             book.run = Some(step.run);
             if let Some(leaf) = step.added.last() {
@@ -144,7 +159,8 @@ impl Shelf {
             && self.book(&settlement.principal, step.session_id).is_some()
         {
             // Paid for, so kept: beyond the bounds if need be, until the next turn is added.
-            self.push(step.session_id, std::slice::from_ref(answer));
+            let weight = weight(answer);
+            self.push(step.session_id, std::slice::from_ref(answer), &[weight]);
         }
         let Some(book) = self.book_mut(&settlement.principal, step.session_id) else {
             return;
@@ -169,30 +185,31 @@ impl Shelf {
     }
 
     /// Forgets idle sessions until the turns fit.
-    fn make_room(&mut self, id: Uuid, turns: &[Turn]) -> Result<()> {
+    fn make_room(&mut self, id: Uuid, turns: &[Turn], weights: &[usize]) -> Result<()> {
         let Some(book) = self.books.get(&id) else {
             return Err(no_session(id));
         };
-        let turns = turns.iter().filter(|turn| book.turn(turn.id).is_none());
-        let (count, bytes) = turns.fold((0_usize, 0_usize), |(count, bytes), turn| {
-            let bytes = bytes.saturating_add(weight(turn));
-            (count.saturating_add(1), bytes)
+        let new = turns.iter().zip(weights);
+        let new = new.filter(|(turn, _)| book.turn(turn.id).is_none());
+        let (count, bytes) = new.fold((0_usize, 0_usize), |(count, bytes), (_, weight)| {
+            (count.saturating_add(1), bytes.saturating_add(*weight))
         });
         if book.turns.len().saturating_add(count) > MemoryLedger::TURNS {
             return Err(full("a session has at most 10,000 turns"));
         }
-        while self.bytes.saturating_add(bytes) > MemoryLedger::SESSION_BYTES {
+        while self.bytes.saturating_add(bytes) > self.most_bytes {
             if !self.forget_one(Some(id)) {
-                return Err(full("the sessions in use take all of its 64 MiB"));
+                return Err(full("the sessions in use take all of it"));
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, id: Uuid, turns: &[Turn]) {
+    fn push(&mut self, id: Uuid, turns: &[Turn], weights: &[usize]) {
         let used = self.tick();
         if let Some(book) = self.books.get_mut(&id) {
-            let bytes = turns.iter().map(|turn| book.push(turn));
+            let new = turns.iter().zip(weights);
+            let bytes = new.map(|(turn, weight)| book.push(turn, *weight));
             let bytes = bytes.fold(0, usize::saturating_add);
             book.used = used;
             self.bytes = self.bytes.saturating_add(bytes);
@@ -246,7 +263,7 @@ fn weight(turn: &Turn) -> usize {
     let mut counter = Counter::default();
     match serde_json::to_writer(&mut counter, turn) {
         Ok(()) => counter.0,
-        // A turn that has no JSON cannot be told the size of.
-        Err(_) => MemoryLedger::SESSION_BYTES,
+        // The size of a turn that has no JSON cannot be told.
+        Err(_) => usize::MAX,
     }
 }
