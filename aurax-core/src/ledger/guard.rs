@@ -247,7 +247,9 @@ impl RequestGuard {
             opening
         };
         let own = affordable(&opening)?;
-        let opened = self.ledger.open(opening).await?;
+        // Whatever keeps it from being taken, nothing was sent, and no other try is made for it.
+        let opened = self.ledger.open(opening).await;
+        let opened = opened.map_err(|error| error.with_phase(Phase::Encode))?;
         self.state().began = true;
         Ok((id, narrower(own, opened)))
     }

@@ -107,3 +107,27 @@ pub(crate) fn no_turn(id: Uuid) -> Error {
     let message = format!("the session has no turn `{id}`");
     Error::new(ErrorKind::NotFound, message).with_phase(Phase::Encode)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It takes no store to find out.
+    #[test]
+    fn a_session_runs_once_until_its_guard_is_gone() {
+        let runs = Runs::default();
+        let (me, other) = (Principal::new("me"), Principal::new("other"));
+        let session = Uuid::from_u128(1);
+        let running = runs.enter(&me, session).unwrap();
+        let error = runs.enter(&me, session).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionBusy);
+        assert!(runs.enter(&me, Uuid::from_u128(2)).is_ok());
+        assert!(
+            runs.enter(&other, session).is_ok(),
+            "not theirs, as they will be told"
+        );
+        drop(running);
+        assert!(runs.enter(&me, session).is_ok());
+        assert!(runs.0.lock().unwrap().is_empty(), "nothing is left");
+    }
+}

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aurax_core::{
-    CacheMode, CachePolicy, Ctx, Engine, ErrorKind, Function, Ledger as _, MemoryCache,
-    MemoryLedger, Message, Outcome, Principal, SessionSettings, ToolCall, Turn, new_id,
+    CacheMode, CachePolicy, Cost, Ctx, Disconnect, Engine, ErrorKind, Function, Ledger as _,
+    MemoryCache, MemoryLedger, Message, Outcome, Principal, SessionSettings, ToolCall, Turn,
+    TurnStatus, new_id,
 };
 use futures::StreamExt as _;
 use time::OffsetDateTime;
@@ -225,5 +226,47 @@ fn an_answer_to_a_deleted_session_is_settled_and_not_kept() {
         assert_eq!(settlement.outcome, Outcome::Complete);
         let released = aurax_core::Lease::new(world.me.clone(), chat.id(), new_id());
         ledger.release(released);
+    });
+}
+
+/// A step that is read on holds the session until it is settled, and no longer.
+#[test]
+fn a_drained_step_frees_the_session_when_it_has_ended() {
+    block_on(async {
+        const CALL: Line = Line::Asks(&[("c1", "tool", "{}")]);
+        for lines in [
+            [CALL, Line::Says("next")],
+            [Line::Says("one two"), Line::Says("next")],
+        ] {
+            let ledger = MemoryLedger::new();
+            let store = ledger.clone();
+            let drains = move || {
+                Engine::builder()
+                    .store(store.clone())
+                    .on_disconnect(Disconnect::drain())
+            };
+            let world = World::new(drains, Arc::new(ledger.clone()));
+            let model = Model::new("acme", lines);
+            let engine = world.engine(&[&model]);
+            let sessions = engine.sessions(world.me.clone()).unwrap();
+            let chat = sessions.create(SessionSettings::default()).await.unwrap();
+            let tool = |_: ToolCall| async { Ok("never wanted") };
+            let send = chat.send("Go").tool(Function::new("tool"), tool);
+            let mut reply = send.stream().await.unwrap();
+            for _ in 0..3 {
+                reply.next().await.unwrap().unwrap();
+            }
+            drop(reply);
+            let early = chat.send("Now?").await.unwrap_err();
+            assert_eq!(early.kind(), ErrorKind::SessionBusy, "it is read on");
+            engine.drained().await;
+            let turns = chat.history(10).await.unwrap();
+            assert_eq!(turns[1].status, TurnStatus::Complete);
+            assert!(matches!(turns[1].cost, Some(Cost::Exact(_))));
+            chat.send("Now?").await.unwrap();
+            assert_eq!(said(&chat).await.len(), 4);
+            // The refused one too, as not sent.
+            assert_eq!((ledger.settled(), ledger.open_attempts()), (3, 0));
+        }
     });
 }
