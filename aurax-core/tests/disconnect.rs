@@ -11,8 +11,8 @@ mod support;
 use std::time::Duration;
 
 use aurax_core::{
-    CancellationToken, ConcurrencyPolicy, Cost, Ctx, Delivery, Disconnect, Engine, ErrorKind,
-    MemoryLedger, Outcome, Provider as _, Reply, Settlement, UsageSource,
+    CancellationToken, Clock as _, ConcurrencyPolicy, Cost, Ctx, Delivery, Disconnect, Engine,
+    ErrorKind, MemoryLedger, Outcome, Provider as _, Reply, Settlement, SystemClock, UsageSource,
 };
 use futures::StreamExt as _;
 use support::{Script, Scripted, Step, ask, end, start, text};
@@ -55,6 +55,10 @@ fn only(ledger: &MemoryLedger) -> Settlement {
     let settlements = ledger.settlements();
     assert_eq!((settlements.len(), ledger.open_attempts()), (1, 0));
     (*settlements[0]).clone()
+}
+
+fn since(began: tokio::time::Instant) -> Duration {
+    SystemClock.monotonic() - began
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -106,10 +110,10 @@ async fn what_takes_too_long_is_hung_up_on() {
         let policy = Disconnect::Drain { limit, at_most: 1 };
         let scripts = vec![answer_after(SECOND * 6), answer_after(SECOND)];
         let (engine, ledger) = engine_of(scripts, |builder| builder.on_disconnect(policy));
-        let began = tokio::time::Instant::now();
+        let began = SystemClock.monotonic();
         drop(begun(&engine, &Ctx::local()).await);
         engine.drained().await;
-        assert_eq!(began.elapsed(), limit.min(Disconnect::LONGEST));
+        assert_eq!(since(began), limit.min(Disconnect::LONGEST));
         let settlement = only(&ledger);
         assert_eq!(settlement.outcome, Outcome::Partial);
         assert!(matches!(settlement.charge, Cost::Estimated(_)));
@@ -218,9 +222,9 @@ async fn a_cancelled_call_is_not_drained() {
     let reply = begun(&engine, &Ctx::local().with_cancel(cancel.clone())).await;
     cancel.cancel();
     drop(reply);
-    let before = tokio::time::Instant::now();
+    let before = SystemClock.monotonic();
     engine.drained().await;
-    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(since(before), Duration::ZERO);
     assert_eq!(only(&ledger).outcome, Outcome::Partial);
 }
 
@@ -232,9 +236,9 @@ async fn a_drained_answer_keeps_its_place_at_the_provider_and_gives_it_back() {
         drains(builder).concurrency("openai", ConcurrencyPolicy::new(1))
     });
     drop(begun(&engine, &Ctx::local()).await);
-    let began = tokio::time::Instant::now();
+    let began = SystemClock.monotonic();
     let next = begun(&engine, &Ctx::local()).await;
-    assert_eq!(began.elapsed(), SECOND * 2);
+    assert_eq!(since(began), SECOND * 2);
     assert_eq!(next.collect().await.unwrap().text(), "two ");
     assert_eq!(only_settled(&ledger), [Outcome::Complete; 2]);
 }
