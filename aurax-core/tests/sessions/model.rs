@@ -105,10 +105,14 @@ fn words(text: &str) -> impl Iterator<Item = Event> {
 }
 
 enum Step {
-    Event(Event),
+    Event(Box<Event>),
     Break,
     Hang,
     Wait(Arc<Semaphore>),
+}
+
+fn event(event: Event) -> Step {
+    Step::Event(Box::new(event))
 }
 
 fn steps(line: Line) -> Vec<Step> {
@@ -117,32 +121,32 @@ fn steps(line: Line) -> Vec<Step> {
         Line::Fails | Line::Vanishes => {}
         Line::Waits(gate, text) => {
             // Content first: a call returns with the first of it.
-            steps.extend([start(), word("well: ")].map(Step::Event));
+            steps.extend([start(), word("well: ")].map(event));
             steps.push(Step::Wait(gate));
-            steps.extend(words(text).skip(1).map(Step::Event));
-            steps.push(Step::Event(end(FinishReason::Stop)));
+            steps.extend(words(text).skip(1).map(event));
+            steps.push(event(end(FinishReason::Stop)));
         }
         Line::Says(text) => {
-            steps.extend(words(text).map(Step::Event));
-            steps.push(Step::Event(end(FinishReason::Stop)));
+            steps.extend(words(text).map(event));
+            steps.push(event(end(FinishReason::Stop)));
         }
         Line::Hangs(text) => {
-            steps.extend(words(text).map(Step::Event));
+            steps.extend(words(text).map(event));
             steps.push(Step::Hang);
         }
         Line::Breaks(text) => {
-            steps.extend(words(text).map(Step::Event));
+            steps.extend(words(text).map(event));
             steps.push(Step::Break);
         }
         Line::Asks(calls) => {
-            steps.extend([start(), word("asking")].map(Step::Event));
+            steps.extend([start(), word("asking")].map(event));
             for (part, (id, name, arguments)) in (1..).zip(calls) {
                 let begin = ToolCallStart::new(*id, *name);
-                steps.push(Step::Event(delta(part, Delta::ToolCall(begin))));
+                steps.push(event(delta(part, Delta::ToolCall(begin))));
                 let arguments = Delta::Arguments((*arguments).to_owned());
-                steps.push(Step::Event(delta(part, arguments)));
+                steps.push(event(delta(part, arguments)));
             }
-            steps.push(Step::Event(end(FinishReason::ToolCalls)));
+            steps.push(event(end(FinishReason::ToolCalls)));
         }
     }
     steps
@@ -192,7 +196,7 @@ impl Provider for Model {
         );
         let batches = stream::iter(steps(line)).filter_map(|step| async {
             match step {
-                Step::Event(event) => Some(Ok(Batch::new(vec![event]))),
+                Step::Event(event) => Some(Ok(Batch::new(vec![*event]))),
                 Step::Break => Some(Err(
                     Error::new(ErrorKind::Network, "connection reset").with_phase(Phase::Body)
                 )),
