@@ -24,7 +24,7 @@ fn is_deep(json: &str) -> bool {
 }
 
 /// Reads the kind first, and then the text once more as that: what serde derives for a tag inside
-/// an object cannot keep JSON as text ([`Item::extra`]).
+/// an object cannot keep JSON as text ([`Item::extra`](super::Item::extra)).
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
