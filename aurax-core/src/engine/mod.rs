@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// Waits until every answer that is read on without its caller ([`Disconnect::Drain`]) has
-    /// ended and been handed to the ledger. Those that are begun meanwhile are waited for too.
+    /// ended and been handed to the ledger. Further ones are hung up on while this waits.
     ///
     /// # Cancel safety
     /// Dropping the future is harmless.

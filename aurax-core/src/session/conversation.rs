@@ -148,16 +148,7 @@ impl Conversation {
     /// # Cancel safety
     /// A dropped future may or may not have changed it.
     pub async fn rename(&self, title: &str) -> Result<Session> {
-        let title = title.trim();
-        if title.is_empty()
-            || title.chars().count() > LONGEST_TITLE
-            || title.chars().any(char::is_control)
-        {
-            return Err(refuse(
-                "a title has 1 to 200 characters and no control characters",
-            ));
-        }
-        self.change(&SessionChange::title(title)).await
+        self.change(&SessionChange::title(checked(title)?)).await
     }
 
     /// Gives the session a title where it has none. Nothing happens until this is awaited.
@@ -181,4 +172,18 @@ impl Conversation {
             id: self.id,
         }
     }
+}
+
+/// A title as it is kept.
+pub(super) fn checked(title: &str) -> Result<&str> {
+    let title = title.trim();
+    if title.is_empty()
+        || title.chars().count() > LONGEST_TITLE
+        || title.chars().any(char::is_control)
+    {
+        return Err(refuse(
+            "a title has 1 to 200 characters and no control characters",
+        ));
+    }
+    Ok(title)
 }

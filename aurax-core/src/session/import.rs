@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::branch::refuse;
+use super::conversation::checked;
 use super::export::Header;
 use super::{Conversation, Session, SessionChange, Sessions, Turn, TurnStatus};
 use crate::error::{Error, Result};
@@ -156,6 +157,9 @@ impl Import {
             )));
         }
         let old = header.session;
+        if let Some(title) = &old.title {
+            checked(title)?;
+        }
         let mut session = Session::new(new_id(), old.created_at);
         (session.title, session.settings) = (old.title, old.settings);
         session.updated_at = old.updated_at;

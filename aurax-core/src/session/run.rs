@@ -234,14 +234,16 @@ impl Run {
     /// The answer is whole, and settled.
     fn answered(&mut self, response: Response, step: &Step) {
         let turn = step.answered(&response, self.setup.engine.clock().now());
-        self.turns.push(turn.clone());
-        self.leaf = Some(turn.id);
-        if !step.goes_on(Some(&turn))
+        if !step.goes_on(turn.as_ref())
             && let Some(lease) = self.lease.take()
         {
             lease.over();
         }
-        self.ready.push_back(SessionEvent::Turn(Box::new(turn)));
+        if let Some(turn) = turn {
+            self.leaf = Some(turn.id);
+            self.turns.push(turn.clone());
+            self.ready.push_back(SessionEvent::Turn(Box::new(turn)));
+        }
         self.spend(&response);
         let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
         if self.setup.toolbox.takes(&calls, &self.setup.offered) {

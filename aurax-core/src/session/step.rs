@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Turn, TurnStatus};
-use crate::chat::{Message, Response, Role};
+use crate::chat::{Message, Response};
 use crate::ctx::Principal;
 
 /// What one call adds to a session.
@@ -103,17 +103,16 @@ impl Step {
         turn
     }
 
-    /// The answer as a turn, as it was settled.
-    pub(crate) fn answered(&self, response: &Response, at: OffsetDateTime) -> Turn {
+    /// A whole answer as a turn, as it was settled; `None` where nothing was answered.
+    pub(crate) fn answered(&self, response: &Response, at: OffsetDateTime) -> Option<Turn> {
         let receipt = response.receipt.as_ref();
-        let message = response.message().cloned();
-        let message = message.unwrap_or_else(|| Message::new(Role::Assistant, Vec::new()));
+        let message = response.message()?.clone();
         let mut turn = self.answer(message, receipt.map_or(at, |receipt| receipt.ended_at));
         turn.provider = Some(response.provider.to_string());
         turn.model = Some(response.model.clone());
         turn.usage = receipt.and_then(|receipt| receipt.usage.as_deref().cloned());
         turn.cost = receipt.map(|receipt| receipt.cost);
-        turn
+        Some(turn)
     }
 
     /// Whether the session stays with the run after `answer`: one that calls tools, and is whole.

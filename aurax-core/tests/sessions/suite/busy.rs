@@ -1,8 +1,12 @@
 //! One run at a time.
 
+use std::future::IntoFuture as _;
 use std::sync::Arc;
 
-use aurax_core::{Conversation, ErrorKind, Result, SessionEvent, TurnStatus};
+use aurax_core::{
+    Call, Capability, Conversation, Ctx, ErrorKind, Layer, Provider, ProviderInfo, Reply, Result,
+    Retry, SessionEvent, TurnStatus, async_trait,
+};
 use futures::future::{Either, select};
 use futures::{StreamExt as _, pin_mut};
 use tokio::sync::Semaphore;
@@ -114,4 +118,66 @@ pub(crate) async fn a_dropped_answer_frees_the_session(world: &World) {
     assert_eq!(said(&chat).await, ["Count.", "one two "]);
     chat.send("Go on.").await.unwrap();
     assert_eq!(said(&chat).await, ["Count.", "one two ", "Go on.", "three"]);
+}
+
+/// Lets calls through one permit at a time: after the session was read, before the store is told.
+#[derive(Debug, Clone)]
+struct Gate(Arc<Semaphore>);
+
+#[derive(Debug)]
+struct Gated(Arc<dyn Provider>, Gate);
+
+impl Layer for Gate {
+    fn layer(&self, inner: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        Arc::new(Gated(inner, self.clone()))
+    }
+}
+
+#[async_trait]
+impl Provider for Gated {
+    fn info(&self) -> &ProviderInfo {
+        self.0.info()
+    }
+
+    fn capability(&self) -> Capability {
+        self.0.capability()
+    }
+
+    async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
+        self.1.0.acquire().await.unwrap().forget();
+        self.0.call(ctx, call).await
+    }
+}
+
+/// The session was read, answered elsewhere, and only then asked for.
+pub(crate) async fn what_was_read_before_another_answer_is_refused(world: &World) {
+    let (chat, model) = world.chat([Line::Says("a"), Line::Says("b")]).await;
+    let gate = Gate(Arc::new(Semaphore::new(0)));
+    let slow = (world.builder)()
+        .provider(model.clone())
+        .layer(gate.clone())
+        .build()
+        .unwrap();
+    let slow = slow.sessions(world.me.clone()).unwrap();
+    let slow = slow.open(chat.id()).await.unwrap();
+    let late = slow.send("late").model("acme/one");
+    let mut late = Box::pin(late.into_future());
+    for _ in 0..1_000 {
+        assert!(futures::poll!(&mut late).is_pending());
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(std::time::Duration::from_millis(200), &mut late)
+        .await
+        .unwrap_err();
+    chat.send("first").await.unwrap();
+    gate.0.add_permits(1);
+    let error = late.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionBusy);
+    assert_eq!(error.retry(), Retry::Transient, "it may be sent again");
+    assert_eq!(said(&chat).await, ["first", "a"]);
+    assert_eq!(chat.record().await.unwrap().turns, 2);
+    assert_eq!(model.asked().len(), 1, "nobody was asked");
+    gate.0.add_permits(1);
+    slow.send("late").model("acme/one").await.unwrap();
+    assert_eq!(said(&chat).await, ["first", "a", "late", "b"]);
 }

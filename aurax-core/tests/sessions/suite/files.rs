@@ -165,6 +165,7 @@ pub(crate) async fn a_file_that_is_none_leaves_nothing_behind(world: &World) {
         "[]".to_owned(),
         spoilt(&|json| json["format"] = "other".into()),
         spoilt(&|json| json["version"] = 2.into()),
+        spoilt(&|json| json["session"]["title"] = "a\u{0}b".into()),
         spoilt(&|json| json["turns"] = 1.into()),
         spoilt(&|json| json["turns"][1]["parent_id"] = stranger.clone()),
         spoilt(&|json| json["turns"][1]["id"] = json["turns"][0]["id"].clone()),

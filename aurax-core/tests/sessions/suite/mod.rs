@@ -35,6 +35,7 @@ macro_rules! each_case {
             busy::of_two_sends_one_wins,
             busy::of_two_engines_one_wins,
             busy::a_session_that_moved_on_is_read_again,
+            busy::what_was_read_before_another_answer_is_refused,
             busy::a_dropped_answer_frees_the_session,
             tools::tools_run_and_the_model_goes_on,
             tools::each_call_of_the_model_is_a_request_of_its_own,
