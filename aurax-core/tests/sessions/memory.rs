@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aurax_core::{
-    CacheMode, CachePolicy, Cost, Ctx, Disconnect, Engine, ErrorKind, Function, Ledger as _,
-    MemoryCache, MemoryLedger, Message, Outcome, Principal, SessionSettings, ToolCall, Turn,
-    TurnStatus, new_id,
+    CacheMode, CachePolicy, CancellationToken, Clock as _, Cost, Ctx, Disconnect, Engine,
+    ErrorKind, Function, Ledger as _, MemoryCache, MemoryLedger, Message, Outcome, Principal,
+    SessionSettings, SystemClock, ToolCall, Turn, TurnStatus, new_id,
 };
 use futures::StreamExt as _;
 use time::OffsetDateTime;
@@ -268,5 +269,40 @@ fn a_drained_step_frees_the_session_when_it_has_ended() {
             // The refused one too, as not sent.
             assert_eq!((ledger.settled(), ledger.open_attempts()), (3, 0));
         }
+    });
+}
+
+/// The caller's cancellation and deadline hold for tools too.
+#[test]
+fn tools_end_with_the_call_they_are_for() {
+    block_on(async {
+        const CALL: Line = Line::Asks(&[("c1", "tool", "{}")]);
+        let world = world_of(MemoryLedger::new());
+        let (chat, _) = world.chat([CALL, CALL, Line::Says("ok")]).await;
+        let cancel = CancellationToken::new();
+        let cancelled = Ctx::new(world.me.clone()).with_cancel(cancel.clone());
+        let deadline = SystemClock.monotonic() + Duration::from_secs(5);
+        let late = Ctx::new(world.me.clone()).with_deadline(deadline);
+        for (ctx, kind) in [
+            (cancelled, ErrorKind::Cancelled),
+            (late, ErrorKind::Timeout),
+        ] {
+            let cancel = cancel.clone();
+            let never = move |_: ToolCall| {
+                let cancel = cancel.clone();
+                async move {
+                    cancel.cancel();
+                    std::future::pending::<aurax_core::Result<&str>>().await
+                }
+            };
+            let send = chat.send("Go").tool(Function::new("tool"), never).ctx(ctx);
+            let error = send.await.unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert_eq!(error.partial().unwrap().text(), "asking");
+            let leaf = chat.record().await.unwrap().leaf.unwrap();
+            chat.switch(leaf).await.expect("nobody holds the session");
+        }
+        chat.send("Well?").await.unwrap();
+        assert_eq!(said(&chat).await.len(), 6);
     });
 }
