@@ -144,3 +144,55 @@ impl Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::ToolCall;
+
+    fn turn(seq: u64) -> Turn {
+        let (id, session) = (Uuid::from_u128(u128::from(seq)), Uuid::from_u128(99));
+        let message = Message::user("Hi");
+        Turn::new(id, session, seq, message, OffsetDateTime::UNIX_EPOCH)
+    }
+
+    fn step(added: Vec<Turn>, answer_seq: u64) -> Step {
+        let parent = Some(Uuid::from_u128(1));
+        Step::new(
+            Uuid::from_u128(99),
+            Uuid::from_u128(7),
+            added,
+            parent,
+            Uuid::from_u128(8),
+            answer_seq,
+        )
+    }
+
+    #[test]
+    fn a_step_says_what_the_session_was_and_where_it_ends() {
+        let added = step(vec![turn(5), turn(6)], 7);
+        assert_eq!((added.after(), added.begins), (4, true));
+        assert_eq!(added.leaf(), Some(turn(6).id));
+        assert_eq!(added.parent_id, Some(turn(6).id));
+        let again = step(Vec::new(), 5);
+        assert_eq!((again.after(), again.leaf()), (4, None));
+        assert_eq!(again.parent_id, Some(Uuid::from_u128(1)));
+        assert_eq!(step(Vec::new(), 0).after(), 0);
+    }
+
+    #[test]
+    fn a_run_goes_on_after_a_whole_answer_that_calls_tools() {
+        let call = Message::assistant(ToolCall::new("c", "tool", "{}"));
+        let keeps = step(Vec::new(), 1).keeping();
+        let asks = keeps.answer(call, OffsetDateTime::UNIX_EPOCH);
+        assert!(keeps.goes_on(Some(&asks)));
+        assert!(!step(Vec::new(), 1).goes_on(Some(&asks)));
+        let cut = Turn {
+            status: TurnStatus::Partial,
+            ..asks
+        };
+        assert!(!keeps.goes_on(Some(&cut)), "nobody goes on from there");
+        assert!(!keeps.goes_on(Some(&turn(1))));
+        assert!(!keeps.goes_on(None));
+    }
+}

@@ -1,6 +1,8 @@
 //! The most a call may cost.
 
-use aurax_core::{Ctx, ErrorKind, Function, MemoryLedger, Money, Outcome, ToolCall};
+use aurax_core::{
+    Call, Ctx, ErrorKind, Function, MemoryLedger, ModelId, Money, Outcome, Provider as _, ToolCall,
+};
 
 use crate::model::Line;
 use crate::world::World;
@@ -123,13 +125,28 @@ fn the_calls_of_a_run_share_the_limit() {
             .map(|request| request.max_output_tokens.unwrap())
             .collect();
         assert!(limits[0] > limits[1] && limits[1] > limits[2], "{limits:?}");
-        let spent = ledger
-            .settlements()
-            .iter()
-            .fold(Money::ZERO, |sum, settlement| {
-                sum.checked_add(settlement.charge.amount().unwrap())
-                    .unwrap()
-            });
-        assert!(spent <= limit && spent > Money::ZERO);
+        let settled = ledger.settlements();
+        let spent = |calls: usize| {
+            let charges = settled[..calls].iter();
+            charges.fold(Money::ZERO, |sum, settlement| {
+                let charge = settlement.charge.amount().unwrap();
+                sum.checked_add(charge).unwrap()
+            })
+        };
+        assert!(spent(3) <= limit && spent(1) > Money::ZERO);
+
+        // Each is limited as if it were alone with what the ones before it left.
+        for call in 0..3 {
+            let mut request = model.asked()[call].clone();
+            request.max_output_tokens = None;
+            let left = limit.checked_sub(spent(call)).unwrap();
+            let ctx = Ctx::new(world.me.clone()).with_max_cost(left);
+            model.add([Line::Says("ok")]);
+            let alone = Call::chat(ModelId::parse("acme/one").unwrap(), request);
+            let reply = world.engine(&[&model]).call(&ctx, &alone).await.unwrap();
+            reply.collect().await.unwrap();
+            let asked = model.asked();
+            assert_eq!(asked.last().unwrap().max_output_tokens, Some(limits[call]));
+        }
     });
 }
