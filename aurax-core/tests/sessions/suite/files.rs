@@ -159,6 +159,15 @@ pub(crate) async fn a_file_that_is_none_leaves_nothing_behind(world: &World) {
         change(&mut bad);
         bad.to_string()
     };
+    let running = spoilt(&|json| json["turns"][1]["status"] = "running".into());
+    let copy = sessions.import(&running).await.unwrap();
+    let turns = copy.history(10).await.unwrap();
+    assert_eq!(
+        turns[1].status,
+        TurnStatus::Partial,
+        "nobody goes on with it"
+    );
+    sessions.delete(copy.id()).await.unwrap();
     let bad = [
         String::new(),
         "{}".to_owned(),
