@@ -136,7 +136,7 @@ fn the_calls_of_a_run_share_the_limit() {
         assert!(spent(3) <= limit && spent(1) > Money::ZERO);
 
         // Each is limited as if it were alone with what the ones before it left.
-        for call in 0..3 {
+        for (call, limit_of_call) in limits.iter().enumerate() {
             let mut request = model.asked()[call].clone();
             request.max_output_tokens = None;
             let left = limit.checked_sub(spent(call)).unwrap();
@@ -146,7 +146,10 @@ fn the_calls_of_a_run_share_the_limit() {
             let reply = world.engine(&[&model]).call(&ctx, &alone).await.unwrap();
             reply.collect().await.unwrap();
             let asked = model.asked();
-            assert_eq!(asked.last().unwrap().max_output_tokens, Some(limits[call]));
+            assert_eq!(
+                asked.last().unwrap().max_output_tokens,
+                Some(*limit_of_call)
+            );
         }
     });
 }
