@@ -157,7 +157,10 @@ pub(crate) fn limit(row: &Row, name: &str) -> Result<Option<u32>> {
 
 fn list(field: &'static str, items: &[String], longest: usize) -> Result<String> {
     if items.len() > ITEMS {
-        return Err(refuse(field, format!("`{field}` has at most {ITEMS} items")));
+        return Err(refuse(
+            field,
+            format!("`{field}` has at most {ITEMS} items"),
+        ));
     }
     items
         .iter()
@@ -198,7 +201,9 @@ impl AccessKeys {
         named("name", &new.name, NAME)?;
         let scopes = list("scopes", &new.scopes, NAME)?;
         let models = new.models.as_ref();
-        let models = models.map(|models| list("models", models, MODEL)).transpose()?;
+        let models = models
+            .map(|models| list("models", models, MODEL))
+            .transpose()?;
         let requests_per_minute = small("requests_per_minute", new.requests_per_minute)?;
         let tokens_per_minute = small("tokens_per_minute", new.tokens_per_minute)?;
         let (id, at, token) = (new_id(), self.0.store().now(), Token::new("aurax_")?);
@@ -246,7 +251,10 @@ impl AccessKeys {
             .0
             .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
             .await?;
-        let keys = rows.iter().map(AccessKey::read).collect::<Result<Vec<_>>>()?;
+        let keys = rows
+            .iter()
+            .map(AccessKey::read)
+            .collect::<Result<Vec<_>>>()?;
         Ok(cursors.page("access keys", user, page, keys, |key| key.id))
     }
 
@@ -260,9 +268,13 @@ impl AccessKeys {
             named("name", name, NAME)?;
         }
         let scopes = change.scopes.as_ref();
-        let scopes = scopes.map(|scopes| list("scopes", scopes, NAME)).transpose()?;
+        let scopes = scopes
+            .map(|scopes| list("scopes", scopes, NAME))
+            .transpose()?;
         let (sets_models, models) = change.models.into_parts();
-        let models = models.map(|models| list("models", &models, MODEL)).transpose()?;
+        let models = models
+            .map(|models| list("models", &models, MODEL))
+            .transpose()?;
         let (sets_requests, requests) = change.requests_per_minute.into_parts();
         let (sets_tokens, tokens) = change.tokens_per_minute.into_parts();
         let (sets_expiry, expires_at) = change.expires_at.into_parts();

@@ -1,13 +1,19 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
 mod access_keys;
+mod alerts;
 mod bounds;
+mod budgets;
 mod catalogue;
 mod cursor;
 mod db;
-#[cfg(feature = "redis")]
-mod redis;
+mod erasure;
+mod history;
+mod idempotency;
+#[cfg(feature = "testkit")]
+mod kit;
 mod logins;
+mod plans;
 mod provider_keys;
 mod scope;
 mod sessions;
@@ -18,13 +24,13 @@ mod usage;
 mod users;
 mod words;
 
-#[cfg(feature = "redis")]
-pub use redis::{
-    Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,
-    RedisLimits, RedisOptions, Remaining, SharedLimits, Taken,
-};
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use alerts::{Alert, AlertChange, AlertEvent, Alerts, NewAlert, Severity};
+pub use budgets::{Budget, BudgetLimit, BudgetPeriod, BudgetScope};
+pub use history::PastRequest;
+pub use idempotency::{Claim, Claimed, IdempotencyKey, StoredReply};
 pub use logins::{Login, RefreshToken, Renewal};
+pub use plans::Plan;
 pub use provider_keys::{
     NewProviderKey, ProviderKey, ProviderKeyChange, ProviderKeys, SealedKey, StoredKey,
 };

@@ -77,7 +77,10 @@ impl SealedKey {
 
     fn check(&self) -> Result<()> {
         if self.sealed.is_empty() || self.sealed.len() > SEALED {
-            return Err(refuse("key", format!("a sealed key has 1 to {SEALED} bytes")));
+            return Err(refuse(
+                "key",
+                format!("a sealed key has 1 to {SEALED} bytes"),
+            ));
         }
         at_most("kek_id", &self.kek_id, NAME)?;
         at_most("last_four", &self.last_four, 4)?;
@@ -145,7 +148,11 @@ impl NewProviderKey {
     fn check(&self) -> Result<()> {
         named("provider", &self.provider, NAME)?;
         named("key_name", &self.key_name, NAME)?;
-        at_most("base_url", self.base_url.as_deref().unwrap_or_default(), URL)?;
+        at_most(
+            "base_url",
+            self.base_url.as_deref().unwrap_or_default(),
+            URL,
+        )?;
         self.key.check()
     }
 }
@@ -322,7 +329,11 @@ impl ProviderKeys {
     ///
     /// # Errors
     /// `Store` when it cannot be read.
-    pub async fn resolve(&self, provider: &str, key_name: Option<&str>) -> Result<Option<StoredKey>> {
+    pub async fn resolve(
+        &self,
+        provider: &str,
+        key_name: Option<&str>,
+    ) -> Result<Option<StoredKey>> {
         let args = args! { provider, key_name };
         let row = self
             .0
@@ -425,13 +436,7 @@ impl JobScope {
     ///
     /// # Errors
     /// `Store` when it cannot be written.
-    pub async fn reseal(
-        &self,
-        id: Uuid,
-        from: Vec<u8>,
-        to: Vec<u8>,
-        kek_id: &str,
-    ) -> Result<bool> {
+    pub async fn reseal(&self, id: Uuid, from: Vec<u8>, to: Vec<u8>, kek_id: &str) -> Result<bool> {
         let args = args! { id, from, to, kek_id };
         let changed = self
             .write(move |tx| Box::pin(async move { tx.run(&sql::RESEAL, &args).await }))

@@ -170,6 +170,19 @@ impl Store {
         }))
     }
 
+    /// The same store as another process of that id would have it, for tests of what processes
+    /// share.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_replica(&self, replica: Uuid) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock: self.0.clock.clone(),
+            cursors: self.0.cursors.clone(),
+            replica,
+        }))
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
     }

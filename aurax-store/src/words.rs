@@ -77,7 +77,12 @@ fn start(before: &str) -> usize {
     let space = near.find(char::is_whitespace);
     let word = space.and_then(|space| {
         let rest = near.get(space..)?;
-        Some(space + rest.find(|char: char| !char.is_whitespace()).unwrap_or(rest.len()))
+        Some(
+            space
+                + rest
+                    .find(|char: char| !char.is_whitespace())
+                    .unwrap_or(rest.len()),
+        )
     });
     earliest + word.unwrap_or(near.len())
 }
@@ -91,7 +96,9 @@ fn beginning(text: &str) -> &str {
     if next.is_whitespace() {
         return head.trim_end();
     }
-    let words = head.rfind(char::is_whitespace).and_then(|at| head.get(..at));
+    let words = head
+        .rfind(char::is_whitespace)
+        .and_then(|at| head.get(..at));
     words
         .map(str::trim_end)
         .filter(|words| !words.is_empty())
@@ -106,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_word_is_a_run_of_letters_and_digits_in_lower_case() {
-        assert_eq!(index("Straße 42: the THE x—y, don't!"), "42 don straße t the x y");
+        assert_eq!(
+            index("Straße 42: the THE x—y, don't!"),
+            "42 don straße t the x y"
+        );
         assert_eq!(index(" ,.—\0 "), "");
         assert_eq!(wanted("Über Über"), BTreeSet::from(["über".to_owned()]));
         assert_eq!(index("日本語 テスト"), "テスト 日本語");

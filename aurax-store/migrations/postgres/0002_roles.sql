@@ -46,6 +46,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, access_keys, refresh_tokens, c
     alerts, alert_events, idempotency_records TO aurax_app;
 GRANT SELECT, INSERT, DELETE ON messages TO aurax_app;
 GRANT SELECT ON usage_logs, usage_rollups, attempts, settlements, plans, settings TO aurax_app;
+-- Whether a process lives decides whether its claims hold.
+GRANT SELECT (id, heartbeat_at) ON replicas TO aurax_app;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, users, api_keys, access_keys, refresh_tokens, chat_sessions,
     request_history, budgets, alerts, alert_events, idempotency_records, usage_rollups, replicas, job_leases, settings

@@ -6,13 +6,19 @@
 mod statements;
 
 pub(crate) mod access_keys;
+pub(crate) mod alerts;
 pub(crate) mod api_keys;
+pub(crate) mod budgets;
+pub(crate) mod erasure;
+pub(crate) mod history;
+pub(crate) mod idempotency;
+#[cfg(feature = "testkit")]
+pub(crate) mod kit;
+pub(crate) mod plans;
 pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod usage;
-#[cfg(feature = "testkit")]
-pub(crate) mod usage_kit;
 pub(crate) mod users;
 
 use crate::db::Statement;
@@ -22,15 +28,24 @@ use crate::db::Statement;
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         access_keys::ALL,
+        alerts::ALL,
         api_keys::ALL,
+        budgets::ALL,
+        erasure::ALL,
+        history::ALL,
+        idempotency::ALL,
+        plans::ALL,
         refresh_tokens::ALL,
         sessions::ALL,
         settings::ALL,
         usage::ALL,
         #[cfg(feature = "testkit")]
-        usage_kit::ALL,
+        kit::ALL,
         users::ALL,
-    ].into_iter().flatten().copied()
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

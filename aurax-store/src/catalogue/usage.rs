@@ -33,16 +33,24 @@ macro_rules! sums {
     ($group:expr, $rolled_up:expr) => {
         concat!(
             "WITH found AS (
-                 SELECT ", $group, " AS grp, 1 AS requests,
+                 SELECT ",
+            $group,
+            " AS grp, 1 AS requests,
                      CASE WHEN status = 'error' THEN 1 ELSE 0 END AS errors,
                      request_tokens, response_tokens, total_tokens, {m cost_usd},
                      CASE WHEN cost_source = 'unpriced' THEN 1 ELSE 0 END AS unpriced
-                 FROM usage_logs WHERE ", rows!(), "
+                 FROM usage_logs WHERE ",
+            rows!(),
+            "
                  UNION ALL
-                 SELECT ", $rolled_up, ", requests,
+                 SELECT ",
+            $rolled_up,
+            ", requests,
                      CASE WHEN status = 'error' THEN requests ELSE 0 END,
                      request_tokens, response_tokens, total_tokens, {m cost_usd}, unpriced
-                 FROM usage_rollups WHERE ", rolled_up!(), ")
+                 FROM usage_rollups WHERE ",
+            rolled_up!(),
+            ")
              SELECT grp, SUM(requests) AS requests, SUM(errors) AS errors,
                  SUM(request_tokens) AS request_tokens, SUM(response_tokens) AS response_tokens,
                  SUM(total_tokens) AS total_tokens, {sum cost_usd}, SUM(unpriced) AS unpriced
@@ -58,13 +66,21 @@ macro_rules! times {
     ($group:expr) => {
         concat!(
             "WITH times AS (
-                 SELECT COALESCE(", $group, ", '') AS grp, 'whole' AS kind, response_time_ms AS ms,
+                 SELECT COALESCE(",
+            $group,
+            ", '') AS grp, 'whole' AS kind, response_time_ms AS ms,
                      COUNT(*) AS n
-                 FROM usage_logs WHERE ", rows!(), " AND status = 'success'
+                 FROM usage_logs WHERE ",
+            rows!(),
+            " AND status = 'success'
                  GROUP BY 1, 3
                  UNION ALL
-                 SELECT COALESCE(", $group, ", ''), 'first', ttft_ms, COUNT(*)
-                 FROM usage_logs WHERE ", rows!(), " AND status = 'success' AND ttft_ms IS NOT NULL
+                 SELECT COALESCE(",
+            $group,
+            ", ''), 'first', ttft_ms, COUNT(*)
+                 FROM usage_logs WHERE ",
+            rows!(),
+            " AND status = 'success' AND ttft_ms IS NOT NULL
                  GROUP BY 1, 3),
              placed AS (
                  SELECT grp, kind, ms, SUM(n) OVER (PARTITION BY grp, kind ORDER BY ms) AS upto,
@@ -83,33 +99,53 @@ macro_rules! times {
 macro_rules! bucket {
     ($unit:literal, $at:literal, $lite:expr) => {
         concat!(
-            "CAST({pg: CAST(EXTRACT(EPOCH FROM date_trunc('", $unit, "', ", $at,
-            " AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS bigint) * 1000000}{lite: ", $lite,
+            "CAST({pg: CAST(EXTRACT(EPOCH FROM date_trunc('",
+            $unit,
+            "', ",
+            $at,
+            " AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS bigint) * 1000000}{lite: ",
+            $lite,
             "} AS text)"
         )
     };
 }
 macro_rules! minute {
-    ($at:literal) => { bucket!("minute", $at, concat!($at, " - ", $at, " % 60000000")) };
+    ($at:literal) => {
+        bucket!("minute", $at, concat!($at, " - ", $at, " % 60000000"))
+    };
 }
 macro_rules! hour {
-    ($at:literal) => { bucket!("hour", $at, concat!($at, " - ", $at, " % 3600000000")) };
+    ($at:literal) => {
+        bucket!("hour", $at, concat!($at, " - ", $at, " % 3600000000"))
+    };
 }
 macro_rules! day {
-    ($at:literal) => { bucket!("day", $at, concat!($at, " - ", $at, " % 86400000000")) };
+    ($at:literal) => {
+        bucket!("day", $at, concat!($at, " - ", $at, " % 86400000000"))
+    };
 }
 // Weeks begin on Mondays; the first one began four days after 1970 did.
 macro_rules! week {
     ($at:literal) => {
-        bucket!("week", $at, concat!($at, " - (", $at, " - 345600000000) % 604800000000"))
+        bucket!(
+            "week",
+            $at,
+            concat!($at, " - (", $at, " - 345600000000) % 604800000000")
+        )
     };
 }
 macro_rules! month {
     ($at:literal) => {
-        bucket!("month", $at, concat!(
-            "CAST(strftime('%s', ", $at, " / 1000000, 'unixepoch', 'start of month') AS integer)",
-            " * 1000000"
-        ))
+        bucket!(
+            "month",
+            $at,
+            concat!(
+                "CAST(strftime('%s', ",
+                $at,
+                " / 1000000, 'unixepoch', 'start of month') AS integer)",
+                " * 1000000"
+            )
+        )
     };
 }
 

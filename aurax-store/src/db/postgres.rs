@@ -438,7 +438,8 @@ fn cells(row: &PgRow) -> Result<Vec<Cell>> {
                     // The driver rounds what has more than 28 digits: to fewer places than it came
                     // with, which are the fourth number of its head (numeric_send in numeric.c).
                     let head = value.as_bytes().ok().and_then(|bytes| bytes.get(6..8));
-                    let places = head.and_then(|head| Some(u16::from_be_bytes(head.try_into().ok()?)));
+                    let places =
+                        head.and_then(|head| Some(u16::from_be_bytes(head.try_into().ok()?)));
                     let decimal = <Decimal as Decode<'_, Postgres>>::decode(value);
                     match decimal {
                         Ok(decimal)

@@ -74,13 +74,7 @@ pub enum Bucketing {
 
 impl Bucketing {
     /// Every step.
-    pub const ALL: &[Self] = &[
-        Self::Minute,
-        Self::Hour,
-        Self::Day,
-        Self::Week,
-        Self::Month,
-    ];
+    pub const ALL: &[Self] = &[Self::Minute, Self::Hour, Self::Day, Self::Week, Self::Month];
 
     const fn statements(self) -> [&'static Statement; 2] {
         match self {
@@ -224,7 +218,9 @@ impl Usages {
         if seconds > by.seconds().saturating_mul(POINTS) {
             return Err(refuse(
                 "bucket",
-                format!("a series has at most {POINTS} steps: make them longer, or the time shorter"),
+                format!(
+                    "a series has at most {POINTS} steps: make them longer, or the time shorter"
+                ),
             ));
         }
         // Two more, for the beginnings and ends of steps.

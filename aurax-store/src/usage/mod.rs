@@ -1,8 +1,6 @@
 //! What calls used and cost. The ledger writes it; here it is read.
 
 mod figures;
-#[cfg(feature = "testkit")]
-mod kit;
 
 use std::collections::BTreeMap;
 
@@ -223,7 +221,10 @@ impl Usages {
             .0
             .analyse(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
             .await?;
-        let rows = rows.iter().map(UsageRow::read).collect::<Result<Vec<_>>>()?;
+        let rows = rows
+            .iter()
+            .map(UsageRow::read)
+            .collect::<Result<Vec<_>>>()?;
         Ok(cursors.page("usage", user, page, rows, |row| row.id))
     }
 }

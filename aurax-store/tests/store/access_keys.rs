@@ -26,7 +26,11 @@ pub(crate) async fn an_access_key_is_known_by_its_secret(desk: Desk) -> Desk {
     new.requests_per_minute = Some(60);
     let (key, secret) = scope.access_keys().add(new).await.unwrap();
     let shown = text(&secret);
-    assert!(shown.starts_with("aurax_") && shown.len() == 49, "{}", shown.len());
+    assert!(
+        shown.starts_with("aurax_") && shown.len() == 49,
+        "{}",
+        shown.len()
+    );
     assert!(key.masked_key.ends_with(&shown[45..]));
     assert_eq!((key.scopes.len(), key.requests_per_minute), (1, Some(60)));
     let admin = desk.store.admin();
@@ -43,7 +47,9 @@ pub(crate) async fn a_key_that_is_off_or_old_opens_nothing(desk: Desk) -> Desk {
     let clock = Hands::new();
     let store = desk.store.with_clock(clock.clone());
     let (user, _) = account(&desk, "a@x.org").await;
-    let keys = store.user(&Principal::new(user.id.to_string())).access_keys();
+    let keys = store
+        .user(&Principal::new(user.id.to_string()))
+        .access_keys();
     let mut new = NewAccessKey::new("short");
     new.expires_at = Some(clock.at() + Duration::HOUR);
     let (key, secret) = keys.add(new).await.unwrap();
@@ -75,7 +81,11 @@ pub(crate) async fn a_keys_last_use_is_written_once_a_minute(desk: Desk) -> Desk
     let clock = Hands::new();
     let store = desk.store.with_clock(clock.clone());
     let (_, scope) = account(&desk, "a@x.org").await;
-    let (key, secret) = scope.access_keys().add(NewAccessKey::new("k")).await.unwrap();
+    let (key, secret) = scope
+        .access_keys()
+        .add(NewAccessKey::new("k"))
+        .await
+        .unwrap();
     assert_eq!(key.last_used_at, None);
     let used = async || {
         store.admin().access_key(&secret).await.unwrap().unwrap();
@@ -103,7 +113,11 @@ pub(crate) async fn a_change_of_a_key_touches_what_it_names(desk: Desk) -> Desk 
     let changed = keys.change(key.id, change).await.unwrap();
     assert_eq!(changed.models, key.models);
     assert_eq!(
-        (changed.name.as_str(), changed.requests_per_minute, changed.tokens_per_minute),
+        (
+            changed.name.as_str(),
+            changed.requests_per_minute,
+            changed.tokens_per_minute
+        ),
         ("other", Some(5), Some(7))
     );
     let mut change = AccessKeyChange::default();

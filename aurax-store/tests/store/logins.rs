@@ -35,13 +35,19 @@ pub(crate) async fn a_refresh_token_is_exchanged_for_the_next(desk: Desk) -> Des
     let Renewal::Renewed(second, user) = renewal else {
         panic!("{renewal:?}");
     };
-    assert_eq!((user.id, second.login_id), (scope.user_id(), first.login_id));
+    assert_eq!(
+        (user.id, second.login_id),
+        (scope.user_id(), first.login_id)
+    );
     assert_ne!(text(&first.token), text(&second.token));
     assert_eq!(second.expires_at, clock.at() + Duration::days(30));
     let logins = scope.logins(&Page::first()).await.unwrap().data;
     assert_eq!(logins.len(), 1);
     assert_eq!(logins[0].label.as_deref(), Some("Firefox"));
-    assert_eq!((logins[0].id, logins[0].used_at), (first.login_id, clock.at()));
+    assert_eq!(
+        (logins[0].id, logins[0].used_at),
+        (first.login_id, clock.at())
+    );
     let unknown = store.admin().renew_login(&Secret::new("x")).await.unwrap();
     assert!(matches!(unknown, Renewal::Refused));
     desk
@@ -70,11 +76,17 @@ pub(crate) async fn many_exchanges_at_once_leave_one_login(desk: Desk) -> Desk {
     let admin = store.admin();
     let renewals = (0..8).map(|_| admin.renew_login(&first.token));
     let renewals = join_all(renewals).await;
-    assert!(renewals.iter().all(|renewal| matches!(renewal, Ok(Renewal::Renewed(..)))));
+    assert!(
+        renewals
+            .iter()
+            .all(|renewal| matches!(renewal, Ok(Renewal::Renewed(..))))
+    );
     clock.pass(Duration::minutes(1));
     let renewals = (0..8).map(|_| admin.renew_login(&first.token));
     let reused = join_all(renewals).await;
-    let reused = reused.iter().filter(|r| matches!(r, Ok(Renewal::Reused(_))));
+    let reused = reused
+        .iter()
+        .filter(|r| matches!(r, Ok(Renewal::Reused(_))));
     assert_eq!(reused.count(), 1);
     desk
 }

@@ -8,7 +8,11 @@
 )]
 
 mod access_keys;
+mod alerts;
+mod budgets;
 mod desk;
+mod history;
+mod idempotency;
 mod logins;
 mod provider_keys;
 mod sessions;
@@ -22,6 +26,25 @@ desk::on_every_store! {
         a_keys_last_use_is_written_once_a_minute,
         a_change_of_a_key_touches_what_it_names,
         an_access_key_that_cannot_be_kept_is_named;
+    alerts:
+        an_alert_is_kept_and_changed,
+        an_alert_fires_once_until_it_is_resolved;
+    budgets:
+        a_budget_set_again_keeps_what_was_spent,
+        a_new_period_has_spent_nothing,
+        budgets_are_apart_by_scope_and_period,
+        a_user_has_a_hundred_budgets_at_most,
+        a_budget_that_cannot_be_kept_is_named;
+    history:
+        a_request_comes_back_to_the_byte,
+        plans_say_how_long_messages_stay,
+        a_deleted_account_leaves_usage_alone;
+    idempotency:
+        a_request_is_answered_once,
+        a_claim_that_is_released_is_free,
+        a_dead_processes_claim_is_taken_over,
+        an_answer_is_kept_for_a_day,
+        a_key_is_of_visible_ascii;
     logins:
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,

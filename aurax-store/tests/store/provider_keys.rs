@@ -25,7 +25,10 @@ pub(crate) async fn a_provider_key_is_shown_masked(desk: Desk) -> Desk {
     let json = serde_json::to_string(&shown).unwrap();
     assert!(!json.contains("sealed") && !json.contains("kek"), "{json}");
     let stored = keys.sealed(id).await.unwrap();
-    assert_eq!((stored.key, stored.shown), (sealed("one", 1), shown.clone()));
+    assert_eq!(
+        (stored.key, stored.shown),
+        (sealed("one", 1), shown.clone())
+    );
     assert_eq!(keys.get(id).await.unwrap(), shown);
     desk
 }
@@ -99,14 +102,23 @@ pub(crate) async fn provider_keys_are_listed_and_deleted(desk: Desk) -> Desk {
     let rest = page.clone().after(first.next_cursor.clone().unwrap());
     assert_eq!(names(first.data), ["c", "b"]);
     let second = keys.list(Some("openai"), &rest).await.unwrap();
-    assert_eq!((names(second.data), second.next_cursor), (vec!["a".to_owned()], None));
+    assert_eq!(
+        (names(second.data), second.next_cursor),
+        (vec!["a".to_owned()], None)
+    );
     let error = keys.list(None, &rest).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert_eq!(keys.delete_all("openai").await.unwrap(), 3);
     keys.delete(mistral.id).await.unwrap();
     let error = keys.delete(mistral.id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(keys.list(None, &Page::first()).await.unwrap().data.is_empty());
+    assert!(
+        keys.list(None, &Page::first())
+            .await
+            .unwrap()
+            .data
+            .is_empty()
+    );
     desk
 }
 
@@ -121,15 +133,32 @@ pub(crate) async fn keys_are_sealed_anew_unless_they_changed(desk: Desk) -> Desk
     assert_eq!(batch[0].user_id, desk.store.user(&ada()).user_id());
     let (first, second) = (&batch[0], &batch[1]);
     let from = first.key.sealed.clone();
-    assert!(jobs.reseal(first.shown.id, from.clone(), vec![9], "two").await.unwrap());
+    assert!(
+        jobs.reseal(first.shown.id, from.clone(), vec![9], "two")
+            .await
+            .unwrap()
+    );
     // It was replaced meanwhile: the job has nothing to say about the new one.
-    keys.replace(second.shown.id, None, sealed("one", 3)).await.unwrap();
-    assert!(!jobs.reseal(second.shown.id, from, vec![9], "two").await.unwrap());
-    assert_eq!(keys.sealed(second.shown.id).await.unwrap().key, sealed("one", 3));
+    keys.replace(second.shown.id, None, sealed("one", 3))
+        .await
+        .unwrap();
+    assert!(
+        !jobs
+            .reseal(second.shown.id, from, vec![9], "two")
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        keys.sealed(second.shown.id).await.unwrap().key,
+        sealed("one", 3)
+    );
     let after = Some(first.shown.id);
     let rest = jobs.keys_to_reseal("two", after, 500).await.unwrap();
     assert_eq!(rest.len(), 2);
-    assert_eq!(jobs.keys_to_reseal("two", None, 500).await.unwrap().len(), 2);
+    assert_eq!(
+        jobs.keys_to_reseal("two", None, 500).await.unwrap().len(),
+        2
+    );
     desk
 }
 
@@ -143,7 +172,10 @@ pub(crate) async fn a_provider_key_that_cannot_be_kept_is_named(desk: Desk) -> D
         (new(" ", "a"), "provider"),
         (new("openai", &long), "key_name"),
         (new("openai", "a\0b"), "key_name"),
-        (new("openai", "a").with_base_url("x".repeat(2_049)), "base_url"),
+        (
+            new("openai", "a").with_base_url("x".repeat(2_049)),
+            "base_url",
+        ),
         (unsealed, "key"),
     ] {
         let error = keys.add(bad).await.unwrap_err();

@@ -125,7 +125,9 @@ pub(crate) async fn turns_come_back_to_the_byte(desk: Desk) -> Desk {
         turns.push(turn(&session, seq, parent, message));
     }
     let usage = Usage::measured(
-        Buckets::new().with(Bucket::Input, 10).with(Bucket::Output, 5),
+        Buckets::new()
+            .with(Bucket::Input, 10)
+            .with(Bucket::Output, 5),
         UsageSource::Estimated,
     );
     let costs = [
@@ -175,14 +177,27 @@ fn said(turns: &[Turn]) -> Vec<String> {
 
 pub(crate) async fn a_branch_is_the_way_from_the_root(desk: Desk) -> Desk {
     let (session, [root, _, b, c]) = tree(&desk).await;
-    assert_eq!(said(&branch_of(&desk, &session, b.id, 10).await), ["root", "a", "b"]);
-    assert_eq!(said(&branch_of(&desk, &session, c.id, 10).await), ["root", "c"]);
-    assert_eq!(said(&branch_of(&desk, &session, root.id, 10).await), ["root"]);
+    assert_eq!(
+        said(&branch_of(&desk, &session, b.id, 10).await),
+        ["root", "a", "b"]
+    );
+    assert_eq!(
+        said(&branch_of(&desk, &session, c.id, 10).await),
+        ["root", "c"]
+    );
+    assert_eq!(
+        said(&branch_of(&desk, &session, root.id, 10).await),
+        ["root"]
+    );
     assert_eq!(said(&branch_of(&desk, &session, b.id, 2).await), ["a", "b"]);
     assert_eq!(said(&branch_of(&desk, &session, b.id, 1).await), ["b"]);
     assert!(branch_of(&desk, &session, b.id, 0).await.is_empty());
     assert!(branch_of(&desk, &session, new_id(), 9).await.is_empty());
-    let other = desk.store.branch(&bob(), session.id, b.id, 9).await.unwrap();
+    let other = desk
+        .store
+        .branch(&bob(), session.id, b.id, 9)
+        .await
+        .unwrap();
     assert!(other.is_empty());
     desk
 }
@@ -213,7 +228,10 @@ pub(crate) async fn turns_and_children_come_page_by_page(desk: Desk) -> Desk {
     let page = page.after(first.next_cursor.unwrap());
     let rest = scope.children(session.id, Some(root.id), &page).await;
     let rest = rest.unwrap();
-    assert_eq!((said(&rest.data), rest.next_cursor), (vec!["c".to_owned()], None));
+    assert_eq!(
+        (said(&rest.data), rest.next_cursor),
+        (vec!["c".to_owned()], None)
+    );
     let roots = scope.children(session.id, None, &Page::first()).await;
     assert_eq!(said(&roots.unwrap().data), ["root"]);
     // Neither is a cursor of one list good for another.
@@ -245,7 +263,10 @@ pub(crate) async fn sessions_come_latest_first(desk: Desk) -> Desk {
     // A page has at most 200 items, whatever it asks for.
     let mut page = Page::first();
     page.limit = u32::MAX;
-    assert_eq!(desk.store.sessions(&ada(), &page).await.unwrap().data.len(), 5);
+    assert_eq!(
+        desk.store.sessions(&ada(), &page).await.unwrap().data.len(),
+        5
+    );
     desk
 }
 
@@ -351,9 +372,29 @@ pub(crate) async fn nobody_sees_anothers_session(desk: Desk) -> Desk {
     let store = &desk.store;
     assert_eq!(store.session(&bob, session.id).await.unwrap(), None);
     let change = SessionChange::title("mine");
-    assert_eq!(store.change(&bob, session.id, &change, at(9)).await.unwrap(), None);
-    assert!(store.turns(&bob, session.id, &page).await.unwrap().data.is_empty());
-    assert!(store.search(&bob, "root", &page).await.unwrap().data.is_empty());
+    assert_eq!(
+        store
+            .change(&bob, session.id, &change, at(9))
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(
+        store
+            .turns(&bob, session.id, &page)
+            .await
+            .unwrap()
+            .data
+            .is_empty()
+    );
+    assert!(
+        store
+            .search(&bob, "root", &page)
+            .await
+            .unwrap()
+            .data
+            .is_empty()
+    );
     let scope = store.user(&bob);
     let said = turn(&session, 9, Some(root.id), "intruder");
     let error = scope.add_turns(session.id, &[said]).await.unwrap_err();

@@ -25,13 +25,16 @@ fn calls() -> Vec<UsageRow> {
         .map(|_| {
             let second = random.i64(0..40 * 86_400);
             let moment = at(second) + Duration::microseconds(random.i64(0..1_000_000));
-            let (provider, model) = [("openai", "a"), ("openai", "b"), ("groq", "a")]
-                [random.usize(0..3)];
+            let (provider, model) =
+                [("openai", "a"), ("openai", "b"), ("groq", "a")][random.usize(0..3)];
             let mut row = UsageRow::answered(provider, model, moment);
             row.session_id = sessions[random.usize(0..3)];
             row.access_key_id = keys[random.usize(0..2)];
-            row.status = [UsageStatus::Success, UsageStatus::Error, UsageStatus::Cancelled]
-                [random.usize(0..3)];
+            row.status = [
+                UsageStatus::Success,
+                UsageStatus::Error,
+                UsageStatus::Cancelled,
+            ][random.usize(0..3)];
             row.request_tokens = random.u64(0..1_000_000);
             row.response_tokens = random.u64(0..1_000);
             row.total_tokens = row.request_tokens + row.response_tokens;
@@ -86,10 +89,7 @@ fn expected(rows: &[&UsageRow]) -> UsageFigures {
     sums
 }
 
-fn by<K: Ord>(
-    rows: &[UsageRow],
-    key: impl Fn(&UsageRow) -> K,
-) -> BTreeMap<K, UsageFigures> {
+fn by<K: Ord>(rows: &[UsageRow], key: impl Fn(&UsageRow) -> K) -> BTreeMap<K, UsageFigures> {
     let mut groups: BTreeMap<K, Vec<&UsageRow>> = BTreeMap::new();
     for row in rows {
         groups.entry(key(row)).or_default().push(row);
@@ -107,7 +107,12 @@ pub(crate) async fn usage_comes_back_as_it_was(desk: Desk) -> Desk {
     rows[0].error_kind = Some("server".to_owned());
     rows[0].message_id = Some(new_id());
     add(&desk, &ada(), &rows).await;
-    add(&desk, &Principal::new("bob"), &[UsageRow::answered("x", "y", at(0))]).await;
+    add(
+        &desk,
+        &Principal::new("bob"),
+        &[UsageRow::answered("x", "y", at(0))],
+    )
+    .await;
     let usage = desk.store.user(&ada()).usage();
     let mut seen = Vec::new();
     let mut page = Page::first().with_limit(97);
@@ -137,7 +142,10 @@ pub(crate) async fn a_filter_lets_through_what_it_names(desk: Desk) -> Desk {
     let mut filter = UsageFilter::default();
     filter.provider = Some("openai".to_owned());
     filter.model = Some("a".to_owned());
-    filters.push((filter, Box::new(|row| row.provider == "openai" && row.model == "a")));
+    filters.push((
+        filter,
+        Box::new(|row| row.provider == "openai" && row.model == "a"),
+    ));
     let session = rows.iter().find_map(|row| row.session_id).unwrap();
     let mut filter = UsageFilter::default();
     filter.session_id = Some(session);
@@ -148,9 +156,7 @@ pub(crate) async fn a_filter_lets_through_what_it_names(desk: Desk) -> Desk {
     filter.status = Some(UsageStatus::Cancelled);
     filters.push((
         filter,
-        Box::new(move |row| {
-            row.access_key_id == Some(key) && row.status == UsageStatus::Cancelled
-        }),
+        Box::new(move |row| row.access_key_id == Some(key) && row.status == UsageStatus::Cancelled),
     ));
     for (filter, lets_through) in filters {
         let expected_rows: Vec<&UsageRow> = rows.iter().filter(|row| lets_through(row)).collect();
@@ -195,7 +201,11 @@ pub(crate) async fn sums_and_times_are_exact_by_every_group(desk: Desk) -> Desk 
 fn step(at: OffsetDateTime, by: Bucketing) -> OffsetDateTime {
     let midnight = at.replace_time(Time::MIDNIGHT);
     match by {
-        Bucketing::Minute => at - Duration::nanoseconds(i64::try_from(at.unix_timestamp_nanos() % 60_000_000_000).unwrap()),
+        Bucketing::Minute => {
+            at - Duration::nanoseconds(
+                i64::try_from(at.unix_timestamp_nanos() % 60_000_000_000).unwrap(),
+            )
+        }
         Bucketing::Hour => midnight + Duration::hours(at.hour().into()),
         Bucketing::Day => midnight,
         Bucketing::Week => midnight - Duration::days(at.weekday().number_days_from_monday().into()),
@@ -220,8 +230,15 @@ pub(crate) async fn a_series_has_a_point_for_every_step(desk: Desk) -> Desk {
         let expected = by(&within, |row| step(row.created_at, *by_step));
         let filter = UsageFilter::between(from, to);
         let points = usage.series(&filter, *by_step).await.unwrap();
-        let points: Vec<_> = points.into_iter().map(|point| (point.at, point.figures)).collect();
-        assert_eq!(points, expected.into_iter().collect::<Vec<_>>(), "{by_step:?}");
+        let points: Vec<_> = points
+            .into_iter()
+            .map(|point| (point.at, point.figures))
+            .collect();
+        assert_eq!(
+            points,
+            expected.into_iter().collect::<Vec<_>>(),
+            "{by_step:?}"
+        );
     }
     let open = usage.series(&UsageFilter::default(), Bucketing::Day).await;
     assert_eq!(open.unwrap_err().kind(), ErrorKind::InvalidRequest);
@@ -244,23 +261,39 @@ pub(crate) async fn sums_of_days_that_were_rolled_up_count(desk: Desk) -> Desk {
     sums.unpriced = 3;
     let jobs = desk.store.jobs();
     let (user, failed) = (ada(), UsageStatus::Error);
-    jobs.add_rollup(&user, day, ("openai", "a"), failed, &sums).await.unwrap();
-    jobs.add_rollup(&Principal::new("bob"), day, ("openai", "a"), failed, &sums).await.unwrap();
+    jobs.add_rollup(&user, day, ("openai", "a"), failed, &sums)
+        .await
+        .unwrap();
+    jobs.add_rollup(&Principal::new("bob"), day, ("openai", "a"), failed, &sums)
+        .await
+        .unwrap();
     let usage = desk.store.user(&user).usage();
     let all = usage.summary(&UsageFilter::default()).await.unwrap();
     assert_eq!((all.requests, all.errors, all.total_tokens), (11, 10, 12));
-    assert_eq!((all.cost, all.unpriced), (money("123456.000000000000000003"), 3));
+    assert_eq!(
+        (all.cost, all.unpriced),
+        (money("123456.000000000000000003"), 3)
+    );
     let late = UsageFilter::between(at(-86_400), at(86_400));
     assert_eq!(usage.summary(&late).await.unwrap().requests, 1);
     let filter = UsageFilter::between(day, day + Duration::DAY);
     let months = usage.series(&filter, Bucketing::Month).await.unwrap();
     assert_eq!(months.len(), 1);
-    assert_eq!((months[0].at, months[0].figures.requests), (step(day, Bucketing::Month), 10));
+    assert_eq!(
+        (months[0].at, months[0].figures.requests),
+        (step(day, Bucketing::Month), 10)
+    );
     let mut of_session = UsageFilter::default();
     of_session.session_id = Some(new_id());
     assert_eq!(usage.summary(&of_session).await.unwrap().requests, 0);
-    let groups = usage.grouped(&UsageFilter::default(), Grouping::Session).await.unwrap();
-    assert_eq!((groups.len(), &groups[0].key, groups[0].figures.requests), (1, &None, 11));
+    let groups = usage
+        .grouped(&UsageFilter::default(), Grouping::Session)
+        .await
+        .unwrap();
+    assert_eq!(
+        (groups.len(), &groups[0].key, groups[0].figures.requests),
+        (1, &None, 11)
+    );
     desk
 }
 

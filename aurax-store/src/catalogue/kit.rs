@@ -1,9 +1,9 @@
-//! Usage that tests put in without a ledger.
+//! What tests put in, in place of the ledger.
 
 use super::statements::statements;
 
-statements! { "usage_kit":
-    ADD = "INSERT INTO usage_logs (id, user_id, request_id, session_id, message_id, access_key_id,
+statements! { "kit":
+    ADD_USAGE = "INSERT INTO usage_logs (id, user_id, request_id, session_id, message_id, access_key_id,
                provider, model, request_type, request_tokens, response_tokens, total_tokens,
                buckets, usage_source, {m cost_usd}, cost_source, price_version, response_time_ms,
                ttft_ms, outcome, status, error_kind, error_message, attempts, is_cached, tags,
@@ -17,4 +17,9 @@ statements! { "usage_kit":
                    request_tokens, response_tokens, total_tokens, {m cost_usd}, unpriced)
                VALUES (:user, :day, :provider, :model, :status, :requests, :request_tokens,
                    :response_tokens, :total_tokens, {v cost_usd}, :unpriced)";
+    BEAT = "INSERT INTO replicas (id, started_at, heartbeat_at) VALUES (:id, :at, :at)
+            ON CONFLICT (id) DO UPDATE SET heartbeat_at = EXCLUDED.heartbeat_at";
+    SPEND = "UPDATE budgets SET ({m spent}) = {pg: ROW}({v spent}),
+                 ({m reserved}) = {pg: ROW}({v reserved}), unpriced = 1
+             WHERE id = :id";
 }
