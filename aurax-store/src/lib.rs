@@ -12,6 +12,8 @@ mod history;
 mod idempotency;
 #[cfg(feature = "testkit")]
 mod kit;
+#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
+mod isolation;
 mod logins;
 mod plans;
 mod provider_keys;

@@ -158,6 +158,28 @@ impl Store {
         self.0.db.close().await;
     }
 
+    /// Leaves one of the tenant's predicates, the first of which is 0, out of one statement, and
+    /// puts it back into the others, to see a test fail. One that does not exist is refused: false.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage(&self, statement: &str, which: usize) -> bool {
+        let found = crate::catalogue::all()
+            .find(|known| known.name == statement && which < known.predicates())
+            .map(|known| known.name);
+        if let Some(name) = found {
+            let dictionary = self.0.db.database().dictionary();
+            dictionary.sabotage(crate::db::Sabotage::One(name, which));
+        }
+        found.is_some()
+    }
+
+    /// Leaves the tenant's predicate out of every statement, to see the database's own policies
+    /// hold.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage_all(&self) {
+        let dictionary = self.0.db.database().dictionary();
+        dictionary.sabotage(crate::db::Sabotage::All);
+    }
+
     /// The same store by another clock, for tests of what expires.
     #[cfg(feature = "testkit")]
     #[must_use]

@@ -20,6 +20,8 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) use statement::Sabotage;
 #[cfg(test)]
 pub(crate) use statement::compile;
 pub(crate) use statement::{Dialect, Dictionary, Statement};

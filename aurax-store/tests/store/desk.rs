@@ -102,6 +102,17 @@ impl Desk {
         }
     }
 
+    /// A connection of the server's owner to the store's database; `None` in SQLite.
+    pub(crate) async fn server(&self) -> Option<PgConnection> {
+        let Place::Server {
+            admin, database, ..
+        } = &self.place
+        else {
+            return None;
+        };
+        Some(PgConnection::connect(&at(admin, database)).await.unwrap())
+    }
+
     async fn clear(self) {
         self.store.close().await;
         match self.place {

@@ -13,6 +13,7 @@ mod budgets;
 mod desk;
 mod history;
 mod idempotency;
+mod isolation;
 mod logins;
 mod provider_keys;
 mod sessions;
@@ -45,6 +46,11 @@ desk::on_every_store! {
         a_dead_processes_claim_is_taken_over,
         an_answer_is_kept_for_a_day,
         a_key_is_of_visible_ascii;
+    isolation:
+        a_foreign_id_is_like_one_that_does_not_exist,
+        policies_hold_without_any_predicate,
+        a_missing_predicate_is_noticed,
+        every_table_of_tenants_is_closed;
     logins:
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,
