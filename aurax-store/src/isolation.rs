@@ -1,9 +1,7 @@
 //! What one tenant's statements answer does not depend on another tenant's rows; and every single
 //! predicate that makes it so is needed.
 
-use aurax_core::{
-    Message, Money, Principal, Result, Session, SessionStore as _, Turn, new_id,
-};
+use aurax_core::{Message, Money, Principal, Result, Session, SessionStore as _, Turn, new_id};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -53,7 +51,9 @@ async fn furnish(store: &Store) -> Result<Rows> {
     let session = Session::new(new_id(), at);
     store.create(&principal, &session).await?;
     let turn = Turn::new(new_id(), session.id, 1, Message::user("hello"), at);
-    scope.add_turns(session.id, std::slice::from_ref(&turn)).await?;
+    scope
+        .add_turns(session.id, std::slice::from_ref(&turn))
+        .await?;
     let sealed = SealedKey::new(vec![1], "kek", "1234");
     let key = NewProviderKey::new(new_id(), "openai", sealed);
     let provider_key = scope.provider_keys().add(key).await?.id;
@@ -77,7 +77,8 @@ async fn furnish(store: &Store) -> Result<Rows> {
     let mut sums = UsageFigures::default();
     sums.requests = 1;
     let model = ("openai", "a");
-    jobs.add_rollup(&principal, at, model, UsageStatus::Success, &sums).await?;
+    jobs.add_rollup(&principal, at, model, UsageStatus::Success, &sums)
+        .await?;
     Ok(Rows {
         at,
         replica: store.replica(),

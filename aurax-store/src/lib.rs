@@ -10,10 +10,10 @@ mod db;
 mod erasure;
 mod history;
 mod idempotency;
-#[cfg(feature = "testkit")]
-mod kit;
 #[cfg(all(test, feature = "sqlite", feature = "testkit"))]
 mod isolation;
+#[cfg(feature = "testkit")]
+mod kit;
 mod logins;
 mod plans;
 mod provider_keys;

@@ -57,7 +57,7 @@ statements! { "sessions":
     LATEST_SEQ = "SELECT COALESCE(MAX(seq), 0) AS seq FROM messages
                   WHERE user_id = :user AND session_id = :id";
     SEARCH = turn!("WHERE user_id = :user
-                        {pg: AND id IN (SELECT aurax_search(:words, :before, :most))}
+                        {pg: AND id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
                         {lite: AND number IN (SELECT rowid FROM messages_words
                                               WHERE messages_words MATCH :words)
                                AND (CAST(:before AS text) IS NULL OR id < :before)}

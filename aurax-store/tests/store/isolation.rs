@@ -43,15 +43,29 @@ async fn furnish(desk: &Desk, name: &str) -> Tenant {
     let principal = Principal::new(user.id.to_string());
     let session = session(desk, &principal).await;
     let said = turn(&session, 1, None, format!("hello from {name}"));
-    scope.add_turns(session.id, std::slice::from_ref(&said)).await.unwrap();
+    scope
+        .add_turns(session.id, std::slice::from_ref(&said))
+        .await
+        .unwrap();
     let new = NewProviderKey::new(new_id(), "openai", sealed("kek", 1));
     let provider_key = scope.provider_keys().add(new).await.unwrap().id;
-    let (access_key, _) = scope.access_keys().add(NewAccessKey::new(name)).await.unwrap();
+    let (access_key, _) = scope
+        .access_keys()
+        .add(NewAccessKey::new(name))
+        .await
+        .unwrap();
     let login = scope.begin_login(Some(name)).await.unwrap().login_id;
     let (what, period, kind) = (BudgetScope::User, BudgetPeriod::Day, BudgetLimit::Hard);
-    let budget = scope.set_budget(what, period, Money::ZERO, kind).await.unwrap().id;
+    let budget = scope
+        .set_budget(what, period, Money::ZERO, kind)
+        .await
+        .unwrap()
+        .id;
     let json = Json::from_value(&name).unwrap();
-    let past = scope.add_to_history("openai", "a", &json, None).await.unwrap();
+    let past = scope
+        .add_to_history("openai", "a", &json, None)
+        .await
+        .unwrap();
     let new = NewAlert::new("alert", "m", Decimal::ONE);
     let alert = scope.alerts().add(new).await.unwrap().id;
     assert!(matches!(scope.claim(key()).await.unwrap(), Claim::Begun(_)));
@@ -90,12 +104,24 @@ async fn view(store: &Store, of: &Tenant) -> Vec<String> {
     line(seen, store.sessions(who, page).await.unwrap().data);
     line(seen, store.session(who, session).await.unwrap());
     line(seen, store.turns(who, session, page).await.unwrap().data);
-    line(seen, store.branch(who, session, of.turn.id, 9).await.unwrap());
+    line(
+        seen,
+        store.branch(who, session, of.turn.id, 9).await.unwrap(),
+    );
     line(seen, store.latest_seq(who, session).await.unwrap());
     line(seen, store.search(who, "hello", page).await.unwrap().data);
-    line(seen, scope.children(session, None, page).await.unwrap().data);
-    line(seen, scope.provider_keys().list(None, page).await.unwrap().data);
-    line(seen, scope.provider_keys().resolve("openai", None).await.unwrap());
+    line(
+        seen,
+        scope.children(session, None, page).await.unwrap().data,
+    );
+    line(
+        seen,
+        scope.provider_keys().list(None, page).await.unwrap().data,
+    );
+    line(
+        seen,
+        scope.provider_keys().resolve("openai", None).await.unwrap(),
+    );
     line(seen, scope.access_keys().list(page).await.unwrap().data);
     line(seen, scope.logins(page).await.unwrap().data);
     line(seen, scope.budgets().await.unwrap());
@@ -116,7 +142,11 @@ async fn view(store: &Store, of: &Tenant) -> Vec<String> {
 }
 
 /// Every verb that takes an id, with one that may be anybody's, and what it says.
-async fn touch(store: &Store, eve: &Tenant, ids: &Tenant) -> Vec<(&'static str, Result<String, Error>)> {
+async fn touch(
+    store: &Store,
+    eve: &Tenant,
+    ids: &Tenant,
+) -> Vec<(&'static str, Result<String, Error>)> {
     let (scope, who, page) = (&eve.scope, &eve.principal, &Page::first());
     let (keys, access, alerts) = (scope.provider_keys(), scope.access_keys(), scope.alerts());
     let session = ids.session.id;
@@ -203,7 +233,10 @@ async fn attack(store: &Store, ada: &Tenant, eve: &Tenant) {
     let (before, own) = (view(store, ada).await, view(store, eve).await);
     let names = [&ada.principal, &eve.principal].map(|who| who.as_str().to_owned());
     assert!(before.iter().all(|seen| !seen.contains(&names[1])));
-    assert!(own.iter().all(|seen| !seen.contains(&names[0]) && !seen.contains("from ada")));
+    assert!(
+        own.iter()
+            .all(|seen| !seen.contains(&names[0]) && !seen.contains("from ada"))
+    );
     let foreign = touch(store, eve, ada).await;
     let absent = touch(store, eve, &nothing(eve)).await;
     for ((name, foreign), (_, absent)) in foreign.into_iter().zip(absent) {
@@ -218,7 +251,11 @@ async fn attack(store: &Store, ada: &Tenant, eve: &Tenant) {
     }
     assert_eq!(view(store, eve).await, own);
     eve.scope.end_logins().await.unwrap();
-    eve.scope.provider_keys().delete_all("openai").await.unwrap();
+    eve.scope
+        .provider_keys()
+        .delete_all("openai")
+        .await
+        .unwrap();
     eve.scope.delete_account().await.unwrap();
     assert_eq!(view(store, ada).await, before);
 }
@@ -249,7 +286,12 @@ pub(crate) async fn a_missing_predicate_is_noticed(desk: Desk) -> Desk {
     let own = view(&desk.store, &eve).await;
     let said = touch(&desk.store, &eve, &nothing(&eve)).await;
     assert_eq!(own, view(&desk.store, &eve).await);
-    for statement in ["sessions.GET", "sessions.SEARCH", "usage.SUMMARY", "api_keys.GET"] {
+    for statement in [
+        "sessions.GET",
+        "sessions.SEARCH",
+        "usage.SUMMARY",
+        "api_keys.GET",
+    ] {
         assert!(desk.store.sabotage(statement, 0), "{statement}");
         let seen = view(&desk.store, &eve).await != own;
         let found = touch(&desk.store, &eve, &ada).await;
@@ -279,7 +321,9 @@ pub(crate) async fn every_table_of_tenants_is_closed(desk: Desk) -> Desk {
                  AND EXISTS (SELECT FROM pg_attribute a
                              WHERE a.attrelid = c.oid AND a.attname = 'user_id')";
     let rows = sqlx::query(sql).fetch_all(&mut server).await.unwrap();
-    let partitions = rows.iter().filter(|row| row.get::<bool, _>("relispartition"));
+    let partitions = rows
+        .iter()
+        .filter(|row| row.get::<bool, _>("relispartition"));
     // Two defaults, and five periods of each.
     assert_eq!(partitions.count(), 12);
     assert_eq!(rows.len(), 26);

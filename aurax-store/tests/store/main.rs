@@ -9,6 +9,7 @@
 
 mod access_keys;
 mod alerts;
+mod bad_input;
 mod budgets;
 mod desk;
 mod history;
@@ -30,6 +31,12 @@ desk::on_every_store! {
     alerts:
         an_alert_is_kept_and_changed,
         an_alert_fires_once_until_it_is_resolved;
+    bad_input:
+        a_database_newer_than_the_program_is_refused,
+        another_programs_database_is_refused,
+        a_cursor_of_elsewhere_is_refused_by_every_list,
+        a_cursor_whose_item_is_gone_goes_on,
+        a_nul_is_refused_by_the_name_of_its_field;
     budgets:
         a_budget_set_again_keeps_what_was_spent,
         a_new_period_has_spent_nothing,
