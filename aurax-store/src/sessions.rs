@@ -32,6 +32,7 @@ fn read(row: &Row) -> Result<Session> {
     session.title = row.text_or_null("title")?;
     session.settings = turn::from_json(&row.text("settings")?)?;
     session.leaf = row.uuid_or_null("leaf")?;
+    session.turns = row.count("turns")?;
     session.updated_at = row.time("updated_at")?;
     Ok(session)
 }
@@ -79,12 +80,16 @@ impl UserScope {
             .iter()
             .map(|turn| turn::columns(turn, user, None))
             .collect::<Result<_>>()?;
+        let latest = turns.iter().map(|turn| turn.seq).max().unwrap_or_default();
+        let latest = i64::try_from(latest).unwrap_or(i64::MAX);
         let turns = turn::to_json(&columns)?;
         self.write(move |tx| {
             Box::pin(async move {
                 let held = tx.row(&sql::HOLD, &args! { id: session }).await?;
                 idle(&held.ok_or_else(|| not_found("session"))?)?;
                 tx.run(&sql::IMPORT, &args! { id: session, turns }).await?;
+                tx.run(&sql::RECOUNT, &args! { id: session, turns: latest })
+                    .await?;
                 Ok(())
             })
         })
@@ -150,6 +155,7 @@ impl SessionStore for Store {
         let settings = settings(&session.settings)?;
         let args = args! {
             id: session.id, title: session.title.clone(), settings, leaf: session.leaf,
+            turns: i64::try_from(session.turns).unwrap_or(i64::MAX),
             created_at: session.created_at, updated_at: session.updated_at,
         };
         self.user(principal)
@@ -174,9 +180,11 @@ impl SessionStore for Store {
         at: OffsetDateTime,
     ) -> Result<Option<Session>> {
         check_title(change.title.as_deref())?;
+        check_title(change.first_title.as_deref())?;
         let leaf = change.leaf;
         let settings = change.settings.as_ref().map(settings).transpose()?;
-        let args = args! { id, title: change.title.clone(), settings, leaf, at };
+        let (title, first_title) = (change.title.clone(), change.first_title.clone());
+        let args = args! { id, title, first_title, settings, leaf, at };
         let row = self
             .user(principal)
             .write(move |tx| {
@@ -270,16 +278,23 @@ impl SessionStore for Store {
         scope.by_seq(&list, page, &rows)
     }
 
-    async fn latest_seq(&self, principal: &Principal, id: Uuid) -> Result<u64> {
-        let row = self
-            .user(principal)
-            .read(move |tx| Box::pin(async move { tx.row(&sql::LATEST_SEQ, &args! { id }).await }))
-            .await?;
-        row.map_or(Ok(0), |row| row.count("seq"))
+    async fn children(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        parent: Option<Uuid>,
+        page: &Page,
+    ) -> Result<Paged<Turn>> {
+        self.user(principal).children(id, parent, page).await
+    }
+
+    async fn add(&self, principal: &Principal, id: Uuid, turns: &[Turn]) -> Result<()> {
+        self.user(principal).add_turns(id, turns).await
     }
 
     /// Words are runs of letters and digits, of which a message's first 100 kB are known; capitals
-    /// make no difference. A query without a word, or with more than 32, is an `InvalidRequest`.
+    /// make no difference. A query without a word finds nothing, and one of more than 32 is an
+    /// `InvalidRequest`.
     async fn search(
         &self,
         principal: &Principal,
@@ -288,7 +303,7 @@ impl SessionStore for Store {
     ) -> Result<Paged<Found>> {
         let wanted = words::wanted(query);
         if wanted.is_empty() {
-            return Err(refuse("q", "there is no word to look for"));
+            return Ok(Paged::new(Vec::new(), None));
         }
         if wanted.len() > WORDS {
             let message = format!("at most {WORDS} words are looked for at once");

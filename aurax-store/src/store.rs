@@ -205,6 +205,28 @@ impl Store {
         self.0.db.close().await;
     }
 
+    /// Leaves one of the tenant's predicates, the first of which is 0, out of one statement, and
+    /// puts it back into the others, to see a test fail. One that does not exist is refused: false.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage(&self, statement: &str, which: usize) -> bool {
+        let found = crate::catalogue::all()
+            .find(|known| known.name == statement && which < known.predicates())
+            .map(|known| known.name);
+        if let Some(name) = found {
+            let dictionary = self.0.db.database().dictionary();
+            dictionary.sabotage(crate::db::Sabotage::One(name, which));
+        }
+        found.is_some()
+    }
+
+    /// Leaves the tenant's predicate out of every statement, to see the database's own policies
+    /// hold.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage_all(&self) {
+        let dictionary = self.0.db.database().dictionary();
+        dictionary.sabotage(crate::db::Sabotage::All);
+    }
+
     /// The same store by another clock, for tests of what expires.
     #[cfg(feature = "testkit")]
     #[must_use]
@@ -214,6 +236,20 @@ impl Store {
             clock,
             cursors: self.0.cursors.clone(),
             replica: self.0.replica,
+            ledger: OnceLock::new(),
+        }))
+    }
+
+    /// The same store as another process of that id would have it, for tests of what processes
+    /// share.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_replica(&self, replica: Uuid) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock: self.0.clock.clone(),
+            cursors: self.0.cursors.clone(),
+            replica,
             ledger: OnceLock::new(),
         }))
     }

@@ -15,11 +15,11 @@ macro_rules! turn {
 }
 
 statements! { "sessions":
-    ADD = "INSERT INTO chat_sessions (id, user_id, title, settings, leaf, created_at, updated_at)
-           VALUES (:id, :user, :title, :settings, :leaf, :created_at, :updated_at)";
-    GET = "SELECT id, title, settings, leaf, created_at, updated_at
+    ADD = "INSERT INTO chat_sessions (id, user_id, title, settings, leaf, turns, created_at, updated_at)
+           VALUES (:id, :user, :title, :settings, :leaf, :turns, :created_at, :updated_at)";
+    GET = "SELECT id, title, settings, leaf, turns, created_at, updated_at
            FROM chat_sessions WHERE user_id = :user AND id = :id";
-    LIST = "SELECT id, title, settings, leaf, created_at, updated_at
+    LIST = "SELECT id, title, settings, leaf, turns, created_at, updated_at
             FROM chat_sessions
             WHERE user_id = :user AND (CAST(:before AS {pg: uuid}{lite: text}) IS NULL OR id < :before)
             ORDER BY id DESC LIMIT :most";
@@ -27,12 +27,12 @@ statements! { "sessions":
     HOLD = "SELECT running FROM chat_sessions WHERE user_id = :user AND id = :id {pg: FOR UPDATE}";
     HAS_TURN = "SELECT id FROM messages WHERE user_id = :user AND session_id = :id AND id = :leaf";
     CHANGE = "UPDATE chat_sessions SET
-                  title = COALESCE(:title, title),
+                  title = COALESCE(:title, title, :first_title),
                   settings = COALESCE(:settings, settings),
                   leaf = COALESCE(:leaf, leaf),
                   updated_at = :at
               WHERE user_id = :user AND id = :id
-              RETURNING id, title, settings, leaf, created_at, updated_at";
+              RETURNING id, title, settings, leaf, turns, created_at, updated_at";
     DELETE = "DELETE FROM chat_sessions WHERE user_id = :user AND id = :id";
     ERASE = "DELETE FROM messages WHERE id IN (
                  SELECT id FROM messages WHERE user_id = :user AND session_id = :id LIMIT :most)";
@@ -54,10 +54,11 @@ statements! { "sessions":
     CHILDREN = turn!("WHERE user_id = :user AND session_id = :id AND seq > :after
                           AND {pg: parent_id IS NOT DISTINCT FROM :parent}{lite: parent_id IS :parent}
                       ORDER BY seq LIMIT :most");
-    LATEST_SEQ = "SELECT COALESCE(MAX(seq), 0) AS seq FROM messages
-                  WHERE user_id = :user AND session_id = :id";
+    /// Raises the number of turns to that of the latest.
+    RECOUNT = "UPDATE chat_sessions SET turns = {pg: GREATEST}{lite: MAX}(turns, :turns)
+               WHERE user_id = :user AND id = :id";
     SEARCH = turn!("WHERE user_id = :user
-                        {pg: AND id IN (SELECT aurax_search(:words, :before, :most))}
+                        {pg: AND id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
                         {lite: AND number IN (SELECT rowid FROM messages_words
                                               WHERE messages_words MATCH :words)
                                AND (CAST(:before AS text) IS NULL OR id < :before)}

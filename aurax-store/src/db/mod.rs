@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(crate) use bulk::{BulkInsert, Fields, Kind};
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) use statement::Sabotage;
 #[cfg(test)]
 pub(crate) use statement::compile;
 pub(crate) use statement::{Dialect, Dictionary, Statement};

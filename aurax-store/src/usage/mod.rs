@@ -1,8 +1,6 @@
 //! What calls used and cost. The ledger writes it; here it is read.
 
 mod figures;
-#[cfg(feature = "testkit")]
-mod kit;
 
 use std::collections::BTreeMap;
 

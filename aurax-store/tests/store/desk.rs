@@ -102,7 +102,42 @@ impl Desk {
         }
     }
 
-    async fn clear(self) {
+    /// Opens the same data again, as the next start of a program would; `None` in memory.
+    pub(crate) async fn reopen(&self) -> Option<aurax_core::Result<Store>> {
+        Some(match &self.place {
+            Place::Memory => return None,
+            Place::Folder(folder) => Store::sqlite(folder.join("aurax.db")).await,
+            Place::Server { options, .. } => Store::postgres(options).await,
+        })
+    }
+
+    /// Changes the data behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &str) {
+        if let Place::Folder(folder) = &self.place {
+            let options = sqlx::sqlite::SqliteConnectOptions::new();
+            let options = options.filename(folder.join("aurax.db"));
+            let mut file = sqlx::SqliteConnection::connect_with(&options)
+                .await
+                .unwrap();
+            file.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+            file.close().await.unwrap();
+        } else if let Some(mut server) = self.server().await {
+            server.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+        }
+    }
+
+    /// A connection of the server's owner to the store's database; `None` in SQLite.
+    pub(crate) async fn server(&self) -> Option<PgConnection> {
+        let Place::Server {
+            admin, database, ..
+        } = &self.place
+        else {
+            return None;
+        };
+        Some(PgConnection::connect(&at(admin, database)).await.unwrap())
+    }
+
+    pub(crate) async fn clear(self) {
         self.store.close().await;
         match self.place {
             Place::Memory => {}

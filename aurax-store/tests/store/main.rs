@@ -8,8 +8,14 @@
 )]
 
 mod access_keys;
+mod alerts;
+mod bad_input;
+mod budgets;
 mod credentials;
 mod desk;
+mod history;
+mod idempotency;
+mod isolation;
 mod jobs;
 mod ledger;
 mod logins;
@@ -49,6 +55,36 @@ desk::on_every_store! {
         a_keys_last_use_is_written_once_a_minute,
         a_change_of_a_key_touches_what_it_names,
         an_access_key_that_cannot_be_kept_is_named;
+    alerts:
+        an_alert_is_kept_and_changed,
+        an_alert_fires_once_until_it_is_resolved;
+    bad_input:
+        a_database_newer_than_the_program_is_refused,
+        another_programs_database_is_refused,
+        a_cursor_of_elsewhere_is_refused_by_every_list,
+        a_cursor_whose_item_is_gone_goes_on,
+        a_nul_is_refused_by_the_name_of_its_field;
+    budgets:
+        a_budget_set_again_keeps_what_was_spent,
+        a_new_period_has_spent_nothing,
+        budgets_are_apart_by_scope_and_period,
+        a_user_has_a_hundred_budgets_at_most,
+        a_budget_that_cannot_be_kept_is_named;
+    history:
+        a_request_comes_back_to_the_byte,
+        plans_say_how_long_messages_stay,
+        a_deleted_account_leaves_usage_alone;
+    idempotency:
+        a_request_is_answered_once,
+        a_claim_that_is_released_is_free,
+        a_dead_processes_claim_is_taken_over,
+        an_answer_is_kept_for_a_day,
+        a_key_is_of_visible_ascii;
+    isolation:
+        a_foreign_id_is_like_one_that_does_not_exist,
+        policies_hold_without_any_predicate,
+        a_missing_predicate_is_noticed,
+        every_table_of_tenants_is_closed;
     logins:
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,

@@ -168,8 +168,8 @@ pub(crate) async fn turns_come_back_to_the_byte(desk: Desk) -> Desk {
     assert_eq!(found.data, turns);
     let json = |turns: &[Turn]| serde_json::to_string(turns).unwrap();
     assert_eq!(json(&found.data), json(&turns));
-    assert_eq!(desk.store.latest_seq(&ada(), session.id).await.unwrap(), 7);
-    assert_eq!(desk.store.latest_seq(&ada(), new_id()).await.unwrap(), 0);
+    let kept = desk.store.session(&ada(), session.id).await.unwrap();
+    assert_eq!(kept.unwrap().turns, 7);
     desk
 }
 
@@ -302,11 +302,12 @@ pub(crate) async fn a_deleted_session_takes_its_words_along(desk: Desk) -> Desk 
     }
     add(&desk, &kept, &[turn(&kept, 1, None, "a word more")]).await;
     assert!(!desk.store.delete(&bob(), gone.id).await.unwrap());
-    assert_eq!(desk.store.latest_seq(&ada(), gone.id).await.unwrap(), 1_200);
+    let full = desk.store.session(&ada(), gone.id).await.unwrap();
+    assert_eq!(full.unwrap().turns, 1_200);
     assert!(desk.store.delete(&ada(), gone.id).await.unwrap());
     assert!(!desk.store.delete(&ada(), gone.id).await.unwrap());
     assert_eq!(desk.store.session(&ada(), gone.id).await.unwrap(), None);
-    assert_eq!(desk.store.latest_seq(&ada(), gone.id).await.unwrap(), 0);
+    assert!(desk.store.session(&ada(), gone.id).await.unwrap().is_none());
     let page = Page::first();
     let found = desk.store.search(&ada(), "word", &page).await.unwrap();
     assert_eq!(found.data.len(), 1);
@@ -355,8 +356,8 @@ pub(crate) async fn a_search_finds_all_words_and_no_parts_of_words(desk: Desk) -
     assert_eq!(found.data[0].snippet, texts[0]);
     assert_eq!(found.data[0].turn, turns[0]);
     for empty in ["", " ,.* ", "—"] {
-        let error = desk.store.search(&ada(), empty, &page).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        let found = desk.store.search(&ada(), empty, &page).await.unwrap();
+        assert!(found.data.is_empty());
     }
     desk
 }

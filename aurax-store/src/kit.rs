@@ -1,4 +1,4 @@
-//! Usage that tests put in without a ledger.
+//! What tests put in, in place of the ledger.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use aurax_core::{Buckets, Cost, Money, Outcome, Principal, Result, UsageSource};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{UsageFigures, UsageRow, UsageStatus, first_id};
+use crate::catalogue::kit as sql;
 use crate::catalogue::ledger::ADD_USAGE;
-use crate::catalogue::usage_kit as sql;
 use crate::db::{Fields, args};
 use crate::scope::JobScope;
 use crate::store::user_id;
 use crate::turn::to_json;
+use crate::usage::{UsageFigures, UsageRow, UsageStatus, first_id};
 
 impl UsageRow {
     /// A call that was answered at once and for nothing, settled `at`; for tests.
@@ -75,6 +75,28 @@ impl JobScope {
         self.write(move |tx| Box::pin(async move { tx.insert(&ADD_USAGE, &rows).await }))
             .await
             .map(drop)
+    }
+
+    /// Says that a process lives; for tests.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be kept.
+    pub async fn beat(&self, replica: Uuid) -> Result<()> {
+        let args = args! { id: replica, at: self.store().now() };
+        self.write(move |tx| Box::pin(async move { tx.run(&sql::BEAT, &args).await }))
+            .await?;
+        Ok(())
+    }
+
+    /// Counts against a budget as the ledger would; for tests.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be written.
+    pub async fn spend(&self, budget: Uuid, spent: Money, reserved: Money) -> Result<()> {
+        let args = args! { id: budget, spent, reserved };
+        self.write(move |tx| Box::pin(async move { tx.run(&sql::SPEND, &args).await }))
+            .await?;
+        Ok(())
     }
 
     /// Keeps the sums of a day of a tenant's calls of one model; for tests.
