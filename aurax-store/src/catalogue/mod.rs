@@ -47,6 +47,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         refresh_tokens::ALL,
         sessions::ALL,
         settings::ALL,
+        #[cfg(feature = "testkit")]
+        testkit::ALL,
         usage::ALL,
         #[cfg(feature = "testkit")]
         kit::ALL,

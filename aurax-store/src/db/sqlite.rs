@@ -113,11 +113,6 @@ impl SqliteDatabase {
         Ok(database)
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
     /// Reads back what the connection was told.
     async fn check(&self, durability: Option<Durability>) -> Result<()> {
         let mut writer = self.writer().await?;
