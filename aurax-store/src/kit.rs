@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::catalogue::kit as sql;
-use crate::db::args;
+use crate::catalogue::ledger::ADD_USAGE;
+use crate::db::{Fields, args};
 use crate::scope::JobScope;
 use crate::store::user_id;
 use crate::turn::to_json;
@@ -67,32 +68,13 @@ impl JobScope {
     pub async fn add_usage(&self, principal: &Principal, rows: &[UsageRow]) -> Result<()> {
         let user = user_id(principal);
         let rows = rows.to_vec();
-        self.write(move |tx| {
-            Box::pin(async move {
-                for row in rows {
-                    let args = args! {
-                        id: row.id, user, request_id: row.request_id, session_id: row.session_id,
-                        message_id: row.message_id, access_key_id: row.access_key_id,
-                        provider: row.provider, model: row.model, request_type: row.request_type,
-                        request_tokens: kept(row.request_tokens),
-                        response_tokens: kept(row.response_tokens),
-                        total_tokens: kept(row.total_tokens), buckets: to_json(&row.buckets)?,
-                        usage_source: row.usage_source.map(word).transpose()?,
-                        cost_usd: row.cost.amount(), cost_source: row.cost.source(),
-                        price_version: row.price_version,
-                        response_time_ms: kept(row.response_time_ms),
-                        ttft_ms: row.ttft_ms.map(kept), outcome: row.outcome.as_str(),
-                        status: row.status.as_str(), error_kind: row.error_kind,
-                        error_message: row.error_message, attempts: row.attempts,
-                        is_cached: row.is_cached, tags: to_json(&row.tags)?,
-                        created_at: row.created_at,
-                    };
-                    tx.run(&sql::ADD_USAGE, &args).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        let rows = rows
+            .into_iter()
+            .map(|row| fields(row, user))
+            .collect::<Result<Vec<_>>>()?;
+        self.write(move |tx| Box::pin(async move { tx.insert(&ADD_USAGE, &rows).await }))
+            .await
+            .map(drop)
     }
 
     /// Says that a process lives; for tests.
@@ -141,6 +123,23 @@ impl JobScope {
             .await?;
         Ok(())
     }
+}
+
+fn fields(row: UsageRow, user: Uuid) -> Result<Fields> {
+    Ok(Vec::from(args! {
+        id: row.id, user_id: user, request_id: row.request_id, session_id: row.session_id,
+        message_id: row.message_id, access_key_id: row.access_key_id, provider: row.provider,
+        model: row.model, request_type: row.request_type,
+        request_tokens: kept(row.request_tokens), response_tokens: kept(row.response_tokens),
+        total_tokens: kept(row.total_tokens), buckets: to_json(&row.buckets)?,
+        usage_source: row.usage_source.map(word).transpose()?,
+        cost_usd: row.cost.amount(), cost_source: row.cost.source(),
+        price_version: row.price_version, response_time_ms: kept(row.response_time_ms),
+        ttft_ms: row.ttft_ms.map(kept), outcome: row.outcome.as_str(),
+        status: row.status.as_str(), error_kind: row.error_kind,
+        error_message: row.error_message, attempts: row.attempts,
+        is_cached: row.is_cached, tags: to_json(&row.tags)?, created_at: row.created_at,
+    }))
 }
 
 /// A unit variant in its one word.

@@ -220,6 +220,10 @@ impl UserScope {
 }
 
 impl ProviderKeys {
+    pub(crate) const fn user_id(&self) -> Uuid {
+        self.0.user_id()
+    }
+
     /// Keeps a key.
     ///
     /// # Errors

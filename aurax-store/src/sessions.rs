@@ -174,9 +174,13 @@ impl SessionStore for Store {
         at: OffsetDateTime,
     ) -> Result<Option<Session>> {
         check_title(change.title.as_deref())?;
+        check_title(change.first_title.as_deref())?;
         let leaf = change.leaf;
         let settings = change.settings.as_ref().map(settings).transpose()?;
-        let args = args! { id, title: change.title.clone(), settings, leaf, at };
+        let args = args! {
+            id, title: change.title.as_deref(), first_title: change.first_title.as_deref(),
+            settings, leaf, at,
+        };
         let row = self
             .user(principal)
             .write(move |tx| {
@@ -270,16 +274,22 @@ impl SessionStore for Store {
         scope.by_seq(&list, page, &rows)
     }
 
-    async fn latest_seq(&self, principal: &Principal, id: Uuid) -> Result<u64> {
-        let row = self
-            .user(principal)
-            .read(move |tx| Box::pin(async move { tx.row(&sql::LATEST_SEQ, &args! { id }).await }))
-            .await?;
-        row.map_or(Ok(0), |row| row.count("seq"))
+    async fn children(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        parent: Option<Uuid>,
+        page: &Page,
+    ) -> Result<Paged<Turn>> {
+        self.user(principal).children(id, parent, page).await
     }
 
-    /// Words are runs of letters and digits, of which a message's first 100 kB are known; capitals
-    /// make no difference. A query without a word, or with more than 32, is an `InvalidRequest`.
+    async fn add(&self, principal: &Principal, id: Uuid, turns: &[Turn]) -> Result<()> {
+        self.user(principal).add_turns(id, turns).await
+    }
+
+    /// A message's first 100 kB of different words are known. A query of more than 32 words is an
+    /// `InvalidRequest`.
     async fn search(
         &self,
         principal: &Principal,
@@ -288,7 +298,7 @@ impl SessionStore for Store {
     ) -> Result<Paged<Found>> {
         let wanted = words::wanted(query);
         if wanted.is_empty() {
-            return Err(refuse("q", "there is no word to look for"));
+            return Ok(Paged::new(Vec::new(), None));
         }
         if wanted.len() > WORDS {
             let message = format!("at most {WORDS} words are looked for at once");

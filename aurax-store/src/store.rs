@@ -1,13 +1,14 @@
 //! The store as a whole: a database, and the doors into it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aurax_core::{Clock, Error, ErrorKind, Principal, Result, SystemClock};
 use uuid::Uuid;
 
 use crate::cursor::CursorKey;
-use crate::db::{Access, Database, Db};
+use crate::db::{Access, Database, Db, Durability};
+use crate::ledger::{LedgerOptions, StoreLedger};
 use crate::scope::{AdminScope, JobScope, UserScope};
 
 /// Users, keys, sessions, history and the books, in SQLite or PostgreSQL. Cheap to clone.
@@ -24,6 +25,7 @@ struct Inner {
     cursors: CursorKey,
     /// This process, among those that share the database.
     replica: Uuid,
+    ledger: OnceLock<StoreLedger>,
 }
 
 /// How a store in PostgreSQL is reached.
@@ -35,6 +37,7 @@ pub struct PostgresOptions {
     owner_url: Option<String>,
     read_url: Option<String>,
     connections: u32,
+    durability: Durability,
 }
 
 #[cfg(feature = "postgres")]
@@ -47,6 +50,7 @@ impl PostgresOptions {
             owner_url: None,
             read_url: None,
             connections: 10,
+            durability: Durability::Strict,
         }
     }
 
@@ -61,6 +65,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_read_url(mut self, url: impl Into<String>) -> Self {
         self.read_url = Some(url.into());
+        self
+    }
+
+    /// Says what the ledger waits for; strict unless set.
+    #[must_use]
+    pub const fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 
@@ -101,7 +112,21 @@ impl Store {
     /// has migrated it or the disk cannot keep it durable.
     #[cfg(feature = "sqlite")]
     pub async fn sqlite(path: impl AsRef<Path> + Send) -> Result<Self> {
-        let database = crate::db::sqlite::SqliteDatabase::open(path.as_ref()).await?;
+        Self::sqlite_with(path, Durability::Strict).await
+    }
+
+    /// A store in a file, which waits for the disk or does not.
+    ///
+    /// # Errors
+    /// As of [`Store::sqlite`].
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite_with(
+        path: impl AsRef<Path> + Send,
+        durability: Durability,
+    ) -> Result<Self> {
+        use crate::db::sqlite::SqliteDatabase;
+
+        let database = SqliteDatabase::open(path.as_ref(), durability).await?;
         database.migrate().await?;
         Self::over(Arc::new(database)).await
     }
@@ -118,7 +143,12 @@ impl Store {
         let owner = options.owner_url.as_ref().unwrap_or(&options.url);
         PostgresDatabase::migrate(owner).await?;
         let read_url = options.read_url.as_deref();
-        let database = PostgresDatabase::new(&options.url, read_url, options.connections)?;
+        let database = PostgresDatabase::new(
+            &options.url,
+            read_url,
+            options.connections,
+            options.durability,
+        )?;
         database.verify().await?;
         Self::over(Arc::new(database)).await
     }
@@ -131,6 +161,7 @@ impl Store {
             clock: Arc::new(SystemClock),
             cursors,
             replica: aurax_core::new_id(),
+            ledger: OnceLock::new(),
         })))
     }
 
@@ -150,11 +181,27 @@ impl Store {
         JobScope::new(self.clone())
     }
 
-    /// Waits for what goes on and closes every connection.
+    /// Where calls are recorded. The writer starts when it is asked for first, with these options;
+    /// later ones change nothing.
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn ledger(&self, options: LedgerOptions) -> Result<StoreLedger> {
+        if let Some(ledger) = self.0.ledger.get() {
+            return Ok(ledger.clone());
+        }
+        let ledger = StoreLedger::start(self, options)?;
+        Ok(self.0.ledger.get_or_init(|| ledger).clone())
+    }
+
+    /// Waits for what goes on, calls in flight included, and closes every connection.
     ///
     /// # Cancel safety
     /// A dropped future leaves the store closing.
     pub async fn close(&self) {
+        if let Some(ledger) = self.0.ledger.get() {
+            ledger.close().await;
+        }
         self.0.db.close().await;
     }
 
@@ -189,6 +236,7 @@ impl Store {
             clock,
             cursors: self.0.cursors.clone(),
             replica: self.0.replica,
+            ledger: OnceLock::new(),
         }))
     }
 
@@ -202,11 +250,16 @@ impl Store {
             clock: self.0.clock.clone(),
             cursors: self.0.cursors.clone(),
             replica,
+            ledger: OnceLock::new(),
         }))
     }
 
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     pub(crate) fn now(&self) -> time::OffsetDateTime {

@@ -1,63 +1,76 @@
 //! Turns as rows of `messages`, and back.
 
 use aurax_core::{
-    Cost, Error, ErrorKind, Message, Money, Part, Result, Role, Text, ToolResult, Turn, TurnStatus,
-    Usage,
+    Cost, Error, ErrorKind, Message, Money, Part, Result, Role, Text, ToolResult, Turn, Usage,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::db::{Row, split, to_micros};
+use crate::db::{Fields, Row, Value as Column, args, split, to_micros};
 use crate::words;
 
-/// The columns of a turn that belongs to `user`: ids as text, times in microseconds since 1970,
-/// amounts both whole, as a decimal string, and in the two parts that SQLite keeps.
+/// The row of a turn that belongs to `user`.
 ///
 /// # Errors
-/// `InvalidRequest` for a count or an amount beyond what a database keeps.
+/// `InvalidRequest` for a count beyond what a database keeps.
+pub(crate) fn fields(turn: &Turn, user: Uuid, request_id: Option<Uuid>) -> Result<Fields> {
+    let message = &turn.message;
+    let usage = turn.usage.as_ref();
+    Ok(Vec::from(args! {
+        id: turn.id,
+        session_id: turn.session_id,
+        user_id: user,
+        parent_id: turn.parent_id,
+        seq: count("seq", turn.seq)?,
+        role: message.role.as_str(),
+        content: content(message),
+        words: words::index(&message.text()),
+        parts: parts(message)?,
+        status: turn.status.as_str(),
+        provider: turn.provider.as_deref(),
+        model: turn.model.as_deref(),
+        tokens: usage.map(|usage| count("tokens", tokens(usage))).transpose()?,
+        usage: usage.map(to_json).transpose()?,
+        cost: turn.cost.as_ref().and_then(Cost::amount),
+        cost_source: turn.cost.as_ref().map(Cost::source),
+        request_id,
+        created_at: turn.created_at,
+    }))
+}
+
+/// The same as JSON: ids as text, times in microseconds since 1970, amounts both whole, as a
+/// decimal string, and in the two parts that SQLite keeps.
 pub(crate) fn columns(
     turn: &Turn,
     user: Uuid,
     request_id: Option<Uuid>,
 ) -> Result<Map<String, Value>> {
-    let message = &turn.message;
-    let usage = turn.usage.as_ref();
-    let cost = turn.cost.as_ref().and_then(Cost::amount);
-    let cost = cost.map(Money::rounded);
-    let (nano, atto) = match cost {
-        Some(cost) => split(cost).map(Some).ok_or_else(|| beyond("cost"))?,
-        None => None,
+    let mut columns = Map::new();
+    for (name, value) in fields(turn, user, request_id)? {
+        let value = match value {
+            Column::Uuid(id) => id.map(|id| id.to_string()).into(),
+            Column::Text(text) => text.into(),
+            Column::Int(int) => int.into(),
+            Column::Time(at) => at.map(to_micros).into(),
+            Column::Money(amount) => {
+                let amount = amount.map(Money::rounded);
+                let parts = match amount {
+                    Some(amount) => Some(split(amount).ok_or_else(|| beyond(name))?),
+                    None => None,
+                };
+                let (nano, atto) = parts.unzip();
+                columns.insert(format!("{name}_nano"), nano.into());
+                columns.insert(format!("{name}_atto"), atto.into());
+                amount.map(|amount| amount.to_string()).into()
+            }
+            Column::Bool(_) | Column::Bytes(_) | Column::Uuids(_) => Value::Null,
+        };
+        columns.insert(name.to_owned(), value);
     }
-    .unzip();
-    let columns = json!({
-        "id": turn.id,
-        "session_id": turn.session_id,
-        "user_id": user,
-        "parent_id": turn.parent_id,
-        "seq": count("seq", turn.seq)?,
-        "role": message.role.as_str(),
-        "content": content(message),
-        "words": words::index(&message.text()),
-        "parts": parts(message)?,
-        "status": status(turn.status)?,
-        "provider": turn.provider,
-        "model": turn.model,
-        "tokens": usage.map(|usage| count("tokens", tokens(usage))).transpose()?,
-        "usage": usage.map(to_json).transpose()?,
-        "cost": cost,
-        "cost_nano": nano,
-        "cost_atto": atto,
-        "cost_source": turn.cost.as_ref().map(Cost::source),
-        "request_id": request_id,
-        "created_at": to_micros(turn.created_at),
-    });
-    match columns {
-        Value::Object(columns) => Ok(columns),
-        _ => Err(Error::new(ErrorKind::Internal, "a turn has no columns")),
-    }
+    Ok(columns)
 }
 
 /// The turn of a row.
@@ -202,11 +215,6 @@ fn read_result(json: &str) -> Result<ToolResult> {
     result.cache = stored.cache;
     result.native = stored.native;
     Ok(result)
-}
-
-/// A status in its one word.
-fn status(status: TurnStatus) -> Result<Value> {
-    serde_json::to_value(status).map_err(|error| unreadable().with_source(error))
 }
 
 /// A value that is one word.

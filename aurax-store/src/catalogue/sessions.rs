@@ -27,7 +27,7 @@ statements! { "sessions":
     HOLD = "SELECT running FROM chat_sessions WHERE user_id = :user AND id = :id {pg: FOR UPDATE}";
     HAS_TURN = "SELECT id FROM messages WHERE user_id = :user AND session_id = :id AND id = :leaf";
     CHANGE = "UPDATE chat_sessions SET
-                  title = COALESCE(:title, title),
+                  title = COALESCE(:title, title, :first_title),
                   settings = COALESCE(:settings, settings),
                   leaf = COALESCE(:leaf, leaf),
                   updated_at = :at
@@ -54,8 +54,6 @@ statements! { "sessions":
     CHILDREN = turn!("WHERE user_id = :user AND session_id = :id AND seq > :after
                           AND {pg: parent_id IS NOT DISTINCT FROM :parent}{lite: parent_id IS :parent}
                       ORDER BY seq LIMIT :most");
-    LATEST_SEQ = "SELECT COALESCE(MAX(seq), 0) AS seq FROM messages
-                  WHERE user_id = :user AND session_id = :id";
     SEARCH = turn!("WHERE user_id = :user
                         {pg: AND id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
                         {lite: AND number IN (SELECT rowid FROM messages_words

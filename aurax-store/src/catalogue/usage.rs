@@ -35,8 +35,8 @@ macro_rules! sums {
             "WITH found AS (
                  SELECT ",
             $group,
-            " AS grp, 1 AS requests,
-                     CASE WHEN status = 'error' THEN 1 ELSE 0 END AS errors,
+            " AS grp, CASE WHEN request_type = 'adjust' THEN 0 ELSE 1 END AS requests,
+                     CASE WHEN status = 'error' AND request_type <> 'adjust' THEN 1 ELSE 0 END AS errors,
                      request_tokens, response_tokens, total_tokens, {m cost_usd},
                      CASE WHEN cost_source = 'unpriced' THEN 1 ELSE 0 END AS unpriced
                  FROM usage_logs WHERE ",
@@ -72,7 +72,7 @@ macro_rules! times {
                      COUNT(*) AS n
                  FROM usage_logs WHERE ",
             rows!(),
-            " AND status = 'success'
+            " AND status = 'success' AND request_type <> 'adjust'
                  GROUP BY 1, 3
                  UNION ALL
                  SELECT COALESCE(",
@@ -80,7 +80,7 @@ macro_rules! times {
             ", ''), 'first', ttft_ms, COUNT(*)
                  FROM usage_logs WHERE ",
             rows!(),
-            " AND status = 'success' AND ttft_ms IS NOT NULL
+            " AND status = 'success' AND request_type <> 'adjust' AND ttft_ms IS NOT NULL
                  GROUP BY 1, 3),
              placed AS (
                  SELECT grp, kind, ms, SUM(n) OVER (PARTITION BY grp, kind ORDER BY ms) AS upto,

@@ -2,6 +2,7 @@
 //!
 //! Everything above it is written once; a database is one file below it.
 
+mod bulk;
 mod error;
 mod migration;
 #[cfg(feature = "postgres")]
@@ -20,6 +21,7 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub(crate) use bulk::{BulkInsert, Fields, Kind};
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) use statement::Sabotage;
 #[cfg(test)]
@@ -36,6 +38,19 @@ pub(crate) enum Access {
     Jobs,
     /// The ledger's writer.
     Ledger,
+}
+
+/// What the ledger waits for before it says that something is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// For the disk: what was said to be recorded is there after a power cut.
+    #[default]
+    Strict,
+    /// For the database alone. A power cut or a crash of the machine may lose what was recorded
+    /// in the last moments, calls that were paid for among it, and holds with them; a crash of
+    /// this process or of the database server loses nothing more than strict does in SQLite, and
+    /// up to a second in PostgreSQL.
+    Relaxed,
 }
 
 /// What a transaction is for.
@@ -71,6 +86,9 @@ pub(crate) trait Transaction: Send {
     /// Runs a statement and returns how many rows it changed.
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64>;
 
+    /// Inserts rows, and returns what the insert returns of them.
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>>;
+
     /// Makes everything durable. An error means that nobody knows whether it is.
     async fn commit(self: Box<Self>) -> Result<()>;
 
@@ -90,6 +108,14 @@ impl Tx {
         self.inner.rows(statement, &args).await
     }
 
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.inner.commit().await
+    }
+
+    pub(crate) async fn rollback(self) -> Result<()> {
+        self.inner.rollback().await
+    }
+
     /// The one row there may be.
     pub(crate) async fn row(&mut self, statement: &Statement, args: &[Arg]) -> Result<Option<Row>> {
         Ok(self.rows(statement, args).await?.into_iter().next())
@@ -98,6 +124,25 @@ impl Tx {
     pub(crate) async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
         let args = self.args(statement, args)?;
         self.inner.run(statement, &args).await
+    }
+
+    /// Inserts rows, and returns what the insert returns of them. A NUL in a text, which no
+    /// database keeps, is replaced: such rows hold what was said and paid for, and must not fail.
+    pub(crate) async fn insert(
+        &mut self,
+        insert: &BulkInsert,
+        rows: &[Fields],
+    ) -> Result<Vec<Row>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let has_nul =
+            |(_, value): &Arg| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+        if rows.iter().flatten().any(has_nul) {
+            let rows: Vec<Fields> = rows.iter().map(without_nul).collect();
+            return self.inner.insert(insert, &rows).await;
+        }
+        self.inner.insert(insert, rows).await
     }
 
     /// Adds the tenant, and refuses what no database keeps.
@@ -125,6 +170,16 @@ impl Tx {
     }
 }
 
+fn without_nul(row: &Fields) -> Fields {
+    let clean = |value: &Value| match value {
+        Value::Text(Some(text)) => Value::from(text.replace('\0', "\u{fffd}")),
+        other => other.clone(),
+    };
+    row.iter()
+        .map(|(name, value)| (*name, clean(value)))
+        .collect()
+}
+
 /// A database, and the work that goes on in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Db {
@@ -144,7 +199,8 @@ impl Db {
         &self.database
     }
 
-    async fn begin(&self, access: Access, mode: Mode) -> Result<Tx> {
+    /// Begins a transaction for who brings its own way of running it to its end.
+    pub(crate) async fn begin(&self, access: Access, mode: Mode) -> Result<Tx> {
         let inner = self.database.begin(access, mode).await?;
         let user = match access {
             Access::User(user) => Some(user),

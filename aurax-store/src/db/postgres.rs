@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aurax_core::{Decimal, Error, ErrorKind, Result};
+use aurax_core::{Decimal, Error, ErrorKind, Money, Result};
 use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
@@ -20,7 +20,10 @@ use super::error::{busy, out_of_range, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, find};
-use super::{Access, Arg, Database, Dialect, Dictionary, Mode, Row, Statement, Transaction, Value};
+use super::{
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Kind, Mode, Row,
+    Statement, Transaction, Value,
+};
 
 const MIGRATIONS: &[Migration] = migrations!(
     "postgres": 1 "0001_tables", 2 "0002_roles", 3 "0003_partitions",
@@ -48,6 +51,7 @@ pub(crate) struct PostgresDatabase {
     analyses: Option<PgPool>,
     /// The ledger's own connection.
     ledger: PgPool,
+    durability: Durability,
     dictionary: Arc<Dictionary>,
 }
 
@@ -57,7 +61,12 @@ impl PostgresDatabase {
     /// # Errors
     /// `Config` for an address that cannot be read; it is not repeated, because it may hold a
     /// password.
-    pub(crate) fn new(url: &str, read_url: Option<&str>, connections: u32) -> Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        read_url: Option<&str>,
+        connections: u32,
+        durability: Durability,
+    ) -> Result<Self> {
         let options = options(url)?;
         let pool = |options: PgConnectOptions, connections| {
             PgPoolOptions::new()
@@ -84,6 +93,7 @@ impl PostgresDatabase {
             pool: pool(options, connections),
             analyses,
             ledger,
+            durability,
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
         })
     }
@@ -236,6 +246,9 @@ impl Database for PostgresDatabase {
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
             Access::Ledger => "; SET LOCAL ROLE aurax_ledger",
         });
+        if (access, self.durability) == (Access::Ledger, Durability::Relaxed) {
+            begin.push_str("; SET LOCAL synchronous_commit = off");
+        }
         if let Access::User(user) = access {
             // A UUID's own digits, which need no quoting.
             begin.push_str(&format!("; SET LOCAL app.user_id = '{user}'"));
@@ -314,9 +327,12 @@ impl Transacting {
     }
 
     async fn rows(&mut self, compiled: &Compiled, args: &[Arg]) -> Result<Vec<Row>> {
-        let bound = bind(compiled, args)?;
-        let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(compiled.sql.clone()), bound)
-            .persistent(false);
+        self.fetch(compiled.sql.clone(), bind(compiled, args)?)
+            .await
+    }
+
+    async fn fetch(&mut self, sql: Arc<str>, bound: PgArguments) -> Result<Vec<Row>> {
+        let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(sql), bound).persistent(false);
         let mut found = query.fetch(&mut *self.connection);
         let read_all = async {
             let mut rows = Vec::new();
@@ -389,6 +405,11 @@ impl Transaction for PostgresTransaction {
         self.inner.run(&compiled, args).await
     }
 
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
+        let sql = self.dictionary.insert(insert, 0, || insert.postgres())?;
+        self.inner.fetch(sql, columns(insert, rows)?).await
+    }
+
     async fn commit(self: Box<Self>) -> Result<()> {
         self.inner.end("COMMIT").await
     }
@@ -414,6 +435,50 @@ fn bind(compiled: &Compiled, args: &[Arg]) -> Result<PgArguments> {
         added.map_err(|e| read(sqlx::Error::Encode(e)))?;
     }
     Ok(bound)
+}
+
+/// One array a column.
+fn columns(insert: &BulkInsert, rows: &[Fields]) -> Result<PgArguments> {
+    let mut table: Vec<Vec<&Value>> = vec![Vec::with_capacity(rows.len()); insert.columns.len()];
+    for row in rows {
+        for (column, value) in table.iter_mut().zip(insert.values(row)) {
+            column.push(value?.1);
+        }
+    }
+    macro_rules! array {
+        ($bound:ident, $name:ident, $column:ident, $variant:ident => $read:expr) => {{
+            let mut array = Vec::with_capacity($column.len());
+            for value in $column {
+                let Value::$variant(value) = value else {
+                    return Err(mistyped($name));
+                };
+                array.push($read(value));
+            }
+            $bound.add(array)
+        }};
+    }
+    let mut bound = PgArguments::default();
+    for ((kind, name), column) in insert.columns.iter().zip(table) {
+        let added = match kind {
+            Kind::Uuid => array!(bound, name, column, Uuid => Option::clone),
+            Kind::Text => array!(bound, name, column, Text => Option::clone),
+            Kind::Int => array!(bound, name, column, Int => Option::clone),
+            Kind::Bool => array!(bound, name, column, Bool => Option::clone),
+            Kind::Time => array!(bound, name, column, Time => Option::clone),
+            Kind::Money => array!(bound, name, column, Money => |amount: &Option<Money>| {
+                amount.map(|amount| amount.rounded().usd())
+            }),
+        };
+        added.map_err(|e| read(sqlx::Error::Encode(e)))?;
+    }
+    Ok(bound)
+}
+
+fn mistyped(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("the column `{name}` was given a value of another type"),
+    )
 }
 
 fn cells(row: &PgRow) -> Result<Vec<Cell>> {

@@ -18,11 +18,15 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::bulk::sizes;
 use super::error::{busy, closed, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, split, to_micros};
-use super::{Access, Arg, Database, Dialect, Dictionary, Mode, Row, Statement, Transaction, Value};
+use super::{
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
+    Statement, Transaction, Value,
+};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
 
@@ -63,18 +67,26 @@ impl SqliteDatabase {
     }
 
     /// A database in a file, which is made, for its owner alone, where it is not there.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Self> {
         create(path)?;
+        let synchronous = match durability {
+            Durability::Strict => SqliteSynchronous::Full,
+            Durability::Relaxed => SqliteSynchronous::Normal,
+        };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             // A log that once grew is cut again.
             .pragma("journal_size_limit", "67108864");
-        Self::connect(options, Some(path.to_owned())).await
+        Self::connect(options, Some((path.to_owned(), durability))).await
     }
 
-    async fn connect(options: SqliteConnectOptions, path: Option<PathBuf>) -> Result<Self> {
+    async fn connect(
+        options: SqliteConnectOptions,
+        place: Option<(PathBuf, Durability)>,
+    ) -> Result<Self> {
+        let (path, durability) = place.unzip();
         let options = options
             .foreign_keys(true)
             .busy_timeout(Duration::ZERO)
@@ -97,7 +109,7 @@ impl SqliteDatabase {
             dictionary: Arc::new(Dictionary::new(Dialect::Sqlite)),
             path,
         };
-        database.check().await?;
+        database.check(durability).await?;
         Ok(database)
     }
 
@@ -107,7 +119,7 @@ impl SqliteDatabase {
     }
 
     /// Reads back what the connection was told.
-    async fn check(&self) -> Result<()> {
+    async fn check(&self, durability: Option<Durability>) -> Result<()> {
         let mut writer = self.writer().await?;
         let connection = writer.connection.as_mut().ok_or_else(closed)?;
         let version = pragma(connection, "SELECT sqlite_version()").await?;
@@ -119,10 +131,14 @@ impl SqliteDatabase {
                 format!("SQLite {version} can corrupt its log: build with the bundled one"),
             ));
         }
-        let expected = if self.path.is_some() { "wal" } else { "memory" };
+        let (expected, enough) = match durability {
+            None => ("memory", None),
+            Some(Durability::Strict) => ("wal", Some("2")),
+            Some(Durability::Relaxed) => ("wal", Some("1")),
+        };
         let mode = pragma(connection, "PRAGMA journal_mode").await?;
         let level = pragma(connection, "PRAGMA synchronous").await?;
-        if mode != expected || (self.path.is_some() && level != "2") {
+        if mode != expected || enough.is_some_and(|enough| enough != level) {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!(
@@ -292,6 +308,24 @@ impl SqliteTransaction {
         }
     }
 
+    async fn fetch(&mut self, sql: Arc<str>, bound: SqliteArguments) -> Result<Vec<Row>> {
+        let connection = self.connection()?;
+        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(sql), bound);
+        let mut found = query.fetch(connection);
+        let mut rows = Vec::new();
+        let mut names: Option<Arc<[String]>> = None;
+        while let Some(row) = found.try_next().await.map_err(read)? {
+            let names = names.get_or_insert_with(|| {
+                row.columns()
+                    .iter()
+                    .map(|column| column.name().to_owned())
+                    .collect()
+            });
+            rows.push(Row::new(names.clone(), cells(&row)?));
+        }
+        Ok(rows)
+    }
+
     async fn end(mut self: Box<Self>, how: &'static str) -> Result<()> {
         let ended = sqlx::raw_sql(how).execute(self.connection()?).await;
         self.is_over = true;
@@ -328,21 +362,28 @@ impl Transaction for SqliteTransaction {
     async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
         let compiled = self.dictionary.get(statement)?;
         let bound = bind(&compiled, args)?;
-        let connection = self.connection()?;
-        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(compiled.sql.clone()), bound);
-        let mut found = query.fetch(connection);
-        let mut rows = Vec::new();
-        let mut names: Option<Arc<[String]>> = None;
-        while let Some(row) = found.try_next().await.map_err(read)? {
-            let names = names.get_or_insert_with(|| {
-                row.columns()
-                    .iter()
-                    .map(|column| column.name().to_owned())
-                    .collect()
-            });
-            rows.push(Row::new(names.clone(), cells(&row)?));
+        self.fetch(compiled.sql.clone(), bound).await
+    }
+
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
+        let mut rest = rows;
+        let mut returned = Vec::new();
+        for size in sizes(rows.len()) {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
+            let mut bound = SqliteArguments::default();
+            for row in now {
+                for value in insert.values(row) {
+                    let (name, value) = value?;
+                    add(&mut bound, name, value)?;
+                }
+            }
+            let sql = self
+                .dictionary
+                .insert(insert, size, || insert.sqlite(size))?;
+            returned.extend(self.fetch(sql, bound).await?);
         }
-        Ok(rows)
+        Ok(returned)
     }
 
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
@@ -385,31 +426,34 @@ async fn pragma(connection: &mut SqliteConnection, question: &'static str) -> Re
 fn bind(compiled: &Compiled, args: &[Arg]) -> Result<SqliteArguments> {
     let mut bound = SqliteArguments::default();
     for name in &compiled.binds {
-        let value = super::value::find(args, name)?;
-        let added = match value {
-            Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
-            Value::Text(text) => bound.add(text.clone()),
-            Value::Int(int) => bound.add(*int),
-            Value::Bool(bool) => bound.add(*bool),
-            Value::Time(at) => bound.add(at.map(to_micros)),
-            Value::Bytes(bytes) => bound.add(bytes.clone()),
-            Value::Uuids(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-                bound.add(format!("[{}]", ids.join(",")))
-            }
-            Value::Money(amount) => {
-                let parts = match amount {
-                    Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
-                    None => None,
-                };
-                bound
-                    .add(parts.map(|(nano, _)| nano))
-                    .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
-            }
-        };
-        added.map_err(|e| read(sqlx::Error::Encode(e)))?;
+        add(&mut bound, name, super::value::find(args, name)?)?;
     }
     Ok(bound)
+}
+
+fn add(bound: &mut SqliteArguments, name: &str, value: &Value) -> Result<()> {
+    let added = match value {
+        Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
+        Value::Text(text) => bound.add(text.clone()),
+        Value::Int(int) => bound.add(*int),
+        Value::Bool(bool) => bound.add(*bool),
+        Value::Time(at) => bound.add(at.map(to_micros)),
+        Value::Bytes(bytes) => bound.add(bytes.clone()),
+        Value::Uuids(ids) => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            bound.add(format!("[{}]", ids.join(",")))
+        }
+        Value::Money(amount) => {
+            let parts = match amount {
+                Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
+                None => None,
+            };
+            bound
+                .add(parts.map(|(nano, _)| nano))
+                .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
+        }
+    };
+    added.map_err(|e| read(sqlx::Error::Encode(e)))
 }
 
 fn out_of_range(name: &str) -> Error {

@@ -12,6 +12,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aurax_core::{Error, ErrorKind, Result};
 
+use super::bulk::BulkInsert;
+
 /// Which SQL a database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Dialect {
@@ -93,6 +95,8 @@ impl Statement {
 pub(crate) struct Dictionary {
     dialect: Dialect,
     known: RwLock<HashMap<&'static str, Arc<Compiled>>>,
+    /// Inserts by table, tail and number of rows.
+    inserts: RwLock<HashMap<(&'static str, &'static str, usize), Arc<str>>>,
     /// The statements whose tenant predicates are left out, to see a test find it out.
     #[cfg(any(test, feature = "testkit"))]
     sabotaged: std::sync::Mutex<Sabotage>,
@@ -103,6 +107,7 @@ impl Dictionary {
         Self {
             dialect,
             known: RwLock::default(),
+            inserts: RwLock::default(),
             #[cfg(any(test, feature = "testkit"))]
             sabotaged: std::sync::Mutex::default(),
         }
@@ -120,6 +125,24 @@ impl Dictionary {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(statement.name, compiled.clone());
         Ok(compiled)
+    }
+
+    /// The statement that inserts so many rows, written the first time.
+    pub(crate) fn insert(
+        &self,
+        insert: &BulkInsert,
+        rows: usize,
+        write: impl FnOnce() -> Result<String>,
+    ) -> Result<Arc<str>> {
+        let key = (insert.table, insert.tail, rows);
+        let known = self.inserts.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sql) = known.get(&key) {
+            return Ok(sql.clone());
+        }
+        drop(known);
+        let mut known = self.inserts.write().unwrap_or_else(PoisonError::into_inner);
+        let sql: Arc<str> = write()?.into();
+        Ok(known.entry(key).or_insert(sql).clone())
     }
 
     #[cfg(any(test, feature = "testkit"))]

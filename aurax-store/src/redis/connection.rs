@@ -5,16 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    RedisError, RedisResult, TlsCertificates,
-};
-use aurax_core::{Bytes, Clock, Error, ErrorKind, Result, SystemClock};
+use ::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use aurax_core::{Bytes, Clock, Error, Result, SystemClock};
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::address::{client, parse};
 use super::breaker::{Breaker, Ticket};
 use super::error::{self, Health};
 use super::keys::Keys;
@@ -30,7 +28,8 @@ use super::options::RedisOptions;
 /// * While [`RedisOptions::max_waiting`] commands wait, another one fails at once.
 /// * The password is never printed.
 ///
-/// Cheap to clone: all clones are one. It is used within a Tokio runtime with I/O and time.
+/// Cheap to clone: all clones are one. It is used within a Tokio runtime with I/O and time; the
+/// runtime of whoever asked first carries the connection, until it ends.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
@@ -275,48 +274,6 @@ impl Drop for Attempt<'_> {
             self.inner.state().breaker.abandoned(self.ticket, now);
         }
     }
-}
-
-fn parse(url: &str) -> Result<ConnectionInfo> {
-    let config = |message: &str| Error::new(ErrorKind::Config, message);
-    if !url.starts_with("redis://") && !url.starts_with("rediss://") {
-        return Err(config("redis's URL begins with redis:// or rediss://"));
-    }
-    let info = url.into_connection_info().map_err(|_| {
-        config("redis's URL is not of the form redis://[user][:password@]host[:port][/database]")
-    })?;
-    match info.addr() {
-        ConnectionAddr::TcpTls { insecure: true, .. } => Err(config(
-            "redis's certificate is always checked; take #insecure off its URL and name a CA file",
-        )),
-        _ => Ok(info),
-    }
-}
-
-fn client(info: ConnectionInfo, options: &RedisOptions) -> Result<Client> {
-    let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-    if is_tls && rustls::crypto::CryptoProvider::get_default().is_none() {
-        // The redis crate uses the process's own. Where somebody was quicker, theirs does.
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        provider.install_default().ok();
-    }
-    let unusable = |_| Error::new(ErrorKind::Config, "redis's URL cannot be used");
-    let Some(file) = &options.ca_file else {
-        return Client::open(info).map_err(unusable);
-    };
-    let named =
-        |message: &str| Error::new(ErrorKind::Config, message).with_context("file", file.display());
-    if !is_tls {
-        return Err(named("a CA file goes with a URL of rediss://"));
-    }
-    let pem =
-        std::fs::read(file).map_err(|e| named("redis's CA file cannot be read").with_source(e))?;
-    let certificates = TlsCertificates {
-        client_tls: None,
-        root_cert: Some(pem),
-    };
-    Client::build_with_tls(info, certificates)
-        .map_err(|_| named("redis's CA file holds no certificate in PEM"))
 }
 
 /// Values with a time to live, which is all that the caches need.

@@ -9,6 +9,7 @@
 //! | model lists ([`ModelLists`]) | this process's own memory |
 //! | rate limits ([`RedisLimits`]) | this process's share of the limit |
 
+mod address;
 mod answers;
 mod breaker;
 mod connection;

@@ -108,7 +108,6 @@ async fn view(store: &Store, of: &Tenant) -> Vec<String> {
         seen,
         store.branch(who, session, of.turn.id, 9).await.unwrap(),
     );
-    line(seen, store.latest_seq(who, session).await.unwrap());
     line(seen, store.search(who, "hello", page).await.unwrap().data);
     line(
         seen,
@@ -169,9 +168,8 @@ async fn touch(
         "branch": store.branch(who, session, ids.turn.id, 9);
         "branch of own": store.branch(who, eve.session.id, ids.turn.id, 9);
         "turns": store.turns(who, session, page);
-        "latest seq": store.latest_seq(who, session);
-        "children": scope.children(session, None, page);
-        "add turns": scope.add_turns(session, &[intruder]);
+        "children": store.children(who, session, None, page);
+        "add turns": store.add(who, session, &[intruder]);
         "provider key": keys.get(ids.provider_key);
         "sealed key": keys.sealed(ids.provider_key);
         "replace key": keys.replace(ids.provider_key, None, sealed("kek", 9));

@@ -1,11 +1,11 @@
 //! Rate limits in Redis.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::Script;
 use async_trait::async_trait;
 use aurax_core::Result;
-use std::time::Duration;
 
 use super::local::LocalLimits;
 use super::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};

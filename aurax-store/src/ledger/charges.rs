@@ -1,0 +1,99 @@
+//! The requests in flight: which attempts they opened, and what is held for them.
+
+use std::collections::HashMap;
+
+use aurax_core::{Intent, Money, Opened, Result};
+use uuid::Uuid;
+
+use super::hold::Holds;
+use crate::store::user_id;
+
+/// An attempt whose intent was written.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) id: Uuid,
+    /// What its intent raised the request's holds by.
+    pub(super) raises: Holds,
+    pub(super) opened: Opened,
+    /// What a sweep would charge for it.
+    pub(super) input_cost: Option<Money>,
+    /// False while nobody knows whether the commit that wrote it failed.
+    pub(super) is_certain: bool,
+}
+
+/// A request with at least one intent.
+#[derive(Debug)]
+pub(super) struct Charge {
+    pub(super) user: Uuid,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+impl Charge {
+    /// What is held for the request.
+    pub(super) fn holds(&self) -> Result<Holds> {
+        let mut holds = Holds::default();
+        for attempt in &self.attempts {
+            holds.add(&attempt.raises)?;
+        }
+        Ok(holds)
+    }
+
+    pub(super) fn attempt(&self, id: Uuid) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.id == id)
+    }
+}
+
+/// The requests in flight. There are as many as permits at most.
+#[derive(Debug, Default)]
+pub(super) struct Charges(HashMap<Uuid, Charge>);
+
+impl Charges {
+    pub(super) fn get(&self, charge: Uuid) -> Option<&Charge> {
+        self.0.get(&charge)
+    }
+
+    /// Remembers that an intent was written.
+    pub(super) fn opened(&mut self, intent: &Intent, attempt: Attempt) {
+        let charge = self.0.entry(intent.charge_id).or_insert_with(|| Charge {
+            user: user_id(&intent.principal),
+            attempts: Vec::with_capacity(1),
+        });
+        charge.attempts.retain(|known| known.id != attempt.id);
+        charge.attempts.push(attempt);
+    }
+
+    pub(super) fn settled(&mut self, charge: Uuid) {
+        self.0.remove(&charge);
+    }
+
+    /// Attempts of which nobody knows whether they were written, of these requests.
+    pub(super) fn doubtful(&self, charges: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+        charges
+            .filter_map(|charge| self.0.get(&charge))
+            .flat_map(|charge| &charge.attempts)
+            .filter(|attempt| !attempt.is_certain)
+            .map(|attempt| attempt.id)
+            .collect()
+    }
+
+    /// Says which of the doubtful attempts are there after all.
+    pub(super) fn decide(&mut self, doubtful: &[Uuid], there: &[Uuid]) {
+        for charge in self.0.values_mut() {
+            charge
+                .attempts
+                .retain(|attempt| !doubtful.contains(&attempt.id) || there.contains(&attempt.id));
+            for attempt in &mut charge.attempts {
+                attempt.is_certain |= there.contains(&attempt.id);
+            }
+        }
+    }
+
+    /// The oldest attempt that is not settled.
+    pub(super) fn oldest(&self) -> Option<Uuid> {
+        self.0
+            .values()
+            .flat_map(|charge| &charge.attempts)
+            .map(|attempt| attempt.id)
+            .min()
+    }
+}

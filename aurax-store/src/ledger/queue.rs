@@ -1,0 +1,189 @@
+//! What waits for the writer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aurax_core::{Error, Intent, Lease, Opened, Opening, Pending, Receipt, Result, Settlement};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use uuid::Uuid;
+
+/// The most messages of a kind in one batch.
+pub(super) const BATCH: usize = 256;
+
+/// An attempt that waits for its intent to be durable.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) opening: Opening,
+    pub(super) intent: Intent,
+    done: oneshot::Sender<Result<Opened>>,
+}
+
+impl Open {
+    pub(super) const fn new(
+        opening: Opening,
+        intent: Intent,
+        done: oneshot::Sender<Result<Opened>>,
+    ) -> Self {
+        Self {
+            opening,
+            intent,
+            done,
+        }
+    }
+
+    /// Whether the caller still waits. One that does not has its settlement on the way, which may
+    /// have been written already: its intent must not be.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.done.is_closed()
+    }
+
+    pub(super) fn answer(self, answer: Result<Opened>) {
+        // A caller that left meanwhile settles what it opened.
+        drop(self.done.send(answer));
+    }
+}
+
+/// A request that waits to be settled.
+#[derive(Debug)]
+pub(super) struct Settle {
+    charge_id: Uuid,
+    pub(super) facts: Facts,
+    done: oneshot::Sender<Result<Receipt>>,
+    /// Given back when the settlement is durable.
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What is to be settled: raw until the writer has time for it.
+#[derive(Debug)]
+pub(super) enum Facts {
+    Pending(Pending),
+    /// In between.
+    Taken,
+    Finished(Box<Settlement>),
+}
+
+impl Settle {
+    pub(super) fn new(
+        pending: Pending,
+        done: oneshot::Sender<Result<Receipt>>,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            charge_id: pending.id(),
+            facts: Facts::Pending(pending),
+            done,
+            _slot: slot,
+        }
+    }
+
+    /// The charge.
+    pub(super) const fn charge_id(&self) -> Uuid {
+        self.charge_id
+    }
+
+    pub(super) fn answer(self, answer: Result<Receipt>) {
+        // The caller may be gone, which changes nothing here.
+        drop(self.done.send(answer));
+    }
+}
+
+/// Sessions that are given up outside a settlement. Their number is bounded by that of the runs
+/// in flight, each of which gives up once.
+#[derive(Debug, Default)]
+pub(super) struct Releases {
+    waiting: Mutex<Vec<Lease>>,
+    arrived: Notify,
+}
+
+impl Releases {
+    pub(super) fn add(&self, lease: Lease) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(lease);
+        drop(waiting);
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn take(&self) -> Vec<Lease> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = waiting.len().min(BATCH);
+        waiting.drain(..most).collect()
+    }
+}
+
+/// Where the writer finds its work.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    opens: mpsc::Receiver<Open>,
+    settlements: mpsc::Receiver<Settle>,
+    releases: Arc<Releases>,
+}
+
+/// The work of one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) opens: Vec<Open>,
+    pub(super) settlements: Vec<Settle>,
+    pub(super) releases: Vec<Lease>,
+}
+
+impl Work {
+    pub(super) fn is_empty(&self) -> bool {
+        self.opens.is_empty() && self.settlements.is_empty() && self.releases.is_empty()
+    }
+
+    /// Fails everything that may fail.
+    pub(super) fn refuse_opens(&mut self, error: impl Fn() -> Error) {
+        for open in self.opens.drain(..) {
+            open.answer(Err(error()));
+        }
+    }
+}
+
+impl Inbox {
+    pub(super) const fn new(
+        opens: mpsc::Receiver<Open>,
+        settlements: mpsc::Receiver<Settle>,
+        releases: Arc<Releases>,
+    ) -> Self {
+        Self {
+            opens,
+            settlements,
+            releases,
+        }
+    }
+
+    /// Waits for work; false when there will be none.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn arrival(&mut self, work: &mut Work) -> bool {
+        tokio::select! {
+            biased;
+            settle = self.settlements.recv() => match settle {
+                Some(settle) => work.settlements.push(settle),
+                // The last permit is gone, and no more are given.
+                None => return false,
+            },
+            Some(open) = self.opens.recv() => work.opens.push(open),
+            () = self.releases.arrived.notified() => {}
+        }
+        true
+    }
+
+    /// Adds what is there already: settlements first, so that those who open wait for them.
+    pub(super) fn fill(&mut self, work: &mut Work) {
+        while work.settlements.len() < BATCH
+            && let Ok(settle) = self.settlements.try_recv()
+        {
+            work.settlements.push(settle);
+        }
+        while work.opens.len() < BATCH
+            && let Ok(open) = self.opens.try_recv()
+        {
+            work.opens.push(open);
+        }
+        work.opens.retain(Open::is_wanted);
+        if work.releases.len() < BATCH {
+            work.releases.extend(self.releases.take());
+        }
+    }
+}
