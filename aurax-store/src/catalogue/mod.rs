@@ -27,6 +27,7 @@ pub(crate) mod testkit;
 pub(crate) mod usage;
 pub(crate) mod users;
 
+#[cfg(any(test, feature = "testkit"))]
 use crate::db::Statement;
 
 /// All of them.
@@ -50,6 +51,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         usage::ALL,
         #[cfg(feature = "testkit")]
         kit::ALL,
+        #[cfg(feature = "testkit")]
+        testkit::ALL,
         users::ALL,
     ]
     .into_iter()

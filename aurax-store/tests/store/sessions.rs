@@ -444,7 +444,10 @@ pub(crate) async fn what_cannot_be_kept_is_named(desk: Desk) -> Desk {
     let error = scope.add_turns(session.id, &[rich]).await.unwrap_err();
     assert_eq!(error.context("field"), Some("cost"));
     let far = turn(&session, u64::try_from(i64::MAX).unwrap(), None, "far");
-    scope.add_turns(session.id, &[far.clone()]).await.unwrap();
+    scope
+        .add_turns(session.id, std::slice::from_ref(&far))
+        .await
+        .unwrap();
     let mut stray = far;
     stray.session_id = new_id();
     let error = scope.add_turns(session.id, &[stray]).await.unwrap_err();
