@@ -32,6 +32,7 @@ fn read(row: &Row) -> Result<Session> {
     session.title = row.text_or_null("title")?;
     session.settings = turn::from_json(&row.text("settings")?)?;
     session.leaf = row.uuid_or_null("leaf")?;
+    session.turns = row.count("turns")?;
     session.updated_at = row.time("updated_at")?;
     Ok(session)
 }
@@ -79,12 +80,16 @@ impl UserScope {
             .iter()
             .map(|turn| turn::columns(turn, user, None))
             .collect::<Result<_>>()?;
+        let latest = turns.iter().map(|turn| turn.seq).max().unwrap_or_default();
+        let latest = i64::try_from(latest).unwrap_or(i64::MAX);
         let turns = turn::to_json(&columns)?;
         self.write(move |tx| {
             Box::pin(async move {
                 let held = tx.row(&sql::HOLD, &args! { id: session }).await?;
                 idle(&held.ok_or_else(|| not_found("session"))?)?;
                 tx.run(&sql::IMPORT, &args! { id: session, turns }).await?;
+                tx.run(&sql::RECOUNT, &args! { id: session, turns: latest })
+                    .await?;
                 Ok(())
             })
         })
@@ -150,6 +155,7 @@ impl SessionStore for Store {
         let settings = settings(&session.settings)?;
         let args = args! {
             id: session.id, title: session.title.clone(), settings, leaf: session.leaf,
+            turns: i64::try_from(session.turns).unwrap_or(i64::MAX),
             created_at: session.created_at, updated_at: session.updated_at,
         };
         self.user(principal)
@@ -177,10 +183,8 @@ impl SessionStore for Store {
         check_title(change.first_title.as_deref())?;
         let leaf = change.leaf;
         let settings = change.settings.as_ref().map(settings).transpose()?;
-        let args = args! {
-            id, title: change.title.as_deref(), first_title: change.first_title.as_deref(),
-            settings, leaf, at,
-        };
+        let (title, first_title) = (change.title.clone(), change.first_title.clone());
+        let args = args! { id, title, first_title, settings, leaf, at };
         let row = self
             .user(principal)
             .write(move |tx| {
@@ -288,7 +292,8 @@ impl SessionStore for Store {
         self.user(principal).add_turns(id, turns).await
     }
 
-    /// A message's first 100 kB of different words are known. A query of more than 32 words is an
+    /// Words are runs of letters and digits, of which a message's first 100 kB are known; capitals
+    /// make no difference. A query without a word finds nothing, and one of more than 32 is an
     /// `InvalidRequest`.
     async fn search(
         &self,

@@ -76,6 +76,7 @@ CREATE TABLE chat_sessions (
     title text,
     settings text NOT NULL,
     leaf uuid,
+    turns bigint NOT NULL DEFAULT 0,
     running uuid,
     running_owner uuid,
     created_at timestamptz NOT NULL,

@@ -74,8 +74,10 @@ $$;
 -- Whether an attempt was settled in its writer's absence decides between a repeat and a correction.
 GRANT SELECT (reason) ON settlements TO aurax_ledger;
 GRANT SELECT, UPDATE (spent, reserved, unpriced, window_start, updated_at) ON budgets TO aurax_ledger;
--- `running` is how a session says that it is busy; taking it is part of the intent.
-GRANT SELECT (id, user_id, running), UPDATE (leaf, running, running_owner, updated_at) ON chat_sessions TO aurax_ledger;
+-- `running` is how a session says that it is busy, and `turns` how far it has come; an intent takes the session by
+-- comparing both.
+GRANT SELECT (id, user_id, leaf, running, turns), UPDATE (leaf, running, running_owner, turns, updated_at)
+    ON chat_sessions TO aurax_ledger;
 GRANT SELECT, INSERT, UPDATE ON replicas TO aurax_ledger;
 
 -- A search's operator is not leakproof, so that under row-level security its index would never be used: the policy

@@ -76,6 +76,7 @@ CREATE TABLE chat_sessions (
     title text,
     settings text NOT NULL,
     leaf text,
+    turns integer NOT NULL DEFAULT 0,
     running text,
     running_owner text,
     created_at integer NOT NULL,

@@ -15,11 +15,11 @@ macro_rules! turn {
 }
 
 statements! { "sessions":
-    ADD = "INSERT INTO chat_sessions (id, user_id, title, settings, leaf, created_at, updated_at)
-           VALUES (:id, :user, :title, :settings, :leaf, :created_at, :updated_at)";
-    GET = "SELECT id, title, settings, leaf, created_at, updated_at
+    ADD = "INSERT INTO chat_sessions (id, user_id, title, settings, leaf, turns, created_at, updated_at)
+           VALUES (:id, :user, :title, :settings, :leaf, :turns, :created_at, :updated_at)";
+    GET = "SELECT id, title, settings, leaf, turns, created_at, updated_at
            FROM chat_sessions WHERE user_id = :user AND id = :id";
-    LIST = "SELECT id, title, settings, leaf, created_at, updated_at
+    LIST = "SELECT id, title, settings, leaf, turns, created_at, updated_at
             FROM chat_sessions
             WHERE user_id = :user AND (CAST(:before AS {pg: uuid}{lite: text}) IS NULL OR id < :before)
             ORDER BY id DESC LIMIT :most";
@@ -32,7 +32,7 @@ statements! { "sessions":
                   leaf = COALESCE(:leaf, leaf),
                   updated_at = :at
               WHERE user_id = :user AND id = :id
-              RETURNING id, title, settings, leaf, created_at, updated_at";
+              RETURNING id, title, settings, leaf, turns, created_at, updated_at";
     DELETE = "DELETE FROM chat_sessions WHERE user_id = :user AND id = :id";
     ERASE = "DELETE FROM messages WHERE id IN (
                  SELECT id FROM messages WHERE user_id = :user AND session_id = :id LIMIT :most)";
@@ -54,6 +54,9 @@ statements! { "sessions":
     CHILDREN = turn!("WHERE user_id = :user AND session_id = :id AND seq > :after
                           AND {pg: parent_id IS NOT DISTINCT FROM :parent}{lite: parent_id IS :parent}
                       ORDER BY seq LIMIT :most");
+    /// Raises the number of turns to that of the latest.
+    RECOUNT = "UPDATE chat_sessions SET turns = {pg: GREATEST}{lite: MAX}(turns, :turns)
+               WHERE user_id = :user AND id = :id";
     SEARCH = turn!("WHERE user_id = :user
                         {pg: AND id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
                         {lite: AND number IN (SELECT rowid FROM messages_words

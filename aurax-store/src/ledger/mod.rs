@@ -182,6 +182,26 @@ impl Ledger for StoreLedger {
     }
 }
 
+/// A store is a ledger with the options of [`LedgerOptions::default`], unless [`Store::ledger`]
+/// was called with others before.
+#[async_trait]
+impl Ledger for Store {
+    async fn permit(&self) -> Result<Box<dyn Permit>> {
+        self.ledger(LedgerOptions::default())?.permit().await
+    }
+
+    async fn open(&self, opening: Opening) -> Result<Opened> {
+        self.ledger(LedgerOptions::default())?.open(opening).await
+    }
+
+    fn release(&self, lease: Lease) {
+        match self.ledger(LedgerOptions::default()) {
+            Ok(ledger) => ledger.release(lease),
+            Err(error) => tracing::error!(%error, "a session was not given up"),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct StorePermit {
     place: mpsc::OwnedPermit<Settle>,

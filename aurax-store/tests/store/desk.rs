@@ -137,7 +137,7 @@ impl Desk {
         Some(PgConnection::connect(&at(admin, database)).await.unwrap())
     }
 
-    async fn clear(self) {
+    pub(crate) async fn clear(self) {
         self.store.close().await;
         match self.place {
             Place::Memory => {}

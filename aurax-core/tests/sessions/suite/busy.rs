@@ -112,7 +112,7 @@ pub(crate) async fn a_dropped_answer_frees_the_session(world: &World) {
         ErrorKind::SessionBusy
     );
     drop(reply);
-    free(&chat).await;
+    free(world, &chat).await;
     let turns = chat.history(10).await.unwrap();
     assert_eq!(turns[1].status, TurnStatus::Partial);
     assert_eq!(said(&chat).await, ["Count.", "one two "]);

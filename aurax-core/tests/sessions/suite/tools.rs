@@ -203,7 +203,7 @@ pub(crate) async fn the_caller_may_run_tools_itself(world: &World) {
         (2, 2),
         "it is left to the caller"
     );
-    free(&chat).await;
+    free(world, &chat).await;
     let half = chat.send(Message::tool([ToolResult::new(&calls[0], "3")]));
     let error = half.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
@@ -256,7 +256,7 @@ async fn read_and_drop(world: &World, events: usize) -> bool {
         assert!(futures::poll!(reply.next()).is_ready() || events > 0);
     }
     drop(reply);
-    free(&chat).await;
+    free(world, &chat).await;
     let turns = chat.history(20).await.unwrap();
     let answers = turns
         .iter()
