@@ -1,5 +1,6 @@
 //! The store as a whole: a database, and the doors into it.
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 

@@ -264,6 +264,7 @@ impl Database for SqliteDatabase {
         Ok(Box::new(tx))
     }
 
+    #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary> {
         &self.dictionary
     }
