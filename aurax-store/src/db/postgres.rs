@@ -24,6 +24,7 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Kind, Mode, Row, Statement,
     Transaction, Value,
 };
+use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!(
     "postgres": 1 "0001_tables", 2 "0002_roles", 3 "0003_partitions",
@@ -210,6 +211,7 @@ async fn migrate(pool: &PgPool) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     for step in due(MIGRATIONS, &applied)? {
         tx.raw(step.sql).await?;
+        reached(CrashPoint::MidMigration);
         tx.raw(&format!(
             "INSERT INTO schema_migrations VALUES ({}, '{}', '{}')",
             step.version,

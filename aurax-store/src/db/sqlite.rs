@@ -27,6 +27,7 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Mode, Row, Statement,
     Transaction, Value,
 };
+use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
 
@@ -174,6 +175,7 @@ impl SqliteDatabase {
                 .execute(&mut *connection)
                 .await
                 .map_err(read)?;
+            reached(CrashPoint::MidMigration);
             sqlx::query(
                 "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
             )

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::charges::{Attempt, Charges};
+use super::fault::{Faults, Sabotage};
 use super::hold::{Caller, Demand, Holds, Line, reserve, undo};
 use super::queue::{Facts, Open, Work};
 use super::rows;
@@ -30,6 +31,7 @@ pub(super) struct Batch<'a> {
     pub(super) charges: &'a mut Charges,
     pub(super) owner: Uuid,
     pub(super) now: OffsetDateTime,
+    pub(super) faults: Faults,
 }
 
 /// A session that moves: whose, under which run, where to, and whether the run goes on.
@@ -45,6 +47,7 @@ impl Batch<'_> {
     pub(super) async fn write(mut self, work: &mut Work) -> Result<Written> {
         for settle in &mut work.settlements {
             settle.facts.finish();
+            settle.facts.spoil(self.faults);
         }
         self.clear_doubts(work).await?;
         let mut lines = self.lines(work).await?;
@@ -143,7 +146,8 @@ impl Batch<'_> {
         if rows.is_empty() {
             return Ok(Attempts::default());
         }
-        let all: Vec<Fields> = rows.values().cloned().collect();
+        let mut all: Vec<Fields> = rows.values().cloned().collect();
+        self.faults.spoil_settlements(&mut all);
         let new = self.insert(&sql::ADD_SETTLEMENTS, &all).await?;
         let old: Vec<Uuid> = rows
             .keys()
@@ -208,7 +212,7 @@ impl Batch<'_> {
         settlements: &[&Settlement],
         written: &Attempts,
     ) -> Result<HashSet<Uuid>> {
-        let rows: Vec<Fields> = settlements
+        let mut rows: Vec<Fields> = settlements
             .iter()
             .map(|settlement| {
                 let message = settlement.answer().map(|turn| turn.id);
@@ -221,6 +225,7 @@ impl Batch<'_> {
                 }
             })
             .collect();
+        self.faults.spoil_charges(&mut rows);
         self.insert(&sql::ADD_USAGE, &rows).await
     }
 
@@ -274,8 +279,15 @@ impl Batch<'_> {
             let Some(line) = lines.iter_mut().find(|line| line.id == *budget) else {
                 continue;
             };
-            line.release(held.of(*budget))?;
-            line.spend(cost, self.now)?;
+            if !self.faults.does(Sabotage::NeverRelease) {
+                line.release(held.of(*budget))?;
+            }
+            if self.faults.does(Sabotage::ReleaseTwice) {
+                line.release(held.of(*budget))?;
+            }
+            if !self.faults.does(Sabotage::NeverSpend) {
+                line.spend(cost, self.now)?;
+            }
             if let Some(cost) = settlement.charge.amount()
                 && cost > *most
                 && line.is_hard()
@@ -304,9 +316,11 @@ impl Batch<'_> {
                 user,
                 run: step.run,
                 leaf: answer.as_ref().map(|turn| turn.id).or(step.leaf()),
-                keeps: step.goes_on(answer.as_ref()),
+                keeps: step.goes_on(answer.as_ref()) || self.faults.does(Sabotage::StayBusy),
             });
-            if let Some(answer) = answer {
+            if let Some(answer) = answer
+                && !self.faults.does(Sabotage::LoseMessage)
+            {
                 answers.push((answer, user, settlement.request_id.as_uuid()));
             }
         }
@@ -395,7 +409,9 @@ impl Batch<'_> {
                 messages.extend(added.map(|turn| rows::message(turn, user, request)));
             }
         }
-        self.tx.insert(&sql::ADD_ATTEMPTS, &attempts).await?;
+        if !self.faults.does(Sabotage::SkipIntent) {
+            self.tx.insert(&sql::ADD_ATTEMPTS, &attempts).await?;
+        }
         self.tx.insert(&sql::ADD_MESSAGES, &messages).await?;
         Ok(verdicts)
     }
@@ -571,6 +587,13 @@ impl Facts {
             && let Self::Pending(pending) = std::mem::replace(self, Self::Taken)
         {
             *self = Self::Finished(Box::new(pending.finish()));
+        }
+    }
+
+    /// Does what a test wants to be done wrong.
+    pub(super) fn spoil(&mut self, faults: Faults) {
+        if let Self::Finished(settlement) = self {
+            faults.spoil(settlement);
         }
     }
 

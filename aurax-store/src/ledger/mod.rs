@@ -5,6 +5,7 @@
 
 mod batch;
 mod charges;
+pub(crate) mod fault;
 mod hold;
 mod orphans;
 mod queue;
@@ -37,6 +38,7 @@ pub struct LedgerOptions {
     pub in_flight: usize,
     /// Attempts that wait for their intent; 1,024.
     pub opens: usize,
+    pub(crate) faults: fault::Faults,
 }
 
 impl Default for LedgerOptions {
@@ -44,6 +46,7 @@ impl Default for LedgerOptions {
         Self {
             in_flight: 10_000,
             opens: 1_024,
+            faults: fault::Faults::default(),
         }
     }
 }
@@ -108,6 +111,7 @@ impl StoreLedger {
             db: store.db().clone(),
             clock: store.clock().clone(),
             replica: store.replica(),
+            faults: options.faults,
         };
         writer::start(desk, inbox, done)?;
         Ok(Self(Arc::new(Shared {

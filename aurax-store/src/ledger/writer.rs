@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Written};
 use super::charges::Charges;
+use super::fault::{CrashPoint, Faults, Sabotage, reached};
 use super::queue::{Inbox, Work};
 use super::unavailable;
 use crate::catalogue::ledger as sql;
@@ -54,6 +55,7 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     /// This process, among those that share the database.
     pub(super) replica: Uuid,
+    pub(super) faults: Faults,
 }
 
 struct Writer {
@@ -144,7 +146,9 @@ impl Writer {
             let is_known = self.charges.get(settle.charge_id()).is_some();
             settle.facts.finish();
             match settle.facts.finished() {
-                Some(of) if !is_known && of.cached.is_none() => {
+                Some(of)
+                    if !is_known && of.cached.is_none() || self.desk.faults.forgets(of) =>
+                {
                     let receipt = super::batch::receipt(of);
                     settle.answer(receipt);
                 }
@@ -161,12 +165,25 @@ impl Writer {
             charges: &mut self.charges,
             owner: self.desk.replica,
             now: self.desk.clock.now(),
+            faults: self.desk.faults,
         };
         match batch.write(work).await {
             Ok(written) => {
                 // From here on nobody knows, until the commit has succeeded.
                 self.remember(work, &written);
+                if self.desk.faults.does(Sabotage::SettleAfterAck) {
+                    answer_early(work).await;
+                }
+                if !work.settlements.is_empty() {
+                    reached(CrashPoint::BeforeSettle);
+                }
                 tx.commit().await?;
+                if !work.settlements.is_empty() {
+                    reached(CrashPoint::AfterSettle);
+                }
+                if !work.opens.is_empty() {
+                    reached(CrashPoint::AfterIntent);
+                }
                 Ok(written)
             }
             Err(error) => {
@@ -246,6 +263,19 @@ impl Writer {
         for open in work.opens.drain(..) {
             open.answer(Err(said(error)));
         }
+    }
+}
+
+/// Lets callers go on before their settlements are written, which only a test wants.
+async fn answer_early(work: &mut Work) {
+    for settle in &mut work.settlements {
+        if let Some(of) = settle.facts.finished() {
+            let receipt = super::batch::receipt(of);
+            settle.answer_early(receipt);
+        }
+    }
+    if !work.settlements.is_empty() {
+        tokio::time::sleep(PAUSES.1).await;
     }
 }
 

@@ -1,0 +1,312 @@
+//! Many clients at once, each of which notes what it saw after it saw it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aurax_core::{
+    Call, Ctx, Delta, Engine, Error, ErrorKind, Event, Message, ModelId, Money, Principal,
+    Provider as _, Reply, Request, RequestId, Result,
+};
+use fastrand::Rng;
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::journal::Journal;
+use super::plan::{Ending, Plan, Prompt};
+
+/// What a client notes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Seen {
+    /// It is about to ask.
+    Asking {
+        /// The request.
+        request: Uuid,
+    },
+    /// So many tokens arrived, all together.
+    Forwarded {
+        /// Of which request.
+        request: Uuid,
+        /// How many.
+        tokens: u64,
+    },
+    /// The end arrived: from here on the answer is paid for and may not be forgotten.
+    Acknowledged {
+        /// Of which request.
+        request: Uuid,
+        /// Input tokens, as the receipt says.
+        input: u64,
+        /// Output tokens.
+        output: u64,
+        /// What it cost.
+        cost: Option<Money>,
+    },
+    /// There was an error instead.
+    Failed {
+        /// Of which request.
+        request: Uuid,
+        /// Which kind.
+        kind: ErrorKind,
+    },
+    /// The client left before the end.
+    Left {
+        /// Which request.
+        request: Uuid,
+    },
+}
+
+/// What clients do, in hundredths where it is a share. The rest is answered in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Mix {
+    /// The longest answer, in tokens.
+    pub tokens: u64,
+    /// The longest pause between two tokens, in microseconds.
+    pub pace_us: u64,
+    /// Requests of which the first attempt fails and the second answers.
+    pub failing: u8,
+    /// Answers that break off.
+    pub cut: u8,
+    /// Answers that their client does not read to the end.
+    pub dropped: u8,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self {
+            tokens: 20,
+            pace_us: 1_000,
+            failing: 2,
+            cut: 3,
+            dropped: 5,
+        }
+    }
+}
+
+/// A load on an engine.
+#[derive(Debug)]
+pub struct Load {
+    engine: Engine,
+    model: ModelId,
+    journal: Arc<Journal>,
+    clients: usize,
+    mix: Mix,
+    seed: u64,
+    principal: Principal,
+    output_limit: Option<u32>,
+}
+
+/// What came of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Requests with an end.
+    pub acknowledged: u64,
+    /// Requests that a budget refused.
+    pub over_budget: u64,
+    /// Requests with another error.
+    pub failed: u64,
+    /// Requests whose client left.
+    pub left: u64,
+}
+
+impl Tally {
+    fn count(&mut self, seen: &Seen) {
+        let count = match seen {
+            Seen::Acknowledged { .. } => &mut self.acknowledged,
+            Seen::Failed {
+                kind: ErrorKind::Budget,
+                ..
+            } => &mut self.over_budget,
+            Seen::Failed { .. } => &mut self.failed,
+            Seen::Left { .. } => &mut self.left,
+            Seen::Asking { .. } | Seen::Forwarded { .. } => return,
+        };
+        *count += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.over_budget += other.over_budget;
+        self.failed += other.failed;
+        self.left += other.left;
+    }
+}
+
+impl Load {
+    /// 64 clients, half of them streaming, that ask `model` of `engine` and note what they see.
+    pub fn new(engine: Engine, model: ModelId, journal: Arc<Journal>) -> Self {
+        Self {
+            engine,
+            model,
+            journal,
+            clients: 64,
+            mix: Mix::default(),
+            seed: 0,
+            principal: Principal::new("load"),
+            output_limit: None,
+        }
+    }
+
+    /// So many clients at once.
+    #[must_use]
+    pub const fn with_clients(mut self, clients: usize) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// What they do.
+    #[must_use]
+    pub const fn with_mix(mut self, mix: Mix) -> Self {
+        self.mix = mix;
+        self
+    }
+
+    /// What chance begins with.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// For whom they ask.
+    #[must_use]
+    pub fn with_principal(mut self, principal: Principal) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// How much they let the model answer; as much as it likes unless set.
+    #[must_use]
+    pub const fn with_output_limit(mut self, tokens: u32) -> Self {
+        self.output_limit = Some(tokens);
+        self
+    }
+
+    /// Asks so many times, all clients together.
+    pub async fn run(&self, requests: usize) -> Tally {
+        let begun = AtomicUsize::new(0);
+        let clients = (0..self.clients).map(|number| {
+            let begun = &begun;
+            async move {
+                let mut tally = Tally::default();
+                let seed = u64::try_from(number).unwrap_or_default();
+                let mut rng = Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(seed));
+                while begun.fetch_add(1, Ordering::Relaxed) < requests {
+                    tally.count(&self.ask(&mut rng, number.is_multiple_of(2)).await);
+                }
+                tally
+            }
+        });
+        let tallies = futures::future::join_all(clients).await;
+        tallies.into_iter().fold(Tally::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    }
+
+    /// Asks once, and says how it ended.
+    async fn ask(&self, rng: &mut Rng, streams: bool) -> Seen {
+        let request = RequestId::new();
+        let tokens = rng.u64(1..=self.mix.tokens);
+        let pace = Duration::from_micros(rng.u64(0..=self.mix.pace_us));
+        let plan = Plan::answer(tokens).with_pace(pace);
+        let chance = rng.u8(0..100);
+        let fails = self.mix.failing;
+        let cuts = fails.saturating_add(self.mix.cut);
+        let leaves = cuts.saturating_add(self.mix.dropped);
+        let mut patience = None;
+        let plans = if chance < fails {
+            vec![Plan::fail(500), plan]
+        } else if chance < cuts {
+            vec![plan.with_ending(Ending::Cut)]
+        } else if chance < leaves {
+            patience = Some(rng.u64(0..=tokens));
+            vec![plan.with_ending(Ending::Hang)]
+        } else {
+            vec![plan]
+        };
+        let prompt = Prompt::new(request, plans);
+        let seen = match (patience, streams) {
+            // Nothing of a whole answer arrives that never ends: its client leaves by the clock.
+            (Some(_), false) => {
+                let wait = Duration::from_micros(rng.u64(0..=20_000));
+                let asked = self.send(request, &prompt, false, None);
+                let asked = tokio::time::timeout(wait, asked).await;
+                asked.unwrap_or(Seen::Left {
+                    request: request.as_uuid(),
+                })
+            }
+            (patience, streams) => self.send(request, &prompt, streams, patience).await,
+        };
+        self.journal.note(&seen);
+        seen
+    }
+
+    /// Sends a prompt, reads the answer until so many tokens have arrived, and says how it ended.
+    async fn send(
+        &self,
+        request: RequestId,
+        prompt: &Prompt,
+        streams: bool,
+        patience: Option<u64>,
+    ) -> Seen {
+        let ctx = Ctx::new(self.principal.clone()).with_request_id(request);
+        let mut body = Request::new(vec![Message::user(prompt.text())]);
+        body.stream = streams;
+        body.max_output_tokens = self.output_limit;
+        let call = Call::chat(self.model.clone(), body);
+        let request = request.as_uuid();
+        self.journal.note(&Seen::Asking { request });
+        let read = match self.engine.call(&ctx, &call).await {
+            Ok(reply) => self.read(request, reply, patience).await,
+            Err(error) => Err(error),
+        };
+        read.unwrap_or_else(|error| Seen::Failed {
+            request,
+            kind: error.kind(),
+        })
+    }
+
+    async fn read(&self, request: Uuid, mut reply: Reply, patience: Option<u64>) -> Result<Seen> {
+        let mut tokens = 0;
+        while patience.is_none_or(|most| tokens < most) {
+            let Some(batch) = reply.next().await else {
+                return Err(Error::new(ErrorKind::Truncated, "there was no end"));
+            };
+            let batch = batch?;
+            let before = tokens;
+            for event in &batch.events {
+                if let Event::Delta {
+                    delta: Delta::Text(text),
+                    ..
+                } = event
+                {
+                    tokens += u64::try_from(text.split_whitespace().count()).unwrap_or_default();
+                }
+            }
+            if tokens > before {
+                self.journal.note(&Seen::Forwarded { request, tokens });
+            }
+            let end = batch.events.iter().find_map(|event| match event {
+                Event::End(end) => Some(end),
+                _ => None,
+            });
+            if let Some(end) = end {
+                let receipt = end.receipt.as_ref();
+                let usage = receipt.and_then(|receipt| receipt.usage.as_ref());
+                let buckets = usage.map(|usage| &usage.buckets);
+                return Ok(Seen::Acknowledged {
+                    request,
+                    input: buckets.map_or(0, |buckets| buckets.input_tokens()),
+                    output: buckets.map_or(0, |buckets| buckets.output_tokens()),
+                    cost: receipt.and_then(|receipt| receipt.cost.amount()),
+                });
+            }
+        }
+        Ok(Seen::Left { request })
+    }
+}
