@@ -64,6 +64,14 @@ pub enum CrashPoint {
     AfterSettle,
     /// Tables are made, and not noted as made.
     MidMigration,
+    /// A request is about to be sent.
+    BeforeSend,
+    /// A request was sent, and its answer begins.
+    AfterSend,
+    /// A part of an answer arrived.
+    MidStream,
+    /// The client has noted the end.
+    AfterAcknowledgement,
 }
 
 /// What is wrong with a writer: nothing, but in tests.

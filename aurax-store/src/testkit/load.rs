@@ -13,6 +13,7 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::CrashPoint;
 use super::journal::Journal;
 use super::plan::{Ending, Plan, Prompt};
 
@@ -86,6 +87,41 @@ impl Default for Mix {
     }
 }
 
+/// How answers are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Manner {
+    /// Every second client streams.
+    #[default]
+    Both,
+    /// All of them stream.
+    Streamed,
+    /// None of them does.
+    Whole,
+}
+
+/// When a client leaves that does not want to see the end.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    /// After so many tokens.
+    Tokens(u64),
+    /// After some time, whatever has happened by then.
+    Time(Duration),
+}
+
+impl Patience {
+    /// Any moment from before the request is sent until a while after it is answered.
+    fn any(rng: &mut Rng, tokens: u64, streams: bool) -> Self {
+        // Nothing of a whole answer arrives that never ends.
+        if streams && rng.bool() {
+            Self::Tokens(rng.u64(0..=tokens))
+        } else {
+            Self::Time(Duration::from_micros(rng.u64(0..=30_000)))
+        }
+    }
+}
+
 /// A load on an engine.
 #[derive(Debug)]
 pub struct Load {
@@ -93,6 +129,7 @@ pub struct Load {
     model: ModelId,
     journal: Arc<Journal>,
     clients: usize,
+    manner: Manner,
     mix: Mix,
     seed: u64,
     principal: Principal,
@@ -144,6 +181,7 @@ impl Load {
             model,
             journal,
             clients: 64,
+            manner: Manner::default(),
             mix: Mix::default(),
             seed: 0,
             principal: Principal::new("load"),
@@ -155,6 +193,13 @@ impl Load {
     #[must_use]
     pub const fn with_clients(mut self, clients: usize) -> Self {
         self.clients = clients;
+        self
+    }
+
+    /// How they ask.
+    #[must_use]
+    pub const fn with_manner(mut self, manner: Manner) -> Self {
+        self.manner = manner;
         self
     }
 
@@ -194,9 +239,14 @@ impl Load {
             async move {
                 let mut tally = Tally::default();
                 let seed = u64::try_from(number).unwrap_or_default();
+                let streams = match self.manner {
+                    Manner::Both => number.is_multiple_of(2),
+                    Manner::Streamed => true,
+                    Manner::Whole => false,
+                };
                 let mut rng = Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(seed));
                 while begun.fetch_add(1, Ordering::Relaxed) < requests {
-                    tally.count(&self.ask(&mut rng, number.is_multiple_of(2)).await);
+                    tally.count(&self.ask(&mut rng, streams).await);
                 }
                 tally
             }
@@ -224,25 +274,26 @@ impl Load {
         } else if chance < cuts {
             vec![plan.with_ending(Ending::Cut)]
         } else if chance < leaves {
-            patience = Some(rng.u64(0..=tokens));
+            patience = Some(Patience::any(rng, tokens, streams));
             vec![plan.with_ending(Ending::Hang)]
         } else {
             vec![plan]
         };
         let prompt = Prompt::new(request, plans);
-        let seen = match (patience, streams) {
-            // Nothing of a whole answer arrives that never ends: its client leaves by the clock.
-            (Some(_), false) => {
-                let wait = Duration::from_micros(rng.u64(0..=20_000));
-                let asked = self.send(request, &prompt, false, None);
-                let asked = tokio::time::timeout(wait, asked).await;
-                asked.unwrap_or(Seen::Left {
-                    request: request.as_uuid(),
-                })
+        let seen = match patience {
+            None => self.send(request, &prompt, streams, None).await,
+            Some(Patience::Tokens(most)) => self.send(request, &prompt, streams, Some(most)).await,
+            Some(Patience::Time(limit)) => {
+                let asked = self.send(request, &prompt, streams, None);
+                let asked = tokio::time::timeout(limit, asked).await;
+                let request = request.as_uuid();
+                asked.unwrap_or(Seen::Left { request })
             }
-            (patience, streams) => self.send(request, &prompt, streams, patience).await,
         };
         self.journal.note(&seen);
+        if matches!(seen, Seen::Acknowledged { .. }) {
+            super::reached(CrashPoint::AfterAcknowledgement);
+        }
         seen
     }
 

@@ -12,7 +12,7 @@ mod upstream;
 pub use audit::{Audit, Invariant, Moment, Verdict};
 pub use books::{AttemptRow, Books, BudgetRow, ChargeRow, MessageRow, SettlementRow, add_budget};
 pub use journal::Journal;
-pub use load::{Load, Mix, Seen, Tally};
+pub use load::{Load, Manner, Mix, Seen, Tally};
 pub use plan::{Ending, Plan, Prompt};
 pub use upstream::{Fact, How, Upstream};
 
@@ -24,6 +24,11 @@ use crate::ledger::{LedgerOptions, fault};
 pub const fn sabotaged(mut options: LedgerOptions, sabotage: Sabotage) -> LedgerOptions {
     options.faults = fault::Faults::of(sabotage);
     options
+}
+
+/// Dies here, if this is where [`crash_at`] wants it.
+pub fn reached(point: CrashPoint) {
+    fault::reached(point);
 }
 
 /// Lets this process die, as if by power, when it comes to `point` after having passed it so often.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Invariant, Joined, Moment, Story, Verdict};
-use crate::testkit::books::{ChargeRow, SettlementRow};
+use crate::testkit::books::{BudgetRow, ChargeRow, SettlementRow};
 use crate::testkit::load::Seen;
 use crate::testkit::upstream::{Fact, How};
 
@@ -120,20 +120,25 @@ impl Joined<'_> {
             });
         }
         for budget in &self.books.budgets {
-            if budget.scope != "user" || budget.period != "total" {
+            let Some(charged) = self.charged(budget) else {
                 continue;
-            }
-            let own = |charge: &&ChargeRow| charge.user_id == budget.user_id;
-            let charges = self.books.charges.iter().filter(own);
-            let charged = charges.filter_map(|row| row.cost);
-            let charged = sum(charged.map(Some));
-            verdict.check(charged == Some(budget.spent), || {
-                format!(
-                    "budget {} spent {}, charged {charged:?}",
-                    budget.id, budget.spent
-                )
+            };
+            verdict.check(charged == budget.spent, || {
+                let (id, spent) = (budget.id, budget.spent);
+                format!("budget {id} spent {spent}, charged {charged}")
             });
         }
+    }
+
+    /// What was charged for all that a budget is for; `None` where it is for a part of something.
+    fn charged(&self, budget: &BudgetRow) -> Option<Money> {
+        if budget.scope != "user" || budget.period != "total" {
+            return None;
+        }
+        let own = |charge: &&ChargeRow| charge.user_id == budget.user_id;
+        let charges = self.books.charges.iter().filter(own);
+        // What is not known does not count against anything.
+        sum(charges.map(|row| row.cost.or(Some(Money::ZERO))))
     }
 
     fn repriced(&self, story: &Story<'_>, verdict: &mut Verdict) {
@@ -188,9 +193,11 @@ impl Joined<'_> {
         for budget in self.books.budgets.iter().filter(|budget| budget.is_hard) {
             let used = budget.spent.checked_add(budget.reserved);
             let is_within = used.is_ok_and(|used| used <= budget.limit);
-            verdict.check(is_within, || {
+            let charged = self.charged(budget);
+            let is_paid = charged.is_none_or(|charged| charged <= budget.limit);
+            verdict.check(is_within && is_paid, || {
                 format!(
-                    "budget {}: {} spent and {} held of {}",
+                    "budget {}: {} spent, {} held and {charged:?} charged of {}",
                     budget.id, budget.spent, budget.reserved, budget.limit
                 )
             });
