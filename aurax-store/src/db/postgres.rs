@@ -52,6 +52,8 @@ pub(crate) struct PostgresDatabase {
     analyses: Option<PgPool>,
     /// The ledger's own connection.
     ledger: PgPool,
+    /// The lock that this process's ledger holds in each transaction.
+    ledger_lock: i64,
     dictionary: Arc<Dictionary>,
 }
 
@@ -88,6 +90,7 @@ impl PostgresDatabase {
             pool: pool(options, connections),
             analyses,
             ledger,
+            ledger_lock: fastrand::i64(..),
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
         })
     }
@@ -241,6 +244,16 @@ impl Database for PostgresDatabase {
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
             Access::Ledger => "; SET LOCAL ROLE aurax_ledger",
         });
+        if access == Access::Ledger {
+            // A commit that was given up may still be on its way: what comes after it waits until
+            // it is through, or until the server gives it up.
+            begin.push_str(&format!(
+                "; SET LOCAL idle_in_transaction_session_timeout = {}; \
+                 SELECT pg_advisory_xact_lock({})",
+                STATEMENT.as_millis(),
+                self.ledger_lock
+            ));
+        }
         if let Access::User(user) = access {
             // A UUID's own digits, which need no quoting.
             begin.push_str(&format!("; SET LOCAL app.user_id = '{user}'"));
