@@ -49,8 +49,10 @@ impl Batch<'_> {
             settle.facts.finish();
             settle.facts.spoil(self.faults);
         }
-        self.clear_doubts(work).await?;
+        // Budgets first: a commit that seemed to fail may still be on its way, and holds them
+        // until it is through.
         let mut lines = self.lines(work).await?;
+        self.clear_doubts(work).await?;
         let receipts = self.settle(work, &mut lines).await?;
         self.release(work).await?;
         let opens = self.open(&work.opens, &mut lines).await?;
@@ -118,8 +120,15 @@ impl Batch<'_> {
             .iter()
             .filter_map(|settle| settle.facts.finished())
             .collect();
+        let receipts = settlements.iter().map(|of| receipt(of)).collect();
+        // An intent whose commit seemed to fail may have failed indeed: what was never opened was
+        // never sent, and is charged to nobody.
+        let settlements: Vec<&Settlement> = settlements
+            .into_iter()
+            .filter(|of| of.cached.is_some() || self.charges.has_attempts(of.id))
+            .collect();
         if settlements.is_empty() {
-            return Ok(Vec::new());
+            return Ok(receipts);
         }
         let written = self.add_settlements(&settlements).await?;
         let charged = self.add_charges(&settlements, &written).await?;
@@ -127,7 +136,7 @@ impl Batch<'_> {
             self.spend(settlement, &written, &charged, lines)?;
         }
         self.add_answers(&settlements).await?;
-        Ok(settlements.iter().map(|of| receipt(of)).collect())
+        Ok(receipts)
     }
 
     /// Writes what became of every attempt, and of those that a sweep had settled, what that

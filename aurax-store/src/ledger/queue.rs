@@ -177,7 +177,9 @@ impl Inbox {
     }
 
     /// Adds what is there already: settlements first, so that those who open wait for them.
-    pub(super) fn fill(&mut self, work: &mut Work) {
+    /// True when settlements were among it.
+    pub(super) fn fill(&mut self, work: &mut Work) -> bool {
+        let before = work.settlements.len();
         while work.settlements.len() < BATCH
             && let Ok(settle) = self.settlements.try_recv()
         {
@@ -192,5 +194,6 @@ impl Inbox {
         if work.releases.len() < BATCH {
             work.releases.extend(self.releases.take());
         }
+        work.settlements.len() > before
     }
 }

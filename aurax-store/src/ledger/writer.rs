@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aurax_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
 use super::batch::{Batch, Written};
@@ -14,10 +14,13 @@ use super::fault::{CrashPoint, Faults, Sabotage, reached};
 use super::queue::{Inbox, Work};
 use super::unavailable;
 use crate::catalogue::ledger as sql;
-use crate::db::{Access, Db, Mode, args};
+use crate::db::{Access, Arg, Db, Mode, Tx, args};
 
 /// How often the writer says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A process that was silent for this long says that it lives before it opens anything: a sweep
+/// may have forgotten it, and finds what it leaves open only while it is known.
+const LATEST_HEARTBEAT: Duration = Duration::from_secs(20);
 /// The first and the longest pause before another try.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
@@ -31,6 +34,7 @@ pub(super) fn start(desk: Desk, inbox: Inbox, done: oneshot::Sender<()>) -> Resu
         desk,
         inbox,
         charges: Charges::default(),
+        said: None,
     };
     std::thread::Builder::new()
         .name("aurax-ledger".to_owned())
@@ -62,6 +66,8 @@ struct Writer {
     desk: Desk,
     inbox: Inbox,
     charges: Charges,
+    /// When it said last that it lives.
+    said: Option<Instant>,
 }
 
 impl Writer {
@@ -78,7 +84,6 @@ impl Writer {
                 }
                 goes_on = self.inbox.arrival(&mut work) => goes_on,
             };
-            self.inbox.fill(&mut work);
             self.commit(work).await;
             if !goes_on {
                 break;
@@ -88,12 +93,23 @@ impl Writer {
     }
 
     /// Says that this process lives, and from which attempt on a sweep would have to look.
-    async fn beat(&self) {
-        let (id, at) = (self.desk.replica, self.desk.clock.now());
-        let args = args! { id, at, oldest: self.charges.oldest() };
-        if let Err(error) = self.once(&sql::HEARTBEAT, &args).await {
-            tracing::warn!(%error, "the ledger's heartbeat was not kept");
+    async fn beat(&mut self) {
+        let now = self.desk.clock.monotonic();
+        match self.once(&sql::HEARTBEAT, &self.heartbeat()).await {
+            Ok(()) => self.said = Some(now),
+            Err(error) => tracing::warn!(%error, "the ledger's heartbeat was not kept"),
         }
+    }
+
+    fn heartbeat(&self) -> [Arg; 3] {
+        let (id, at) = (self.desk.replica, self.desk.clock.now());
+        args! { id, at, oldest: self.charges.oldest() }
+    }
+
+    /// Whether nobody may know that it lives.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.said
+            .is_none_or(|said| now.saturating_duration_since(said) > LATEST_HEARTBEAT)
     }
 
     async fn leave(&self) {
@@ -103,7 +119,7 @@ impl Writer {
         }
     }
 
-    async fn once(&self, statement: &crate::db::Statement, args: &[crate::db::Arg]) -> Result<()> {
+    async fn once(&self, statement: &crate::db::Statement, args: &[Arg]) -> Result<()> {
         let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
         tx.run(statement, args).await?;
         tx.commit().await
@@ -114,7 +130,11 @@ impl Writer {
     async fn commit(&mut self, mut work: Work) {
         let mut pause = PAUSES.0;
         loop {
+            // However many are refused while the database is away, none of them stays here.
             self.forget(&mut work);
+            while self.inbox.fill(&mut work) {
+                self.forget(&mut work);
+            }
             if work.is_empty() {
                 return;
             }
@@ -134,7 +154,6 @@ impl Writer {
             let jitter = Duration::from_millis(fastrand::u64(0..=20));
             tokio::time::sleep(pause.saturating_add(jitter)).await;
             pause = pause.saturating_mul(2).min(PAUSES.1);
-            self.inbox.fill(&mut work);
         }
     }
 
@@ -160,6 +179,12 @@ impl Writer {
     /// One transaction.
     async fn attempt(&mut self, work: &mut Work) -> Result<Written> {
         let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
+        let now = self.desk.clock.monotonic();
+        let is_silent = self.is_silent(now);
+        if is_silent && let Err(error) = tx.run(&sql::HEARTBEAT, &self.heartbeat()).await {
+            undo(tx).await;
+            return Err(error);
+        }
         let batch = Batch {
             tx: &mut tx,
             charges: &mut self.charges,
@@ -178,6 +203,9 @@ impl Writer {
                     reached(CrashPoint::BeforeSettle);
                 }
                 tx.commit().await?;
+                if is_silent {
+                    self.said = Some(now);
+                }
                 if !work.settlements.is_empty() {
                     reached(CrashPoint::AfterSettle);
                 }
@@ -187,9 +215,7 @@ impl Writer {
                 Ok(written)
             }
             Err(error) => {
-                if let Err(undo) = tx.rollback().await {
-                    tracing::warn!(error = %undo, "the ledger's transaction was not rolled back");
-                }
+                undo(tx).await;
                 Err(error)
             }
         }
@@ -263,6 +289,12 @@ impl Writer {
         for open in work.opens.drain(..) {
             open.answer(Err(said(error)));
         }
+    }
+}
+
+async fn undo(tx: Tx) {
+    if let Err(error) = tx.rollback().await {
+        tracing::warn!(%error, "the ledger's transaction was not rolled back");
     }
 }
 
