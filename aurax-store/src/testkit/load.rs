@@ -59,6 +59,15 @@ pub enum Seen {
     },
 }
 
+impl Seen {
+    /// Somebody is about to ask.
+    pub fn asking(request: RequestId) -> Self {
+        Self::Asking {
+            request: request.as_uuid(),
+        }
+    }
+}
+
 /// What clients do, in hundredths where it is a share. The rest is answered in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -117,7 +126,7 @@ impl Patience {
         if streams && rng.bool() {
             Self::Tokens(rng.u64(0..=tokens))
         } else {
-            Self::Time(Duration::from_micros(rng.u64(0..=30_000)))
+            Self::Time(Duration::from_micros(rng.u64(0..=100_000)))
         }
     }
 }

@@ -71,9 +71,7 @@ impl Bench {
     async fn begin(&self, ending: Ending) -> (RequestId, Reply) {
         let ctx = Ctx::new(Principal::new("ada")).with_request_id(RequestId::new());
         let request = ctx.request_id();
-        self.journal().note(&Seen::Asking {
-            request: request.as_uuid(),
-        });
+        self.journal().note(&Seen::asking(request));
         let prompt = Prompt::new(request, [Plan::answer(2).with_ending(ending)]);
         let mut body = Request::new(vec![Message::user(prompt.text())]);
         body.stream = true;
@@ -140,6 +138,25 @@ async fn every_broken_rule_is_found() {
         let violated = after_a_load(Some(sabotage)).await;
         assert!(violated.contains(&detector), "{sabotage:?}: {violated:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_that_is_overspent_is_found() {
+    let bench = Bench::in_memory(Some(Sabotage::NeverSpend)).await;
+    let tight = Principal::new("tight");
+    testkit::add_budget(&bench.store, &tight, true, money("0.0002"))
+        .await
+        .unwrap();
+    let mut mix = Mix::default();
+    (mix.failing, mix.cut, mix.dropped) = (0, 0, 0);
+    let model = ModelId::parse(MODEL).unwrap();
+    let load = Load::new(bench.engine.clone(), model, bench.journal());
+    let load = load.with_clients(1).with_mix(mix).with_output_limit(20);
+    let tally = load.with_principal(tight).run(40).await;
+    assert_eq!(tally.acknowledged, 40);
+    let audit = bench.audit(Moment::AtRest).await;
+    assert!(audit.violated().contains(&Invariant::WithinLimit), "{audit}");
+    bench.clear().await;
 }
 
 /// What is violated while the caller of one answer has just seen its end, and others go on.

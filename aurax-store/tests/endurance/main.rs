@@ -12,5 +12,7 @@ mod aborts;
 mod budgets;
 mod crash;
 mod detectors;
+mod outage;
 mod place;
+mod postgres;
 mod program;

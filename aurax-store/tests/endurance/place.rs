@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     /// In PostgreSQL: the address of a superuser, and of the database.
     pub(crate) postgres: Option<(String, String)>,
+    /// The folder of the file of SQLite, where it is another.
+    pub(crate) database: Option<PathBuf>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
@@ -55,6 +57,7 @@ impl Place {
         Self {
             folder,
             postgres: None,
+            database: None,
         }
     }
 
@@ -81,7 +84,10 @@ impl Place {
 
     pub(crate) async fn try_open(&self) -> aurax_core::Result<Store> {
         match &self.postgres {
-            None => Store::sqlite(self.folder.join("aurax.db")).await,
+            None => {
+                let folder = self.database.as_ref().unwrap_or(&self.folder);
+                Store::sqlite(folder.join("aurax.db")).await
+            },
             Some((_, url)) => {
                 let options = PostgresOptions::new(url).with_connections(4);
                 Store::postgres(&options).await
