@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::charges::{Attempt, Charges};
 use super::fault::{Faults, Sabotage};
 use super::hold::{Caller, Demand, Holds, Line, reserve, undo};
-use super::queue::{Facts, Open, Work};
+use super::queue::{Facts, Limited, Open, Work};
 use super::rows;
 use crate::catalogue::ledger as sql;
 use crate::db::{Fields, Tx, args};
@@ -31,6 +31,7 @@ pub(super) struct Batch<'a> {
     pub(super) charges: &'a mut Charges,
     pub(super) owner: Uuid,
     pub(super) now: OffsetDateTime,
+    pub(super) limited: &'a Limited,
     pub(super) faults: Faults,
 }
 
@@ -111,7 +112,11 @@ impl Batch<'_> {
         }
         let users: Vec<Uuid> = users.into_iter().collect();
         let rows = self.tx.rows(&sql::BUDGETS, &args! { users }).await?;
-        rows.iter().map(Line::read).collect()
+        let lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
+        for line in lines.iter().filter(|line| line.is_hard()) {
+            self.limited.add(line.user);
+        }
+        Ok(lines)
     }
 
     async fn settle(&mut self, work: &Work, lines: &mut [Line]) -> Result<Vec<Result<Receipt>>> {
@@ -456,7 +461,7 @@ impl Batch<'_> {
             held: &held,
             estimate: input_cost.unwrap_or(Money::ZERO),
         };
-        let (opened, raises) = reserve(lines, &demand, || open.opening.exposure(), self.now)?;
+        let (opened, raises) = reserve(lines, &demand, || open.exposure(), self.now)?;
         fresh.entry(intent.charge_id).or_default().add(&raises)?;
         Ok(Attempt {
             id: intent.attempt_id,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::batch::{Batch, Written};
 use super::charges::Charges;
 use super::fault::{CrashPoint, Faults, Sabotage, reached};
-use super::queue::{Inbox, Work};
+use super::queue::{Inbox, Limited, Work};
 use super::unavailable;
 use crate::catalogue::ledger as sql;
 use crate::db::{Access, Arg, Db, Mode, Tx, args};
@@ -59,6 +59,7 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     /// This process, among those that share the database.
     pub(super) replica: Uuid,
+    pub(super) limited: Arc<Limited>,
     pub(super) faults: Faults,
 }
 
@@ -165,9 +166,7 @@ impl Writer {
             let is_known = self.charges.get(settle.charge_id()).is_some();
             settle.facts.finish();
             match settle.facts.finished() {
-                Some(of)
-                    if !is_known && of.cached.is_none() || self.desk.faults.forgets(of) =>
-                {
+                Some(of) if !is_known && of.cached.is_none() || self.desk.faults.forgets(of) => {
                     let receipt = super::batch::receipt(of);
                     settle.answer(receipt);
                 }
@@ -190,6 +189,7 @@ impl Writer {
             charges: &mut self.charges,
             owner: self.desk.replica,
             now: self.desk.clock.now(),
+            limited: &self.desk.limited,
             faults: self.desk.faults,
         };
         match batch.write(work).await {

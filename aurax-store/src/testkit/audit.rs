@@ -202,8 +202,7 @@ impl Story<'_> {
     fn is_orphan(&self) -> bool {
         let swept = |row: &&&SettlementRow| row.reason.as_deref() == Some("orphan");
         let late = |row: &&&SettlementRow| row.kind == "adjust";
-        self.settlements.iter().filter(swept).count()
-            > self.settlements.iter().filter(late).count()
+        self.settlements.iter().filter(swept).count() > self.settlements.iter().filter(late).count()
     }
 }
 

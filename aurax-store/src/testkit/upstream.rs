@@ -363,7 +363,11 @@ impl<'a> Answer<'a> {
             Ending::Hang => return gone(stream).await,
             Ending::Complete | Ending::Status(_) => {}
         }
-        write_frame(stream, &frame(choice(json!({}), finish.into()), Value::Null)).await?;
+        write_frame(
+            stream,
+            &frame(choice(json!({}), finish.into()), Value::Null),
+        )
+        .await?;
         write_frame(stream, &frame(json!([]), self.usage())).await?;
         write_chunk(stream, b"data: [DONE]\n\n").await?;
         stream.write_all(b"0\r\n\r\n").await?;

@@ -103,7 +103,7 @@ async fn kills_lose_nothing(place: Place) {
         let orders = Orders::new(&scene.place, scene.upstream.url(), rng.u64(..));
         let program = Program::start(&orders);
         // A part of the first answers, or some hundreds of them.
-        let goal = watch.acknowledged() + rng.usize(1..400);
+        let goal = watch.acknowledged() + rng.usize(1..250);
         let limit = Duration::from_secs(30);
         until("answers", limit, || watch.acknowledged() >= goal).await;
         tokio::time::sleep(Duration::from_micros(rng.u64(0..20_000))).await;

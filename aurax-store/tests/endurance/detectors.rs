@@ -155,7 +155,10 @@ async fn a_budget_that_is_overspent_is_found() {
     let tally = load.with_principal(tight).run(40).await;
     assert_eq!(tally.acknowledged, 40);
     let audit = bench.audit(Moment::AtRest).await;
-    assert!(audit.violated().contains(&Invariant::WithinLimit), "{audit}");
+    assert!(
+        audit.violated().contains(&Invariant::WithinLimit),
+        "{audit}"
+    );
     bench.clear().await;
 }
 

@@ -190,7 +190,9 @@ impl Scene {
         println!("{audit}");
         assert_eq!(audit.violated(), []);
         let whole = books.charges.iter();
-        let whole = whole.filter(|charge| charge.response_tokens == LONG).count();
+        let whole = whole
+            .filter(|charge| charge.response_tokens == LONG)
+            .count();
         assert_eq!(whole, IN_FLIGHT, "answers in flight are written");
     }
 }

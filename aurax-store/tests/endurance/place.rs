@@ -87,7 +87,7 @@ impl Place {
             None => {
                 let folder = self.database.as_ref().unwrap_or(&self.folder);
                 Store::sqlite(folder.join("aurax.db")).await
-            },
+            }
             Some((_, url)) => {
                 let options = PostgresOptions::new(url).with_connections(4);
                 Store::postgres(&options).await

@@ -34,6 +34,8 @@ pub(crate) struct Orders {
     pub(crate) mix: Mix,
     pub(crate) principal: String,
     pub(crate) output_limit: Option<u32>,
+    /// How long its calls wait for the ledger, in seconds.
+    pub(crate) patience: u64,
     /// Where it dies, and how often it passes that point before.
     pub(crate) crash: Option<(CrashPoint, u32)>,
     /// Which rule its ledger breaks.
@@ -53,6 +55,7 @@ impl Orders {
             mix: Mix::default(),
             principal: "load".to_owned(),
             output_limit: None,
+            patience: 1,
             crash: None,
             sabotage: None,
         }
@@ -80,7 +83,12 @@ impl Transport for Mortal {
 pub(crate) fn engine(url: &str, ledger: impl Ledger) -> Engine {
     let transport = ReqwestTransport::new();
     let options = Options::new().with_base_url(url).with_api_key("sk-test");
-    let upstream = provider(presets::find("openai").unwrap(), options, Arc::new(Mortal(transport))).unwrap();
+    let upstream = provider(
+        presets::find("openai").unwrap(),
+        options,
+        Arc::new(Mortal(transport)),
+    )
+    .unwrap();
     let mut retry = RetryPolicy::default();
     retry.base = Duration::from_millis(5);
     Engine::builder()
@@ -116,7 +124,8 @@ async fn follow(orders: &Orders) -> Tally {
         testkit::crash_at(point, passes);
     }
     let store = orders.place.open().await;
-    let mut options = LedgerOptions::default();
+    let patience = Duration::from_secs(orders.patience);
+    let mut options = LedgerOptions::default().with_patience(patience);
     if let Some(sabotage) = orders.sabotage {
         options = testkit::sabotaged(options, sabotage);
     }
