@@ -17,7 +17,8 @@ pub trait Clock: Debug + Send + Sync {
     fn monotonic(&self) -> Instant;
 }
 
-/// The machine's own clock.
+/// The machine's own clock, to the microsecond: what stores keep, so that what is read back is what
+/// was said.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -27,7 +28,9 @@ pub struct SystemClock;
 )]
 impl Clock for SystemClock {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc()
+        let now = OffsetDateTime::now_utc();
+        let micros = now.microsecond();
+        now.replace_microsecond(micros).unwrap_or(now)
     }
 
     fn monotonic(&self) -> Instant {

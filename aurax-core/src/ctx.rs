@@ -18,7 +18,7 @@ use crate::ledger::RequestGuard;
 use crate::model::ModelId;
 use crate::money::Money;
 use crate::secret::Secret;
-use crate::session::Step;
+use crate::session::{Leased, Step};
 
 /// For whom a call is made: a user, an access key, a job.
 ///
@@ -200,6 +200,7 @@ struct Said {
     access_key: Option<Uuid>,
     max_cost: Option<Money>,
     step: Option<Arc<Step>>,
+    lease: Option<Arc<Leased>>,
 }
 
 impl Ctx {
@@ -221,6 +222,7 @@ impl Ctx {
             access_key: None,
             max_cost: None,
             step: None,
+            lease: None,
         };
         Self {
             said: Arc::new(said),
@@ -336,9 +338,25 @@ impl Ctx {
     }
 
     /// Makes the call a step of a session: the ledger keeps what is added and answered.
-    pub(crate) fn with_step(mut self, step: Arc<Step>) -> Self {
-        self.said().step = Some(step);
+    ///
+    /// Its answer is made for it: one from the cache would have no intent to add the question with,
+    /// and would make another try of an answer the same one again.
+    pub(crate) fn with_step(mut self, step: Arc<Step>, lease: Option<Arc<Leased>>) -> Self {
+        let said = self.said();
+        said.cache = Some(CacheMode::Off);
+        said.step = Some(step);
+        said.lease = lease;
         self
+    }
+
+    /// The same for another request of the same caller.
+    pub(crate) fn again(&self) -> Self {
+        let mut ctx = self.clone();
+        let said = ctx.said();
+        said.request_id = RequestId::new();
+        // It names one request, which this is not.
+        said.idempotency_key = None;
+        ctx
     }
 
     pub(crate) fn with_guard(mut self, guard: Arc<RequestGuard>) -> Self {
@@ -451,6 +469,11 @@ impl Ctx {
 
     pub(crate) fn step(&self) -> Option<&Arc<Step>> {
         self.said.step.as_ref()
+    }
+
+    /// The run's hold of its session, which lasts until the last of its calls is settled.
+    pub(crate) fn lease(&self) -> Option<Arc<Leased>> {
+        self.said.lease.clone()
     }
 
     /// Whether the provider's own bytes are wanted.

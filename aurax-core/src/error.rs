@@ -66,6 +66,8 @@ pub enum ErrorKind {
     Budget,
     /// The session is answering something else.
     SessionBusy,
+    /// The model asked for tools more often than it may.
+    TooManySteps,
     /// The database cannot be reached, or is busy with something else.
     Store,
     /// An invariant of this engine is broken.
@@ -100,6 +102,7 @@ impl ErrorKind {
             Self::Ledger => "ledger",
             Self::Budget => "budget",
             Self::SessionBusy => "session_busy",
+            Self::TooManySteps => "too_many_steps",
             Self::Store => "store",
             Self::Internal => "internal",
         }
@@ -133,6 +136,7 @@ impl ErrorKind {
             | Self::Unpriced
             | Self::Ledger
             | Self::Budget
+            | Self::TooManySteps
             | Self::Internal => Retry::Never,
         }
     }

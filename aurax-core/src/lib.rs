@@ -44,8 +44,8 @@ pub use error::{Error, ErrorKind, Phase, Result, Retry, Upstream};
 pub use id::new_id;
 pub use json::Json;
 pub use layer::{
-    BreakerPolicy, CacheKey, CacheMode, CachePolicy, CacheStore, ConcurrencyPolicy, Layer,
-    MemoryCache, QuotaPolicy, RatePolicy, RetryPolicy,
+    BreakerPolicy, CacheKey, CacheMode, CachePolicy, CacheStore, ConcurrencyPolicy, Disconnect,
+    Layer, MemoryCache, QuotaPolicy, RatePolicy, RetryPolicy,
 };
 pub use ledger::{
     Ack, Attempt, CacheHit, Exposure, Failure, Hold, Intent, Ledger, MemoryLedger, Opened, Opening,
@@ -62,8 +62,9 @@ pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::{Fingerprint, Secret};
 pub use session::{
-    Found, Lease, Page, Paged, Session, SessionChange, SessionSettings, SessionStore, Step, Turn,
-    TurnStatus,
+    Answer, ContextPolicy, Conversation, ExportFormat, Found, Lease, Page, Paged, SendRequest,
+    Session, SessionChange, SessionEvent, SessionReply, SessionSettings, SessionStore, Sessions,
+    Step, TitleRequest, ToolRunner, Turn, TurnStatus,
 };
 pub use tokens::{Count, CountSource, TokenCounter, estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;

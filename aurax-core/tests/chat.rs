@@ -270,3 +270,54 @@ fn what_a_client_supplied_is_for_its_own_wire() {
     let made = Native::new(Some(target), "kind", "{}");
     assert!(made.is_for("p", "b.wire") && !made.is_for("q", "b.wire"));
 }
+
+/// JSON inside a part is text: every byte of it comes back, however deep the part is.
+#[test]
+fn what_a_part_keeps_of_its_provider_comes_back_byte_for_byte() {
+    let json = r#"{"b": 1.50,  "a":[ ], "n": 12345678901234567890123}"#;
+    let mut item = Item::new("msg_1");
+    item.extra = Some(Json::parse(json).unwrap());
+    let mut text = Text::new("Hi");
+    text.item = Some(item);
+    let result = ToolResult::for_id("c1", Part::Text(text.clone()));
+    let message = Message::user(text).with(result);
+    let stored = serde_json::to_string(&message).unwrap();
+    assert_eq!(serde_json::from_str::<Message>(&stored).unwrap(), message);
+    let value: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    let again: Message = serde_json::from_value(value).unwrap();
+    assert_eq!(
+        again.parts.len(),
+        2,
+        "from a tree too, which has its own spelling"
+    );
+}
+
+#[test]
+fn a_part_of_no_known_kind_is_an_error_that_names_it() {
+    for (part, named) in [
+        (json!({"type": "video", "text": "x"}), "video"),
+        (json!({"text": "x"}), "type"),
+        (json!("text"), "object"),
+        (json!({"type": "text"}), "text"),
+    ] {
+        let error = serde_json::from_value::<Part>(part.clone()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains(named) || error.contains("struct"),
+            "{part}: {error}"
+        );
+    }
+}
+
+/// Each part is read anew, so its depth is checked here.
+#[test]
+fn parts_within_parts_have_an_end() {
+    let nested = |depth: usize| {
+        let open = r#"{"type":"tool_result","call_id":"c","content":["#.repeat(depth);
+        let inner = r#"{"type":"text","text":"[[[[\"{{{{"}"#;
+        format!("{open}{inner}{}", "]}".repeat(depth))
+    };
+    assert!(serde_json::from_str::<Part>(&nested(10)).is_ok());
+    let error = serde_json::from_str::<Part>(&nested(100_000)).unwrap_err();
+    assert!(error.to_string().contains("128 deep"), "{error}");
+}

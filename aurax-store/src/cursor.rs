@@ -13,6 +13,7 @@ use crate::db::{Access, Db, args};
 const LENGTH: usize = 32;
 
 /// What a database signs its cursors with.
+#[derive(Clone)]
 pub(crate) struct CursorKey(hmac::Key);
 
 impl std::fmt::Debug for CursorKey {
@@ -82,7 +83,7 @@ impl CursorKey {
         mut items: Vec<T>,
         id: impl Fn(&T) -> Uuid,
     ) -> Paged<T> {
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit(page)).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items
@@ -91,6 +92,16 @@ impl CursorKey {
             .map(|item| self.sign(list, user, id(item)));
         Paged::new(items, next)
     }
+}
+
+/// How many items a page has at most, whatever it asks for.
+fn limit(page: &Page) -> u32 {
+    page.limit.clamp(1, Page::MOST)
+}
+
+/// How many items to ask for: one more than the page has says whether there is another page.
+pub(crate) fn one_more(page: &Page) -> u32 {
+    limit(page).saturating_add(1)
 }
 
 fn signed(list: &str, user: Uuid, id: Uuid) -> Vec<u8> {

@@ -1,22 +1,56 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+mod access_keys;
+mod alerts;
 pub mod backup;
+mod bounds;
+mod budgets;
 mod catalogue;
 mod cipher;
+mod credentials;
 mod cursor;
 mod db;
 mod durable;
+mod erasure;
+mod history;
+mod idempotency;
+#[cfg(all(test, feature = "sqlite", feature = "testkit"))]
+mod isolation;
+mod jobs;
+#[cfg(feature = "testkit")]
+mod kit;
 mod ledger;
+mod logins;
+mod plans;
+mod provider_keys;
 #[cfg(feature = "redis")]
 mod redis;
 mod scope;
+mod sessions;
 mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod token;
+mod turn;
+mod usage;
 mod users;
 mod vault;
+mod words;
 
+pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use alerts::{Alert, AlertChange, AlertEvent, Alerts, NewAlert, Severity};
+pub use budgets::{Budget, BudgetLimit, BudgetPeriod, BudgetScope};
+pub use credentials::Rotated;
+pub use db::Durability;
+pub use history::PastRequest;
+pub use idempotency::{Claim, Claimed, IdempotencyKey, StoredReply};
+pub use jobs::{JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
+pub use logins::{Login, RefreshToken, Renewal};
+pub use plans::Plan;
+pub use provider_keys::{
+    NewProviderKey, ProviderKey, ProviderKeyChange, ProviderKeys, SealedKey, StoredKey,
+};
 #[cfg(feature = "redis")]
 pub use redis::{
     Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,
@@ -26,5 +60,9 @@ pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]
 pub use store::PostgresOptions;
 pub use store::Store;
+pub use usage::{
+    Bucketing, Grouping, Percentiles, UsageFigures, UsageFilter, UsageGroup, UsagePoint, UsageRow,
+    UsageStatus, Usages,
+};
 pub use users::{NewUser, Role, User, UserChange};
 pub use vault::{Binding, KeyFile, KeyId, KeyRing, Masked, Origin, Sealed, Vault};

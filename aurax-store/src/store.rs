@@ -7,7 +7,7 @@ use aurax_core::{Clock, Error, ErrorKind, Principal, Result, SystemClock};
 use uuid::Uuid;
 
 use crate::cursor::CursorKey;
-use crate::db::{Access, Database, Db};
+use crate::db::{Access, Database, Db, Durability};
 use crate::ledger::{LedgerOptions, StoreLedger};
 use crate::scope::{AdminScope, JobScope, UserScope};
 
@@ -37,6 +37,7 @@ pub struct PostgresOptions {
     owner_url: Option<String>,
     read_url: Option<String>,
     connections: u32,
+    durability: Durability,
 }
 
 #[cfg(feature = "postgres")]
@@ -49,6 +50,7 @@ impl PostgresOptions {
             owner_url: None,
             read_url: None,
             connections: 10,
+            durability: Durability::Strict,
         }
     }
 
@@ -63,6 +65,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_read_url(mut self, url: impl Into<String>) -> Self {
         self.read_url = Some(url.into());
+        self
+    }
+
+    /// Says what the ledger waits for; strict unless set.
+    #[must_use]
+    pub const fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 
@@ -103,7 +112,21 @@ impl Store {
     /// has migrated it or the disk cannot keep it durable.
     #[cfg(feature = "sqlite")]
     pub async fn sqlite(path: impl AsRef<Path> + Send) -> Result<Self> {
-        let database = crate::db::sqlite::SqliteDatabase::open(path.as_ref()).await?;
+        Self::sqlite_with(path, Durability::Strict).await
+    }
+
+    /// A store in a file, which waits for the disk or does not.
+    ///
+    /// # Errors
+    /// As of [`Store::sqlite`].
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite_with(
+        path: impl AsRef<Path> + Send,
+        durability: Durability,
+    ) -> Result<Self> {
+        use crate::db::sqlite::SqliteDatabase;
+
+        let database = SqliteDatabase::open(path.as_ref(), durability).await?;
         database.migrate().await?;
         Self::over(Arc::new(database)).await
     }
@@ -120,7 +143,12 @@ impl Store {
         let owner = options.owner_url.as_ref().unwrap_or(&options.url);
         PostgresDatabase::migrate(owner).await?;
         let read_url = options.read_url.as_deref();
-        let database = PostgresDatabase::new(&options.url, read_url, options.connections)?;
+        let database = PostgresDatabase::new(
+            &options.url,
+            read_url,
+            options.connections,
+            options.durability,
+        )?;
         database.verify().await?;
         Self::over(Arc::new(database)).await
     }
@@ -175,6 +203,55 @@ impl Store {
             ledger.close().await;
         }
         self.0.db.close().await;
+    }
+
+    /// Leaves one of the tenant's predicates, the first of which is 0, out of one statement, and
+    /// puts it back into the others, to see a test fail. One that does not exist is refused: false.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage(&self, statement: &str, which: usize) -> bool {
+        let found = crate::catalogue::all()
+            .find(|known| known.name == statement && which < known.predicates())
+            .map(|known| known.name);
+        if let Some(name) = found {
+            let dictionary = self.0.db.database().dictionary();
+            dictionary.sabotage(crate::db::Sabotage::One(name, which));
+        }
+        found.is_some()
+    }
+
+    /// Leaves the tenant's predicate out of every statement, to see the database's own policies
+    /// hold.
+    #[cfg(feature = "testkit")]
+    pub fn sabotage_all(&self) {
+        let dictionary = self.0.db.database().dictionary();
+        dictionary.sabotage(crate::db::Sabotage::All);
+    }
+
+    /// The same store by another clock, for tests of what expires.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock,
+            cursors: self.0.cursors.clone(),
+            replica: self.0.replica,
+            ledger: OnceLock::new(),
+        }))
+    }
+
+    /// The same store as another process of that id would have it, for tests of what processes
+    /// share.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_replica(&self, replica: Uuid) -> Self {
+        Self(Arc::new(Inner {
+            db: self.0.db.clone(),
+            clock: self.0.clock.clone(),
+            cursors: self.0.cursors.clone(),
+            replica,
+            ledger: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn db(&self) -> &Db {

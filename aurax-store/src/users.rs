@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::catalogue::users as sql;
+use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::{AdminScope, UserScope};
 use crate::store::not_found;
@@ -113,7 +114,7 @@ pub struct UserChange {
 }
 
 impl User {
-    fn read(row: &Row) -> Result<Self> {
+    pub(crate) fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.uuid("id")?,
             email: row.text("email")?,
@@ -231,7 +232,7 @@ impl AdminScope {
     pub async fn users(&self, page: &Page) -> Result<Paged<User>> {
         let cursors = self.store().cursors();
         let before = cursors.read("users", Uuid::nil(), page)?;
-        let most = page.limit.saturating_add(1);
+        let most = one_more(page);
         let rows = self
             .read(move |tx| {
                 Box::pin(async move { tx.rows(&sql::LIST, &args! { before, most }).await })

@@ -10,13 +10,15 @@ use crate::ctx::Timeouts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{
     AttemptLayer, BreakerLayer, BreakerPolicy, CacheLayer, CachePolicy, CacheStore,
-    ConcurrencyLayer, ConcurrencyPolicy, FallbackLayer, Layer, MeterLayer, QuotaLayer, QuotaPolicy,
-    RateLayer, RatePolicy, RetryLayer, RetryPolicy, TimeoutLayer, TraceLayer,
+    ConcurrencyLayer, ConcurrencyPolicy, Disconnect, DisconnectPolicies, FallbackLayer, Layer,
+    MeterLayer, QuotaLayer, QuotaPolicy, RateLayer, RatePolicy, RetryLayer, RetryPolicy,
+    TimeoutLayer, TraceLayer,
 };
 use crate::ledger::{Ledger, MemoryLedger};
 use crate::model::ModelId;
 use crate::pricing::{PriceBook, Pricer, UnknownModel};
 use crate::provider::Provider;
+use crate::session::{Runs, SessionStore};
 use crate::tokens::TokenCounter;
 
 /// Puts an [`Engine`] together; everything has a default but the providers.
@@ -27,6 +29,9 @@ pub struct EngineBuilder {
     default_model: Option<ModelId>,
     layers: Vec<Arc<dyn Layer>>,
     ledger: Option<Arc<dyn Ledger>>,
+    store: Option<Arc<dyn SessionStore>>,
+    title_model: Option<ModelId>,
+    disconnect: DisconnectPolicies,
     clock: Arc<dyn Clock>,
     prices: Option<Arc<PriceBook>>,
     unknown_model: UnknownModel,
@@ -47,6 +52,9 @@ impl EngineBuilder {
             default_model: None,
             layers: Vec::new(),
             ledger: None,
+            store: None,
+            title_model: None,
+            disconnect: DisconnectPolicies::default(),
             clock: Arc::new(SystemClock),
             prices: None,
             unknown_model: UnknownModel::default(),
@@ -94,10 +102,44 @@ impl EngineBuilder {
         self
     }
 
-    /// Records calls here; a [`MemoryLedger`] unless set.
+    /// Records calls here; a [`MemoryLedger`] unless set. The engine then has no sessions:
+    /// [`EngineBuilder::store`] is for both.
     #[must_use]
     pub fn ledger(mut self, ledger: impl Ledger) -> Self {
         self.ledger = Some(Arc::new(ledger));
+        self.store = None;
+        self
+    }
+
+    /// Records calls and keeps sessions here; a [`MemoryLedger`] unless set.
+    #[must_use]
+    pub fn store(mut self, store: impl Ledger + SessionStore) -> Self {
+        let store = Arc::new(store);
+        self.ledger = Some(store.clone());
+        self.store = Some(store);
+        self
+    }
+
+    /// Asks this model for the titles of sessions, a cheap one; unless set, a title is the first
+    /// words of the first message.
+    #[must_use]
+    pub fn title_model(mut self, model: ModelId) -> Self {
+        self.title_model = Some(model);
+        self
+    }
+
+    /// Says what becomes of an answer whose reply is dropped before its end;
+    /// [`Disconnect::Cancel`] unless set.
+    #[must_use]
+    pub fn on_disconnect(mut self, policy: Disconnect) -> Self {
+        self.disconnect.set(policy);
+        self
+    }
+
+    /// The same for the answers of one provider.
+    #[must_use]
+    pub fn on_disconnect_from(mut self, provider: impl Into<String>, policy: Disconnect) -> Self {
+        self.disconnect.set_for(provider.into(), policy);
         self
     }
 
@@ -184,7 +226,14 @@ impl EngineBuilder {
     /// exist.
     pub fn build(self) -> Result<Engine> {
         self.check_names()?;
-        let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::new()));
+        let (ledger, store) = self.ledger.map_or_else(
+            || {
+                let memory = Arc::new(MemoryLedger::new());
+                (memory.clone() as Arc<dyn Ledger>, Some(memory as _))
+            },
+            |ledger| (ledger, self.store),
+        );
+        let disconnect = self.disconnect.by_name(&self.providers);
         let pricer = Pricer::new(self.prices.unwrap_or_else(PriceBook::builtin))
             .with_unknown_model(self.unknown_model)?;
         let pricer = Arc::new(pricer);
@@ -213,7 +262,13 @@ impl EngineBuilder {
             stack = CacheLayer::new(store, policy, router.clone()).layer(stack);
         }
         stack = QuotaLayer::new(self.quota, clock.clone()).layer(stack);
-        stack = MeterLayer::new(ledger.clone(), clock.clone(), pricer.clone()).layer(stack);
+        stack = MeterLayer::new(
+            ledger.clone(),
+            clock.clone(),
+            pricer.clone(),
+            disconnect.clone(),
+        )
+        .layer(stack);
         for layer in self.layers.iter().rev() {
             stack = layer.layer(stack);
         }
@@ -226,6 +281,10 @@ impl EngineBuilder {
             ledger,
             clock,
             tokens: Arc::new(TokenCounter::new()),
+            disconnect,
+            store,
+            runs: Runs::default(),
+            title_model: self.title_model,
         })
     }
 
@@ -246,6 +305,7 @@ impl EngineBuilder {
             ("the provider order", self.order.iter().collect::<Vec<_>>()),
             ("a rate policy", self.rates.keys().collect()),
             ("a concurrency policy", self.concurrency.keys().collect()),
+            ("a disconnect policy", self.disconnect.providers().collect()),
         ];
         for (what, mentioned) in named {
             if let Some(name) = mentioned.iter().find(|name| !names.contains(name.as_str())) {

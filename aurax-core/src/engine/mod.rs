@@ -15,14 +15,18 @@ use router::Router;
 use crate::call::Call;
 use crate::chat::{Request, Response};
 use crate::clock::Clock;
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Principal};
 use crate::embed::EmbedRequest;
 use crate::error::{Error, ErrorKind, Phase, Result};
+#[cfg(doc)]
+use crate::layer::Disconnect;
+use crate::layer::DisconnectPolicies;
 use crate::ledger::Ledger;
 use crate::model::{ModelId, ModelInfo};
 use crate::pricing::{Cost, PriceBook, Pricer, Sale};
 use crate::provider::{Capability, Catalog, Provider, ProviderExt, ProviderInfo};
 use crate::reply::Reply;
+use crate::session::{Runs, SessionStore, Sessions};
 use crate::tokens::TokenCounter;
 use crate::usage::Usage;
 
@@ -47,6 +51,10 @@ pub struct Engine {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     tokens: Arc<TokenCounter>,
+    disconnect: DisconnectPolicies,
+    store: Option<Arc<dyn SessionStore>>,
+    runs: Runs,
+    title_model: Option<ModelId>,
 }
 
 impl Engine {
@@ -134,6 +142,42 @@ impl Engine {
     /// Where calls are recorded.
     pub const fn ledger(&self) -> &Arc<dyn Ledger> {
         &self.ledger
+    }
+
+    /// The conversations of `principal`.
+    ///
+    /// # Errors
+    /// `Config` when the engine was built with a ledger that keeps none.
+    pub fn sessions(&self, principal: Principal) -> Result<Sessions> {
+        let store = self.store.clone().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "the engine's ledger keeps no sessions: build it with EngineBuilder::store",
+            )
+            .with_phase(Phase::Encode)
+        })?;
+        Ok(Sessions::new(self.clone(), store, principal))
+    }
+
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) const fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
+    pub(crate) const fn title_model(&self) -> Option<&ModelId> {
+        self.title_model.as_ref()
+    }
+
+    /// Waits until every answer that is read on without its caller ([`Disconnect::Drain`]) has
+    /// ended and been handed to the ledger. Further ones are hung up on while this waits.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is harmless.
+    pub async fn drained(&self) {
+        self.disconnect.drained().await;
     }
 
     /// Asks and waits for the whole answer; the same as [`ProviderExt::chat`].

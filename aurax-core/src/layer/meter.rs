@@ -10,6 +10,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::Timeout;
 
+use super::disconnect::{DisconnectPolicies, Drain};
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::chat::{End, Event};
@@ -30,14 +31,21 @@ pub(crate) struct MeterLayer {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     pricer: Arc<Pricer>,
+    disconnect: DisconnectPolicies,
 }
 
 impl MeterLayer {
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, pricer: Arc<Pricer>) -> Self {
+    pub(crate) const fn new(
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        pricer: Arc<Pricer>,
+        disconnect: DisconnectPolicies,
+    ) -> Self {
         Self {
             ledger,
             clock,
             pricer,
+            disconnect,
         }
     }
 }
@@ -67,6 +75,7 @@ impl Provider for Metered {
             ledger,
             clock,
             pricer,
+            disconnect,
         } = self.meter.clone();
         let guard = RequestGuard::new(ledger, clock, pricer, ctx, call);
         // Declared before the call's future, so dropped after it: by then every attempt has told
@@ -75,7 +84,9 @@ impl Provider for Metered {
         match self.inner.call(&ctx.clone().with_guard(guard), call).await {
             Ok(reply) => {
                 let (head, batches) = reply.into_parts();
-                Ok(Reply::new(head, Settling::new(batches, owner)))
+                let drain = disconnect.drain(&head);
+                let running = Running { batches, owner };
+                Ok(Reply::new(head, Settling::new(running, drain)))
             }
             Err(error) => {
                 if let Some(ack) = owner.settle() {
@@ -91,11 +102,41 @@ impl Provider for Metered {
 
 /// A reply that settles its request before it ends, or when it is dropped.
 struct Settling {
+    /// `None` once it is left to be drained.
+    running: Option<Running>,
+    last: Option<Last>,
+    ended: bool,
+    drain: Option<Drain>,
+}
+
+/// An answer that is still to be settled.
+struct Running {
     // Dropped in this order: attempts report to the guard before the owner settles.
     batches: BoxStream<'static, Result<Batch>>,
     owner: GuardOwner,
-    last: Option<Last>,
-    ended: bool,
+}
+
+impl Running {
+    /// Reads what is left of the answer, for nobody.
+    async fn read_on(&mut self) {
+        while let Some(Ok(batch)) = self.batches.next().await {
+            if batch.ends() {
+                break;
+            }
+        }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let is_over = self.ended || self.last.is_some();
+        if let (false, Some(drain), Some(mut running)) =
+            (is_over, self.drain.take(), self.running.take())
+        {
+            // Dropping the task, in time or not, settles with what it has read.
+            drain.begin(async move { running.read_on().await });
+        }
+    }
 }
 
 /// What is held back until the settlement is durable.
@@ -105,19 +146,20 @@ struct Last {
 }
 
 impl Settling {
-    fn new(batches: BoxStream<'static, Result<Batch>>, owner: GuardOwner) -> Self {
+    const fn new(running: Running, drain: Option<Drain>) -> Self {
         Self {
-            batches,
-            owner,
+            running: Some(running),
             last: None,
             ended: false,
+            drain,
         }
     }
 
     fn hold(&mut self, item: Result<Batch>) {
         let ack = self
-            .owner
-            .settle()
+            .running
+            .as_ref()
+            .and_then(|running| running.owner.settle())
             .map(|ack| Box::pin(tokio::time::timeout(COMMIT_LIMIT, ack)));
         self.last = Some(Last { item, ack });
     }
@@ -140,7 +182,10 @@ impl Stream for Settling {
             if self.ended {
                 return Poll::Ready(None);
             }
-            match ready!(self.batches.poll_next_unpin(cx)) {
+            let Some(running) = &mut self.running else {
+                return Poll::Ready(None);
+            };
+            match ready!(running.batches.poll_next_unpin(cx)) {
                 Some(Ok(batch)) if !batch.ends() => return Poll::Ready(Some(Ok(batch))),
                 Some(item) => self.hold(item),
                 None => self.hold(Err(truncated())),

@@ -314,3 +314,6 @@ pub(crate) fn context(request: &Request) -> BTreeMap<String, String> {
     .filter_map(|(key, value)| Some((key.to_owned(), value.as_ref()?.to_lowercase())))
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use crate::id::new_id;
 use crate::pricing::Pricer;
 use crate::provider::ProviderInfo;
 use crate::reply::Head;
+use crate::session::Leased;
 
 /// How long an attempt waits for the ledger to take it.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -46,6 +47,8 @@ pub(crate) struct RequestGuard {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Kept until the request is settled.
+    _lease: Option<Arc<Leased>>,
 }
 
 #[derive(Debug)]
@@ -112,6 +115,7 @@ impl RequestGuard {
                 began: false,
                 settled: false,
             }),
+            _lease: ctx.lease(),
         })
     }
 
@@ -243,7 +247,9 @@ impl RequestGuard {
             opening
         };
         let own = affordable(&opening)?;
-        let opened = self.ledger.open(opening).await?;
+        // Whatever keeps it from being taken, nothing was sent, and no other try is made for it.
+        let opened = self.ledger.open(opening).await;
+        let opened = opened.map_err(|error| error.with_phase(Phase::Encode))?;
         self.state().began = true;
         Ok((id, narrower(own, opened)))
     }

@@ -10,14 +10,15 @@ use uuid::Uuid;
 use super::{Ack, Ledger, Opened, Opening, Pending, Permit, Receipt, Settlement};
 use crate::chat::{Part, Response};
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::Lease;
+use crate::session::{Lease, Shelf};
 
 /// Keeps settlements in memory, and loses them with the process.
 ///
 /// It counts and prices on the thread that settles, which may be the one that drops a reply.
 ///
 /// It holds the latest [`MemoryLedger::KEPT`] settlements and lets
-/// [`MemoryLedger::IN_FLIGHT`] requests run at a time.
+/// [`MemoryLedger::IN_FLIGHT`] requests run at a time. It keeps sessions too, as a
+/// [`SessionStore`](crate::SessionStore), in memory as well.
 #[derive(Debug, Clone)]
 pub struct MemoryLedger(Arc<Shared>);
 
@@ -25,6 +26,7 @@ pub struct MemoryLedger(Arc<Shared>);
 struct Shared {
     in_flight: Arc<Semaphore>,
     books: Mutex<Books>,
+    shelf: Mutex<Shelf>,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +46,30 @@ impl MemoryLedger {
     /// How many requests may be in flight; more wait for a permit.
     pub const IN_FLIGHT: usize = 10_000;
 
+    /// How many sessions are kept; those that were idle for longest are forgotten for others.
+    pub const SESSIONS: usize = 1_024;
+
+    /// How many turns a session may have.
+    pub const TURNS: usize = 10_000;
+
+    /// How many bytes all sessions may take, as JSON, unless set otherwise; those that were idle for
+    /// longest are forgotten for others.
+    pub const SESSION_BYTES: usize = 64 << 20;
+
     /// An empty ledger.
     pub fn new() -> Self {
         Self(Arc::new(Shared {
             in_flight: Arc::new(Semaphore::new(Self::IN_FLIGHT)),
             books: Mutex::default(),
+            shelf: Mutex::default(),
         }))
+    }
+
+    /// Says how many bytes all sessions may take, as JSON.
+    #[must_use]
+    pub fn with_session_bytes(self, bytes: usize) -> Self {
+        self.shelf().limit(bytes);
+        self
     }
 
     /// The settlements that are kept, oldest first.
@@ -60,6 +80,10 @@ impl MemoryLedger {
     /// How many requests were settled since the start.
     pub fn settled(&self) -> u64 {
         self.0.books().count
+    }
+
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.shelf()
     }
 
     /// How many attempts are open: announced and not settled.
@@ -77,6 +101,10 @@ impl Default for MemoryLedger {
 impl Shared {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,11 +125,16 @@ impl Ledger for MemoryLedger {
     }
 
     async fn open(&self, opening: Opening) -> Result<Opened> {
+        if let Some(step) = opening.step() {
+            self.0.shelf().open(opening.principal(), step)?;
+        }
         self.0.books().open.insert(opening.attempt_id());
         Ok(Opened::default())
     }
 
-    fn release(&self, _: Lease) {}
+    fn release(&self, session: Lease) {
+        self.0.shelf().release(&session);
+    }
 }
 
 /// Roughly how much memory an answer holds.
@@ -135,6 +168,9 @@ struct MemoryPermit {
 impl Permit for MemoryPermit {
     fn settle(self: Box<Self>, pending: Pending) -> Ack {
         let mut settlement = pending.finish();
+        if settlement.step.is_some() {
+            self.shared.shelf().settle(&settlement);
+        }
         settlement
             .response
             .take_if(|response| weight(response) > MemoryLedger::LARGEST);

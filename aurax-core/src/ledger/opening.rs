@@ -10,7 +10,7 @@ use super::pending::estimate_input;
 use super::record::Intent;
 use crate::bucket::{Bucket, Buckets};
 use crate::call::{Call, Op};
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Principal};
 use crate::error::Result;
 use crate::model::ModelId;
 use crate::money::Money;
@@ -83,6 +83,17 @@ impl Opening {
     /// The id of the request's one charge.
     pub const fn charge_id(&self) -> Uuid {
         self.charge_id
+    }
+
+    /// For whom the attempt is made.
+    pub fn principal(&self) -> &Principal {
+        self.ctx.principal()
+    }
+
+    /// What the session gains with this attempt; `None` outside a session, and for the later
+    /// attempts of a call.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.step.as_ref()
     }
 
     /// The most that the request's earlier attempts may cost: those that nobody says cost

@@ -267,6 +267,9 @@ pub struct Receipt {
     pub model: String,
     /// Which price book the cost was computed from.
     pub price_version: Arc<str>,
+    /// When the answer ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended_at: OffsetDateTime,
 }
 
 impl Receipt {
@@ -284,6 +287,7 @@ impl Receipt {
                 provider: hit.provider.clone(),
                 model: named.map_or_else(|| hit.model.clone(), |response| response.model.clone()),
                 price_version: hit.price_version.clone(),
+                ended_at: hit.found_at,
             });
         }
         let attempt = settlement.decisive()?;
@@ -300,6 +304,7 @@ impl Receipt {
                 .clone()
                 .unwrap_or_else(|| attempt.model.clone()),
             price_version: attempt.price_version.clone(),
+            ended_at: attempt.ended_at,
         })
     }
 }

@@ -1,7 +1,22 @@
 //! Conversations as data: what a store keeps and a client sees.
 
+mod branch;
+mod conversation;
+mod export;
+mod fit;
+mod import;
+mod lease;
+mod memory;
+mod reply;
+mod run;
+mod send;
+mod sessions;
 mod step;
 mod store;
+mod title;
+mod tools;
+mod transcript;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,8 +26,18 @@ use crate::chat::Message;
 use crate::pricing::Cost;
 use crate::usage::Usage;
 
+pub use conversation::Conversation;
+pub use export::ExportFormat;
+pub use fit::ContextPolicy;
+pub(crate) use lease::{Leased, Runs};
+pub(crate) use memory::Shelf;
+pub use reply::{Answer, SessionEvent, SessionReply};
+pub use send::SendRequest;
+pub use sessions::Sessions;
 pub use step::{Lease, Step};
 pub use store::{Found, Page, Paged, SessionChange, SessionStore};
+pub use title::TitleRequest;
+pub use tools::ToolRunner;
 
 /// A conversation.
 ///
@@ -29,6 +54,9 @@ pub struct Session {
     pub settings: SessionSettings,
     /// The last turn of the branch in use; `None` before the first.
     pub leaf: Option<Uuid>,
+    /// How many turns it has, of every branch: the [`Turn::seq`] of the latest.
+    #[serde(default)]
+    pub turns: u64,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -45,6 +73,7 @@ impl Session {
             title: None,
             settings: SessionSettings::default(),
             leaf: None,
+            turns: 0,
             created_at: at,
             updated_at: at,
         }

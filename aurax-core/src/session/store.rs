@@ -91,6 +91,8 @@ impl<T> Paged<T> {
 pub struct SessionChange {
     /// The title.
     pub title: Option<String>,
+    /// A title for a session that has none; any other stays.
+    pub first_title: Option<String>,
     /// All settings.
     pub settings: Option<SessionSettings>,
     /// The end of the branch in use.
@@ -102,6 +104,14 @@ impl SessionChange {
     pub fn title(title: impl Into<String>) -> Self {
         Self {
             title: Some(title.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A title, unless the session has one.
+    pub fn first_title(title: impl Into<String>) -> Self {
+        Self {
+            first_title: Some(title.into()),
             ..Self::default()
         }
     }
@@ -169,7 +179,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Changes a session; `None` where there is none.
     ///
     /// # Errors
-    /// `Store` when it cannot be changed; `NotFound` for a leaf that is no turn of it.
+    /// `Store` when it cannot be changed; for another leaf, `NotFound` where it is no turn of the
+    /// session and `SessionBusy` while that answers something.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have changed it.
@@ -201,7 +212,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     async fn sessions(&self, principal: &Principal, page: &Page) -> Result<Paged<Session>>;
 
     /// The turns from the beginning to `leaf`, in order; those before the last `most` are left
-    /// out.
+    /// out. None where there is no such turn.
     ///
     /// # Errors
     /// `Store` when they cannot be read.
@@ -225,16 +236,38 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Dropping the future is harmless.
     async fn turns(&self, principal: &Principal, id: Uuid, page: &Page) -> Result<Paged<Turn>>;
 
-    /// How many turns a session has, of every branch: the `seq` of the latest.
+    /// The turns that follow `parent`, or the first ones, in the order they were made: one, and its
+    /// siblings.
     ///
     /// # Errors
-    /// `Store` when they cannot be counted.
+    /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.
     ///
     /// # Cancel safety
     /// Dropping the future is harmless.
-    async fn latest_seq(&self, principal: &Principal, id: Uuid) -> Result<u64>;
+    async fn children(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        parent: Option<Uuid>,
+        page: &Page,
+    ) -> Result<Paged<Turn>>;
 
-    /// Turns that say all words of `query`, the latest first.
+    /// Adds turns that were said elsewhere, at most [`Page::MOST`], in order; those that are there
+    /// already are left alone. The leaf stays.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be kept, `NotFound` without the session, `SessionBusy` while it
+    /// answers something.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have added them.
+    async fn add(&self, principal: &Principal, id: Uuid, turns: &[Turn]) -> Result<()>;
+
+    /// Turns of any session whose words ([`Message::text`](crate::Message::text)) include all those
+    /// of `query`, the latest first.
+    ///
+    /// A word is a run of letters and digits; whether they are capital makes no difference. A query
+    /// without words finds nothing.
     ///
     /// # Errors
     /// `Store` when they cannot be read; `InvalidRequest` for a cursor of another list.

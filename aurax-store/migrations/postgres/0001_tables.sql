@@ -29,7 +29,7 @@ CREATE TABLE api_keys (
     kek_id text NOT NULL,
     base_url text,
     last_four text NOT NULL,
-    fingerprint text NOT NULL,
+    fingerprint text,
     is_active boolean NOT NULL DEFAULT TRUE,
     created_at timestamptz NOT NULL,
     last_validated timestamptz,
@@ -76,6 +76,7 @@ CREATE TABLE chat_sessions (
     title text,
     settings text NOT NULL,
     leaf uuid,
+    turns bigint NOT NULL DEFAULT 0,
     running uuid,
     running_owner uuid,
     created_at timestamptz NOT NULL,
@@ -94,6 +95,7 @@ CREATE TABLE messages (
     seq bigint NOT NULL,
     role text NOT NULL CHECK (role IN ('system', 'developer', 'user', 'assistant', 'tool')),
     content text NOT NULL,
+    words text NOT NULL,
     parts text,
     status text NOT NULL CHECK (status IN ('running', 'complete', 'partial', 'failed')),
     provider text,
@@ -107,12 +109,11 @@ CREATE TABLE messages (
 ) PARTITION BY RANGE (id);
 CREATE INDEX messages_session ON messages (session_id, seq);
 CREATE INDEX messages_user ON messages (user_id, created_at);
--- Punctuation goes first, so that words are the same as those of SQLite's search; the parser would keep addresses
--- and paths whole. More than 100,000 characters of one message are not searched: a tsvector has a maximum.
-CREATE FUNCTION aurax_words(content text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN to_tsvector('simple'::regconfig,
-    translate(left(content, 100000), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)));
-CREATE INDEX messages_words ON messages USING gin (aurax_words(content));
+-- `words` holds each word of the message once, in lower case, as the program splits them: so a search finds the same
+-- here and in SQLite, whatever the locale and version of the server.
+CREATE FUNCTION aurax_words(words text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_tsvector(string_to_array(words, ' '));
+CREATE INDEX messages_words ON messages USING gin (aurax_words(words));
 
 CREATE TABLE usage_logs (
     id uuid PRIMARY KEY,
@@ -145,6 +146,7 @@ CREATE TABLE usage_logs (
     CHECK ((cost_usd IS NULL) = (cost_source = 'unpriced'))
 ) PARTITION BY RANGE (id);
 CREATE INDEX usage_logs_user ON usage_logs (user_id, created_at);
+CREATE INDEX usage_logs_page ON usage_logs (user_id, id);
 CREATE INDEX usage_logs_provider ON usage_logs (user_id, provider);
 CREATE INDEX usage_logs_session ON usage_logs (session_id) WHERE session_id IS NOT NULL;
 

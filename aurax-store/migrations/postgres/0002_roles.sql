@@ -46,6 +46,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, access_keys, refresh_tokens, c
     alerts, alert_events, idempotency_records TO aurax_app;
 GRANT SELECT, INSERT, DELETE ON messages TO aurax_app;
 GRANT SELECT ON usage_logs, usage_rollups, attempts, settlements, plans, settings TO aurax_app;
+-- Whether a process lives decides whether its claims hold.
+GRANT SELECT (id, heartbeat_at) ON replicas TO aurax_app;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, users, api_keys, access_keys, refresh_tokens, chat_sessions,
     request_history, budgets, alerts, alert_events, idempotency_records, usage_rollups, replicas, job_leases, settings
@@ -72,6 +74,28 @@ $$;
 -- Whether an attempt was settled in its writer's absence decides between a repeat and a correction.
 GRANT SELECT (reason) ON settlements TO aurax_ledger;
 GRANT SELECT, UPDATE (spent, reserved, unpriced, window_start, updated_at) ON budgets TO aurax_ledger;
--- `running` is how a session says that it is busy; taking it is part of the intent.
-GRANT SELECT (id, user_id, running), UPDATE (leaf, running, running_owner, updated_at) ON chat_sessions TO aurax_ledger;
+-- `running` is how a session says that it is busy, and `turns` how far it has come; an intent takes the session by
+-- comparing both.
+GRANT SELECT (id, user_id, leaf, running, turns), UPDATE (leaf, running, running_owner, turns, updated_at)
+    ON chat_sessions TO aurax_ledger;
 GRANT SELECT, INSERT, UPDATE ON replicas TO aurax_ledger;
+
+-- A search's operator is not leakproof, so that under row-level security its index would never be used: the policy
+-- has to be asked first. This asks for the tenant itself, as a role whose policy lets it.
+-- What is found is collected before it is put in order: the planner would rather walk through all ids from the latest
+-- on, in the hope to find some soon.
+CREATE FUNCTION aurax_search(wanted text, before uuid, most bigint) RETURNS SETOF uuid ROWS 50
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH found AS MATERIALIZED (
+        SELECT id FROM messages
+        WHERE user_id = aurax_user() AND aurax_words(words) @@ (
+            SELECT string_agg(quote_literal(word), ' & ')::tsquery FROM unnest(string_to_array(wanted, ' ')) AS word
+        )
+    )
+    SELECT id FROM found WHERE before IS NULL OR id < before ORDER BY id DESC LIMIT most
+$$;
+GRANT CREATE ON SCHEMA public TO aurax_jobs;
+ALTER FUNCTION aurax_search(text, uuid, bigint) OWNER TO aurax_jobs;
+REVOKE CREATE ON SCHEMA public FROM aurax_jobs;
+REVOKE ALL ON FUNCTION aurax_search(text, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aurax_search(text, uuid, bigint) TO aurax_app;

@@ -29,7 +29,7 @@ CREATE TABLE api_keys (
     kek_id text NOT NULL,
     base_url text,
     last_four text NOT NULL,
-    fingerprint text NOT NULL,
+    fingerprint text,
     is_active integer NOT NULL DEFAULT 1,
     created_at integer NOT NULL,
     last_validated integer,
@@ -76,6 +76,7 @@ CREATE TABLE chat_sessions (
     title text,
     settings text NOT NULL,
     leaf text,
+    turns integer NOT NULL DEFAULT 0,
     running text,
     running_owner text,
     created_at integer NOT NULL,
@@ -84,14 +85,17 @@ CREATE TABLE chat_sessions (
 CREATE INDEX chat_sessions_user ON chat_sessions (user_id, id);
 CREATE INDEX chat_sessions_running ON chat_sessions (running_owner) WHERE running IS NOT NULL;
 
+-- The search refers to `number`, which stays what it is when the file is vacuumed; a hidden rowid would not.
 CREATE TABLE messages (
-    id text NOT NULL PRIMARY KEY,
+    number integer PRIMARY KEY,
+    id text NOT NULL UNIQUE,
     session_id text NOT NULL,
     user_id text NOT NULL,
     parent_id text,
     seq integer NOT NULL,
     role text NOT NULL CHECK (role IN ('system', 'developer', 'user', 'assistant', 'tool')),
     content text NOT NULL,
+    words text NOT NULL,
     parts text,
     status text NOT NULL CHECK (status IN ('running', 'complete', 'partial', 'failed')),
     provider text,
@@ -106,14 +110,16 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE INDEX messages_session ON messages (session_id, seq);
 CREATE INDEX messages_user ON messages (user_id, created_at);
+-- `words` holds each word of the message once, in lower case, as the program splits them: so a search finds the same
+-- here and in PostgreSQL. The tokenizer has no more to do than to part them at the spaces.
 CREATE VIRTUAL TABLE messages_words USING fts5 (
-    content, content = 'messages', content_rowid = 'rowid', tokenize = 'unicode61 remove_diacritics 0'
+    words, content = 'messages', content_rowid = 'number', tokenize = 'ascii', detail = none, columnsize = 0
 );
 CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN
-    INSERT INTO messages_words (rowid, content) VALUES (new.rowid, new.content);
+    INSERT INTO messages_words (rowid, words) VALUES (new.number, new.words);
 END;
 CREATE TRIGGER messages_deleted AFTER DELETE ON messages BEGIN
-    INSERT INTO messages_words (messages_words, rowid, content) VALUES ('delete', old.rowid, old.content);
+    INSERT INTO messages_words (messages_words, rowid, words) VALUES ('delete', old.number, old.words);
 END;
 
 CREATE TABLE usage_logs (
@@ -148,6 +154,7 @@ CREATE TABLE usage_logs (
     CHECK ((cost_usd_nano IS NULL) = (cost_source = 'unpriced'))
 ) STRICT;
 CREATE INDEX usage_logs_user ON usage_logs (user_id, created_at);
+CREATE INDEX usage_logs_page ON usage_logs (user_id, id);
 CREATE INDEX usage_logs_provider ON usage_logs (user_id, provider);
 CREATE INDEX usage_logs_session ON usage_logs (session_id) WHERE session_id IS NOT NULL;
 

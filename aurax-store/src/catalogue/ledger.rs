@@ -21,34 +21,50 @@ statements! { "ledger":
                         FROM json_to_recordset(:rows::json) AS j(id uuid, spent numeric, reserved numeric,
                             unpriced bigint, window_start bigint, updated_at bigint)
                         WHERE budgets.id = j.id}";
-    /// Gives free sessions to the runs that ask for them.
+    /// Gives sessions to the runs that ask for them: where they are free and as the run knows
+    /// them, and where the run has them already.
     TAKE_SESSIONS = "UPDATE chat_sessions SET
                          {lite: running = j.value->>'run', running_owner = j.value->>'owner',
-                                leaf = j.value->>'leaf', updated_at = j.value->>'at'
+                                leaf = COALESCE(j.value->>'leaf', leaf), updated_at = j.value->>'at',
+                                turns = MAX(turns, j.value->>'turns')
                             FROM json_each(:rows) AS j
                             WHERE chat_sessions.id = j.value->>'id' AND chat_sessions.user_id = j.value->>'user_id'
-                              AND running IS NULL}
-                         {pg: running = j.run, running_owner = j.owner, leaf = j.leaf,
+                              AND (running = j.value->>'run' OR (running IS NULL AND turns = j.value->>'known'))}
+                         {pg: running = j.run, running_owner = j.owner, leaf = COALESCE(j.leaf, chat_sessions.leaf),
+                              turns = GREATEST(chat_sessions.turns, j.turns),
                               updated_at = timestamptz 'epoch' + j.at * interval '1 microsecond'
                           FROM json_to_recordset(:rows::json) AS j(id uuid, user_id uuid, run uuid, owner uuid,
-                              leaf uuid, at bigint)
-                          WHERE chat_sessions.id = j.id AND chat_sessions.user_id = j.user_id AND running IS NULL}
+                              leaf uuid, at bigint, turns bigint, known bigint)
+                          WHERE chat_sessions.id = j.id AND chat_sessions.user_id = j.user_id
+                            AND (running = j.run OR (running IS NULL AND chat_sessions.turns = j.known))}
                      RETURNING chat_sessions.id AS id";
-    /// Moves the leaf of sessions that their run holds, and gives them up where `keeps` is false.
+    /// Adds an answer to sessions that their run holds, and gives them up where `keeps` is false.
     MOVE_SESSIONS = "UPDATE chat_sessions SET
-                         {lite: leaf = j.value->>'leaf', updated_at = j.value->>'at',
+                         {lite: leaf = COALESCE(j.value->>'leaf', leaf), updated_at = j.value->>'at',
+                                turns = MAX(turns, j.value->>'turns'),
                                 running = CASE WHEN j.value->>'keeps' THEN running END,
                                 running_owner = CASE WHEN j.value->>'keeps' THEN running_owner END
                             FROM json_each(:rows) AS j
                             WHERE chat_sessions.id = j.value->>'id' AND chat_sessions.user_id = j.value->>'user_id'
                               AND running = j.value->>'run'}
-                         {pg: leaf = j.leaf, updated_at = timestamptz 'epoch' + j.at * interval '1 microsecond',
+                         {pg: leaf = COALESCE(j.leaf, chat_sessions.leaf),
+                              turns = GREATEST(chat_sessions.turns, j.turns),
+                              updated_at = timestamptz 'epoch' + j.at * interval '1 microsecond',
                               running = CASE WHEN j.keeps THEN j.run END,
                               running_owner = CASE WHEN j.keeps THEN j.owner END
                           FROM json_to_recordset(:rows::json) AS j(id uuid, user_id uuid, run uuid, owner uuid,
-                              leaf uuid, at bigint, keeps boolean)
+                              leaf uuid, at bigint, turns bigint, keeps boolean)
                           WHERE chat_sessions.id = j.id AND chat_sessions.user_id = j.user_id AND running = j.run}
                      RETURNING chat_sessions.id AS id";
+    /// Says how many turns sessions have that get an answer after their run has lost them.
+    COUNT_TURNS = "UPDATE chat_sessions SET
+                       {lite: turns = MAX(turns, j.value->>'turns')
+                          FROM json_each(:rows) AS j
+                          WHERE chat_sessions.id = j.value->>'id' AND chat_sessions.user_id = j.value->>'user_id'}
+                       {pg: turns = GREATEST(chat_sessions.turns, j.turns)
+                        FROM json_to_recordset(:rows::json) AS j(id uuid, user_id uuid, turns bigint)
+                        WHERE chat_sessions.id = j.id AND chat_sessions.user_id = j.user_id}
+                   RETURNING chat_sessions.id AS id";
     /// Gives sessions up without moving them.
     FREE_SESSIONS = "UPDATE chat_sessions SET running = NULL, running_owner = NULL
                          {lite: FROM json_each(:rows) AS j
@@ -56,7 +72,8 @@ statements! { "ledger":
                               AND running = j.value->>'run'}
                          {pg: FROM json_to_recordset(:rows::json) AS j(id uuid, user_id uuid, run uuid)
                           WHERE chat_sessions.id = j.id AND chat_sessions.user_id = j.user_id AND running = j.run}";
-    SESSIONS = "SELECT id FROM chat_sessions WHERE id {in ids}";
+    /// Sessions that exist, of those who ask.
+    SESSIONS = "SELECT id, user_id FROM chat_sessions WHERE id {in ids}";
     ATTEMPTS = "SELECT id FROM attempts WHERE id {in ids}";
     /// Why attempts were settled by others.
     SETTLED = "SELECT id, reason FROM settlements WHERE id {in ids}";
@@ -74,7 +91,7 @@ pub(crate) static ADD_ATTEMPTS: BulkInsert = bulk!("attempts" (
 
 pub(crate) static ADD_MESSAGES: BulkInsert = bulk!("messages" (
         Uuid "id", Uuid "session_id", Uuid "user_id", Uuid "parent_id", Int "seq", Text "role", Text "content",
-        Text "parts", Text "status", Text "provider", Text "model", Int "tokens", Text "usage", Money "cost",
+        Text "words", Text "parts", Text "status", Text "provider", Text "model", Int "tokens", Text "usage", Money "cost",
         Text "cost_source", Uuid "request_id", Time "created_at",
     ) "ON CONFLICT (id) DO NOTHING");
 

@@ -3,14 +3,28 @@
 //! A statement on a table of tenants says `user_id = :user`; the test kit takes that away from one
 //! at a time and sees a test fail.
 
+mod bulk;
 mod statements;
 
-mod bulk;
+pub(crate) mod access_keys;
+pub(crate) mod alerts;
+pub(crate) mod api_keys;
+pub(crate) mod budgets;
+pub(crate) mod erasure;
+pub(crate) mod history;
+pub(crate) mod idempotency;
+pub(crate) mod jobs;
+#[cfg(feature = "testkit")]
+pub(crate) mod kit;
 pub(crate) mod ledger;
 pub(crate) mod orphans;
+pub(crate) mod plans;
+pub(crate) mod refresh_tokens;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 #[cfg(feature = "testkit")]
 pub(crate) mod testkit;
+pub(crate) mod usage;
 pub(crate) mod users;
 
 use crate::db::Statement;
@@ -18,10 +32,29 @@ use crate::db::Statement;
 /// All of them.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
-    [ledger::ALL, orphans::ALL, settings::ALL, users::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        access_keys::ALL,
+        alerts::ALL,
+        api_keys::ALL,
+        jobs::ALL,
+        ledger::ALL,
+        orphans::ALL,
+        budgets::ALL,
+        erasure::ALL,
+        history::ALL,
+        idempotency::ALL,
+        plans::ALL,
+        refresh_tokens::ALL,
+        sessions::ALL,
+        settings::ALL,
+        usage::ALL,
+        #[cfg(feature = "testkit")]
+        kit::ALL,
+        users::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]
@@ -40,6 +73,65 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What is asked for no tenant: by operators, at logins, by jobs.
+    const ACROSS: &[&str] = &[
+        "access_keys.BY_HASH",
+        "access_keys.USED",
+        "alerts.ACTIVE",
+        "alerts.FIRE",
+        "alerts.RESOLVE",
+        "api_keys.OTHERS",
+        "api_keys.RESEAL",
+        "idempotency.PURGE",
+        "kit.SPEND",
+        "refresh_tokens.BY_HASH",
+        "refresh_tokens.FAMILY",
+        "refresh_tokens.PURGE",
+        "refresh_tokens.REVOKE_FAMILY",
+        "refresh_tokens.ROTATE",
+        "refresh_tokens.TOKEN",
+    ];
+
+    /// The tables that carry `user_id`.
+    const TENANTS: &[&str] = &[
+        "access_keys",
+        "alert_events",
+        "alerts",
+        "api_keys",
+        "attempts",
+        "budgets",
+        "chat_sessions",
+        "idempotency_records",
+        "messages",
+        "refresh_tokens",
+        "request_history",
+        "settlements",
+        "usage_logs",
+        "usage_rollups",
+    ];
+
+    /// How often a statement reads, changes or deletes rows of a tenant's table.
+    fn mentions(text: &str) -> usize {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let pairs = words.windows(2).filter(|pair| {
+            let table = pair[1].trim_end_matches([')', ',', ';', '}']);
+            matches!(pair[0], "FROM" | "UPDATE" | "JOIN") && TENANTS.contains(&table)
+        });
+        pairs.count()
+    }
+
+    #[test]
+    fn what_touches_a_tenants_table_asks_for_the_tenant() {
+        let mut across = Vec::new();
+        for statement in all().filter(|statement| mentions(statement.text) > 0) {
+            if statement.predicates() == 0 {
+                across.push(statement.name);
+            }
+        }
+        across.sort_unstable();
+        assert_eq!(across, ACROSS);
     }
 
     #[test]

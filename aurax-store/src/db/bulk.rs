@@ -3,8 +3,11 @@
 //! PostgreSQL takes one array a column. SQLite takes rows of values, in statements of 1, 2, 4 …
 //! rows, so that there are few different ones and each is prepared once.
 
+use std::sync::Arc;
+
 use aurax_core::Result;
 
+use super::statement::{Dialect, compile};
 use super::value::{Arg, Value, find};
 
 /// How a column is kept.
@@ -23,7 +26,7 @@ pub(crate) enum Kind {
 pub(crate) struct BulkInsert {
     pub(crate) table: &'static str,
     pub(crate) columns: &'static [(Kind, &'static str)],
-    /// What follows the rows, such as `ON CONFLICT`.
+    /// What follows the rows, such as `ON CONFLICT`; it may say things for one database alone.
     pub(crate) tail: &'static str,
 }
 
@@ -49,9 +52,13 @@ impl BulkInsert {
         })
     }
 
+    fn tail(&self, dialect: Dialect) -> Result<Arc<str>> {
+        Ok(compile(self.tail, dialect)?.sql)
+    }
+
     /// SQLite's statement for so many rows.
     #[cfg(feature = "sqlite")]
-    pub(super) fn sqlite(&self, rows: usize) -> String {
+    pub(super) fn sqlite(&self, rows: usize) -> Result<String> {
         let names: Vec<String> = self
             .columns
             .iter()
@@ -71,12 +78,15 @@ impl BulkInsert {
         let row = format!("({})", places.join(", "));
         let rows = vec![row; rows].join(", ");
         let (table, names) = (self.table, names.join(", "));
-        format!("INSERT INTO {table} ({names}) VALUES {rows} {}", self.tail)
+        let tail = self.tail(Dialect::Sqlite)?;
+        Ok(format!(
+            "INSERT INTO {table} ({names}) VALUES {rows} {tail}"
+        ))
     }
 
     /// PostgreSQL's statement.
     #[cfg(feature = "postgres")]
-    pub(super) fn postgres(&self) -> String {
+    pub(super) fn postgres(&self) -> Result<String> {
         let names: Vec<&str> = self.columns.iter().map(|(_, name)| *name).collect();
         let arrays: Vec<String> = self
             .columns
@@ -94,13 +104,11 @@ impl BulkInsert {
                 format!("${place}::{kind}[]")
             })
             .collect();
-        format!(
-            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) {}",
-            self.table,
-            names.join(", "),
-            arrays.join(", "),
-            self.tail
-        )
+        let (table, names, arrays) = (self.table, names.join(", "), arrays.join(", "));
+        let tail = self.tail(Dialect::Postgres)?;
+        Ok(format!(
+            "INSERT INTO {table} ({names}) SELECT * FROM UNNEST({arrays}) {tail}"
+        ))
     }
 }
 
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn sqlite_takes_rows() {
         assert_eq!(
-            BATCH.sqlite(2),
+            BATCH.sqlite(2).unwrap(),
             "INSERT INTO t (id, cost_nano, cost_atto) VALUES (?, ?, ?), (?, ?, ?) \
              ON CONFLICT DO NOTHING"
         );
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn postgres_takes_columns() {
         assert_eq!(
-            BATCH.postgres(),
+            BATCH.postgres().unwrap(),
             "INSERT INTO t (id, cost) SELECT * FROM UNNEST($1::uuid[], $2::numeric[]) \
              ON CONFLICT DO NOTHING"
         );

@@ -4,6 +4,8 @@
     allow(dead_code, reason = "there is no database to fail")
 )]
 
+#[cfg(feature = "postgres")]
+pub(super) use known::out_of_range;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) use known::{busy, closed, read};
 
@@ -55,6 +57,12 @@ mod known {
         .with_retry_after(Some(SOON))
     }
 
+    /// A sum is beyond what is counted with.
+    pub(in crate::db) fn out_of_range() -> Error {
+        Error::new(ErrorKind::Internal, "an amount or count is out of range")
+            .with_context("code", "out_of_range")
+    }
+
     fn said(error: &dyn DatabaseError) -> Error {
         if error.is_unique_violation() {
             let error = Error::new(ErrorKind::Conflict, "it exists already");
@@ -65,6 +73,10 @@ mod known {
                 ErrorKind::InvalidRequest,
                 "it names something that does not exist",
             );
+        }
+        // SQLite has no code of its own for it: https://sqlite.org/lang_aggfunc.html#sumunc
+        if error.message() == "integer overflow" {
+            return out_of_range();
         }
         let code = error.code();
         let code = code.as_deref().unwrap_or_default();
@@ -115,7 +127,7 @@ mod known {
                 ErrorKind::InvalidRequest,
                 "a text holds a character that cannot be kept, such as NUL: remove it",
             ),
-            (_, "22003") => Error::new(ErrorKind::Internal, "an amount or count is out of range"),
+            (_, "22003") => out_of_range(),
             _ => return None,
         })
     }

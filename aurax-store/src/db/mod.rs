@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(crate) use bulk::{BulkInsert, Fields, Kind};
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) use statement::Sabotage;
 #[cfg(test)]
 pub(crate) use statement::compile;
 pub(crate) use statement::{Dialect, Dictionary, Statement};
@@ -36,6 +38,19 @@ pub(crate) enum Access {
     Jobs,
     /// The ledger's writer.
     Ledger,
+}
+
+/// What the ledger waits for before it says that something is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// For the disk: what was said to be recorded is there after a power cut.
+    #[default]
+    Strict,
+    /// For the database alone. A power cut or a crash of the machine may lose what was recorded
+    /// in the last moments, calls that were paid for among it, and holds with them; a crash of
+    /// this process or of the database server loses nothing more than strict does in SQLite, and
+    /// up to a second in PostgreSQL.
+    Relaxed,
 }
 
 /// What a transaction is for.
@@ -111,7 +126,8 @@ impl Tx {
         self.inner.run(statement, &args).await
     }
 
-    /// Inserts rows, and returns what the insert returns of them.
+    /// Inserts rows, and returns what the insert returns of them. A NUL in a text, which no
+    /// database keeps, is replaced: such rows hold what was said and paid for, and must not fail.
     pub(crate) async fn insert(
         &mut self,
         insert: &BulkInsert,
@@ -119,6 +135,12 @@ impl Tx {
     ) -> Result<Vec<Row>> {
         if rows.is_empty() {
             return Ok(Vec::new());
+        }
+        let has_nul =
+            |(_, value): &Arg| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+        if rows.iter().flatten().any(has_nul) {
+            let rows: Vec<Fields> = rows.iter().map(without_nul).collect();
+            return self.inner.insert(insert, &rows).await;
         }
         self.inner.insert(insert, rows).await
     }
@@ -146,6 +168,16 @@ impl Tx {
         }
         Ok(args)
     }
+}
+
+fn without_nul(row: &Fields) -> Fields {
+    let clean = |value: &Value| match value {
+        Value::Text(Some(text)) => Value::from(text.replace('\0', "\u{fffd}")),
+        other => other.clone(),
+    };
+    row.iter()
+        .map(|(name, value)| (*name, clean(value)))
+        .collect()
 }
 
 /// A database, and the work that goes on in it.

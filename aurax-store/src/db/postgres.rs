@@ -16,13 +16,13 @@ use sqlx::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::error::{busy, read};
+use super::error::{busy, out_of_range, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, find};
 use super::{
-    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Kind, Mode, Row, Statement,
-    Transaction, Value,
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Kind, Mode, Row,
+    Statement, Transaction, Value,
 };
 use crate::ledger::fault::{CrashPoint, reached};
 
@@ -54,6 +54,7 @@ pub(crate) struct PostgresDatabase {
     ledger: PgPool,
     /// The lock that this process's ledger holds in each transaction.
     ledger_lock: i64,
+    durability: Durability,
     dictionary: Arc<Dictionary>,
 }
 
@@ -63,7 +64,12 @@ impl PostgresDatabase {
     /// # Errors
     /// `Config` for an address that cannot be read; it is not repeated, because it may hold a
     /// password.
-    pub(crate) fn new(url: &str, read_url: Option<&str>, connections: u32) -> Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        read_url: Option<&str>,
+        connections: u32,
+        durability: Durability,
+    ) -> Result<Self> {
         let options = options(url)?;
         let pool = |options: PgConnectOptions, connections| {
             PgPoolOptions::new()
@@ -91,6 +97,7 @@ impl PostgresDatabase {
             analyses,
             ledger,
             ledger_lock: fastrand::i64(..),
+            durability,
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
         })
     }
@@ -254,6 +261,9 @@ impl Database for PostgresDatabase {
                 self.ledger_lock
             ));
         }
+        if (access, self.durability) == (Access::Ledger, Durability::Relaxed) {
+            begin.push_str("; SET LOCAL synchronous_commit = off");
+        }
         if let Access::User(user) = access {
             // A UUID's own digits, which need no quoting.
             begin.push_str(&format!("; SET LOCAL app.user_id = '{user}'"));
@@ -411,7 +421,7 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
-        let sql = self.dictionary.insert(insert, 0, || insert.postgres());
+        let sql = self.dictionary.insert(insert, 0, || insert.postgres())?;
         self.inner.fetch(sql, columns(insert, rows)?).await
     }
 
@@ -504,7 +514,23 @@ fn cells(row: &PgRow) -> Result<Vec<Cell>> {
                 "TIMESTAMPTZ" => {
                     <OffsetDateTime as Decode<'_, Postgres>>::decode(value).map(Cell::Time)
                 }
-                "NUMERIC" => <Decimal as Decode<'_, Postgres>>::decode(value).map(Cell::Decimal),
+                "NUMERIC" => {
+                    // The driver rounds what has more than 28 digits: to fewer places than it came
+                    // with, which are the fourth number of its head (numeric_send in numeric.c).
+                    let head = value.as_bytes().ok().and_then(|bytes| bytes.get(6..8));
+                    let places =
+                        head.and_then(|head| Some(u16::from_be_bytes(head.try_into().ok()?)));
+                    let decimal = <Decimal as Decode<'_, Postgres>>::decode(value);
+                    match decimal {
+                        Ok(decimal)
+                            if decimal.is_zero()
+                                || places.map(u32::from) == Some(decimal.scale()) =>
+                        {
+                            Ok(Cell::Decimal(decimal))
+                        }
+                        _ => return Err(out_of_range()),
+                    }
+                }
                 "BYTEA" => <Vec<u8> as Decode<'_, Postgres>>::decode(value).map(Cell::Bytes),
                 _ => <String as Decode<'_, Postgres>>::decode(value).map(Cell::Text),
             };

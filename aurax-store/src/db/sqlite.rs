@@ -24,8 +24,8 @@ use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::value::{Cell, split, to_micros};
 use super::{
-    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Fields, Mode, Row, Statement,
-    Transaction, Value,
+    Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
+    Statement, Transaction, Value,
 };
 use crate::ledger::fault::{CrashPoint, reached};
 
@@ -71,18 +71,26 @@ impl SqliteDatabase {
     }
 
     /// A database in a file, which is made, for its owner alone, where it is not there.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Self> {
         create(path)?;
+        let synchronous = match durability {
+            Durability::Strict => SqliteSynchronous::Full,
+            Durability::Relaxed => SqliteSynchronous::Normal,
+        };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             // A log that once grew is cut again.
             .pragma("journal_size_limit", "67108864");
-        Self::connect(options, Some(path.to_owned())).await
+        Self::connect(options, Some((path.to_owned(), durability))).await
     }
 
-    async fn connect(options: SqliteConnectOptions, path: Option<PathBuf>) -> Result<Self> {
+    async fn connect(
+        options: SqliteConnectOptions,
+        place: Option<(PathBuf, Durability)>,
+    ) -> Result<Self> {
+        let (path, durability) = place.unzip();
         let options = options
             .foreign_keys(true)
             .busy_timeout(Duration::ZERO)
@@ -105,7 +113,7 @@ impl SqliteDatabase {
             dictionary: Arc::new(Dictionary::new(Dialect::Sqlite)),
             path,
         };
-        database.check().await?;
+        database.check(durability).await?;
         Ok(database)
     }
 
@@ -115,7 +123,7 @@ impl SqliteDatabase {
     }
 
     /// Reads back what the connection was told.
-    async fn check(&self) -> Result<()> {
+    async fn check(&self, durability: Option<Durability>) -> Result<()> {
         let mut writer = self.writer().await?;
         let connection = writer.connection.as_mut().ok_or_else(closed)?;
         let version = pragma(connection, "SELECT sqlite_version()").await?;
@@ -127,10 +135,14 @@ impl SqliteDatabase {
                 format!("SQLite {version} can corrupt its log: build with the bundled one"),
             ));
         }
-        let expected = if self.path.is_some() { "wal" } else { "memory" };
+        let (expected, enough) = match durability {
+            None => ("memory", None),
+            Some(Durability::Strict) => ("wal", Some("2")),
+            Some(Durability::Relaxed) => ("wal", Some("1")),
+        };
         let mode = pragma(connection, "PRAGMA journal_mode").await?;
         let level = pragma(connection, "PRAGMA synchronous").await?;
-        if mode != expected || (self.path.is_some() && level != "2") {
+        if mode != expected || enough.is_some_and(|enough| enough != level) {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!(
@@ -373,7 +385,9 @@ impl Transaction for SqliteTransaction {
                     add(&mut bound, name, value)?;
                 }
             }
-            let sql = self.dictionary.insert(insert, size, || insert.sqlite(size));
+            let sql = self
+                .dictionary
+                .insert(insert, size, || insert.sqlite(size))?;
             returned.extend(self.fetch(sql, bound).await?);
         }
         Ok(returned)

@@ -39,9 +39,56 @@ pub(crate) struct Compiled {
     pub(crate) binds: Vec<&'static str>,
 }
 
-/// The tenant's predicate, as every statement on a tenant's table has it.
+/// The tenant's predicate, as every statement on a tenant's table has it, and as those on accounts
+/// have it.
 #[cfg(any(test, feature = "testkit"))]
-const PREDICATE: &str = "user_id = :user";
+const PREDICATES: [&str; 2] = ["user_id = :user", "WHERE id = :user"];
+
+/// Statements without their tenant's predicates.
+#[cfg(any(test, feature = "testkit"))]
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Sabotage {
+    /// None.
+    #[default]
+    Nothing,
+    /// The one of that name, without one of its predicates: the first is 0.
+    One(&'static str, usize),
+    /// All.
+    All,
+}
+
+#[cfg(any(test, feature = "testkit"))]
+impl Statement {
+    /// How often it asks for the tenant.
+    pub(crate) fn predicates(&self) -> usize {
+        let found = PREDICATES.iter().map(|one| self.text.matches(one).count());
+        found.sum()
+    }
+
+    /// Its text without one of the predicates, or without any.
+    fn without(&self, which: Option<usize>) -> String {
+        let mut text = String::with_capacity(self.text.len());
+        let mut rest = self.text;
+        let mut number = 0;
+        while let Some((at, predicate)) = PREDICATES
+            .iter()
+            .filter_map(|one| Some((rest.find(one)?, *one)))
+            .min()
+        {
+            let (before, found) = rest.split_at(at);
+            text.push_str(before);
+            let is_meant = which.is_none_or(|which| which == number);
+            text.push_str(match (is_meant, predicate.starts_with("WHERE")) {
+                (true, true) => "WHERE 1 = 1",
+                (true, false) => "1 = 1",
+                (false, _) => predicate,
+            });
+            rest = found.get(predicate.len()..).unwrap_or_default();
+            number += 1;
+        }
+        text + rest
+    }
+}
 
 /// The statements a database has met, in its own words.
 #[derive(Debug)]
@@ -50,9 +97,9 @@ pub(crate) struct Dictionary {
     known: RwLock<HashMap<&'static str, Arc<Compiled>>>,
     /// Inserts by table, tail and number of rows.
     inserts: RwLock<HashMap<(&'static str, &'static str, usize), Arc<str>>>,
-    /// The statement whose tenant predicates are left out, to see a test find it out.
+    /// The statements whose tenant predicates are left out, to see a test find it out.
     #[cfg(any(test, feature = "testkit"))]
-    sabotaged: std::sync::Mutex<Option<String>>,
+    sabotaged: std::sync::Mutex<Sabotage>,
 }
 
 impl Dictionary {
@@ -85,27 +132,30 @@ impl Dictionary {
         &self,
         insert: &BulkInsert,
         rows: usize,
-        write: impl FnOnce() -> String,
-    ) -> Arc<str> {
+        write: impl FnOnce() -> Result<String>,
+    ) -> Result<Arc<str>> {
         let key = (insert.table, insert.tail, rows);
         let known = self.inserts.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(sql) = known.get(&key) {
-            return sql.clone();
+            return Ok(sql.clone());
         }
         drop(known);
         let mut known = self.inserts.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(key).or_insert_with(|| write().into()).clone()
+        let sql: Arc<str> = write()?.into();
+        Ok(known.entry(key).or_insert(sql).clone())
     }
 
     #[cfg(any(test, feature = "testkit"))]
     fn words(&self, statement: &Statement) -> &'static str {
         let sabotaged = self.sabotaged.lock();
         let sabotaged = sabotaged.unwrap_or_else(PoisonError::into_inner);
-        if sabotaged.as_deref() == Some(statement.name) {
-            // Leaked: a test does this once for each statement.
-            return statement.text.replace(PREDICATE, "1 = 1").leak();
-        }
-        statement.text
+        let which = match *sabotaged {
+            Sabotage::One(name, which) if name == statement.name => Some(which),
+            Sabotage::All => None,
+            Sabotage::Nothing | Sabotage::One(..) => return statement.text,
+        };
+        // Leaked: a test does this once for each predicate.
+        statement.without(which).leak()
     }
 
     #[cfg(not(any(test, feature = "testkit")))]
@@ -114,14 +164,14 @@ impl Dictionary {
         statement.text
     }
 
-    /// Leaves the tenant's predicate out of a statement from now on.
+    /// Leaves the tenant's predicate out of statements from now on.
     #[cfg(any(test, feature = "testkit"))]
-    pub(crate) fn sabotage(&self, statement: &str) {
+    pub(crate) fn sabotage(&self, what: Sabotage) {
         let mut sabotaged = self
             .sabotaged
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *sabotaged = Some(statement.to_owned());
+        *sabotaged = what;
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -315,11 +365,20 @@ mod tests {
     fn a_sabotaged_statement_sees_every_tenant() {
         static STATEMENT: Statement = Statement {
             name: "X",
-            text: "SELECT id FROM t WHERE user_id = :user AND id = :id",
+            text: "SELECT id FROM t WHERE user_id = :user AND id IN (SELECT id FROM u WHERE id = :user)",
         };
         let dictionary = Dictionary::new(Dialect::Sqlite);
-        assert!(dictionary.get(&STATEMENT).unwrap().sql.contains("user_id"));
-        dictionary.sabotage("X");
-        assert!(!dictionary.get(&STATEMENT).unwrap().sql.contains("user_id"));
+        let sql = |sabotage| {
+            dictionary.sabotage(sabotage);
+            dictionary.get(&STATEMENT).unwrap().sql.to_string()
+        };
+        let first = "SELECT id FROM t WHERE 1 = 1 AND id IN (SELECT id FROM u WHERE id = $1)";
+        let second = "SELECT id FROM t WHERE user_id = $1 AND id IN (SELECT id FROM u WHERE 1 = 1)";
+        let both = "SELECT id FROM t WHERE 1 = 1 AND id IN (SELECT id FROM u WHERE 1 = 1)";
+        assert_eq!(STATEMENT.predicates(), 2);
+        assert_eq!(sql(Sabotage::One("X", 0)), first);
+        assert_eq!(sql(Sabotage::One("X", 1)), second);
+        assert_eq!(sql(Sabotage::All), both);
+        assert!(sql(Sabotage::One("Y", 0)).contains("user_id"));
     }
 }

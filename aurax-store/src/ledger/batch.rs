@@ -14,7 +14,8 @@ use super::queue::{Facts, Limited, Open, Work};
 use super::rows;
 use crate::catalogue::ledger as sql;
 use crate::db::{Fields, Tx, args};
-use crate::store::user_id;
+use crate::store::{not_found, user_id};
+use crate::turn;
 
 /// What a transaction wrote, to be told once it is durable.
 #[derive(Debug, Default)]
@@ -41,6 +42,10 @@ struct Move {
     user: Uuid,
     run: Uuid,
     leaf: Option<Uuid>,
+    /// How many turns it has then.
+    turns: u64,
+    /// How many the run knows of.
+    known: u64,
     keeps: bool,
 }
 
@@ -329,7 +334,12 @@ impl Batch<'_> {
                 session: step.session_id,
                 user,
                 run: step.run,
-                leaf: answer.as_ref().map(|turn| turn.id).or(step.leaf()),
+                leaf: answer.as_ref().map(|turn| turn.id),
+                turns: match answer {
+                    Some(_) => step.answer_seq,
+                    None => step.answer_seq.saturating_sub(1),
+                },
+                known: step.after(),
                 keeps: step.goes_on(answer.as_ref()) || self.faults.does(Sabotage::StayBusy),
             });
             if let Some(answer) = answer
@@ -344,20 +354,26 @@ impl Batch<'_> {
         let moved = self.move_sessions(&moves).await?;
         let mut there: HashSet<Uuid> = moved.into_iter().collect();
         // A session that its run does not hold any more still gets the answer, if it exists.
-        let others: Vec<Uuid> = answers
+        let others: Vec<Value> = answers
             .iter()
-            .map(|(turn, ..)| turn.session_id)
-            .filter(|session| !there.contains(session))
+            .filter(|(turn, ..)| !there.contains(&turn.session_id))
+            .map(|(turn, user, _)| {
+                json!({
+                    "id": turn.session_id.to_string(),
+                    "user_id": user.to_string(),
+                    "turns": turn.seq,
+                })
+            })
             .collect();
         if !others.is_empty() {
-            let args = args! { ids: others };
-            there.extend(self.ids(&sql::SESSIONS, &args).await?);
+            let args = args! { rows: rows::batch(others) };
+            there.extend(self.ids(&sql::COUNT_TURNS, &args).await?);
         }
         let rows: Vec<Fields> = answers
             .iter()
             .filter(|(turn, ..)| there.contains(&turn.session_id))
-            .map(|(turn, user, request)| rows::message(turn, *user, *request))
-            .collect();
+            .map(|(turn, user, request)| turn::fields(turn, *user, Some(*request)))
+            .collect::<Result<_>>()?;
         self.tx.insert(&sql::ADD_MESSAGES, &rows).await.map(drop)
     }
 
@@ -375,6 +391,8 @@ impl Batch<'_> {
             "owner": self.owner.to_string(),
             "leaf": to.leaf.map(|leaf| leaf.to_string()),
             "at": rows::micros(self.now),
+            "turns": to.turns,
+            "known": to.known,
             "keeps": to.keeps,
         })
     }
@@ -420,7 +438,9 @@ impl Batch<'_> {
                 let user = user_id(&open.intent.principal);
                 let request = open.intent.request_id.as_uuid();
                 let added = step.added.iter();
-                messages.extend(added.map(|turn| rows::message(turn, user, request)));
+                for turn in added {
+                    messages.push(turn::fields(turn, user, Some(request))?);
+                }
             }
         }
         if !self.faults.does(Sabotage::SkipIntent) {
@@ -495,6 +515,8 @@ impl Batch<'_> {
                 user: user_id(&open.intent.principal),
                 run: step.run,
                 leaf: step.leaf(),
+                turns: step.answer_seq.saturating_sub(1),
+                known: step.after(),
                 keeps: true,
             };
             if step.begins {
@@ -524,16 +546,47 @@ impl Batch<'_> {
             .filter(|(to, _)| granted.contains(&to.session))
             .map(|(_, attempt)| *attempt)
             .collect();
+        let lost: Vec<Uuid> = opens
+            .iter()
+            .zip(verdicts.iter())
+            .filter(|(open, verdict)| loses(open, verdict, &winners))
+            .filter_map(|(open, _)| open.intent.step.as_ref())
+            .map(|step| step.session_id)
+            .collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let found = self.tx.rows(&sql::SESSIONS, &args! { ids: lost }).await?;
+        let mut there = HashSet::new();
+        for row in &found {
+            there.insert((row.uuid("id")?, row.uuid("user_id")?));
+        }
         for (open, verdict) in opens.iter().zip(verdicts) {
-            let Ok(attempt) = verdict else { continue };
-            let in_session = open.intent.step.is_some() && !attempt.is_certain;
-            if in_session && !winners.contains(&attempt.id) {
-                undo(lines, &attempt.raises)?;
-                *verdict = Err(session_busy());
+            if !loses(open, verdict, &winners) {
+                continue;
             }
+            if let Ok(attempt) = &*verdict {
+                undo(lines, &attempt.raises)?;
+            }
+            let session = open.intent.step.as_ref().map(|step| step.session_id);
+            let user = user_id(&open.intent.principal);
+            let is_there = session.is_some_and(|session| there.contains(&(session, user)));
+            *verdict = Err(if is_there {
+                session_busy()
+            } else {
+                no_session()
+            });
         }
         Ok(())
     }
+}
+
+/// Whether an attempt that budgets admit does not get its session.
+fn loses(open: &Open, verdict: &Result<Attempt>, winners: &HashSet<Uuid>) -> bool {
+    let in_session = open.intent.step.is_some();
+    verdict
+        .as_ref()
+        .is_ok_and(|one| in_session && !one.is_certain && !winners.contains(&one.id))
 }
 
 /// Writes the budgets that changed.
@@ -567,7 +620,14 @@ impl Attempts {
 /// An id that follows from another, so that a correction is the same however often it is tried.
 /// It keeps the other's time, and so its partition.
 fn derived(id: Uuid) -> Uuid {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
+    correction_id(id, "late")
+}
+
+/// The id of the correction of `id` that `why` names.
+pub(crate) fn correction_id(id: Uuid, why: &str) -> Uuid {
+    let mut named = id.as_bytes().to_vec();
+    named.extend_from_slice(why.as_bytes());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
     let mut bytes = *id.as_bytes();
     let tail = bytes.iter_mut().zip(digest.as_ref()).skip(6);
     tail.for_each(|(to, from)| *to = *from);
@@ -584,6 +644,10 @@ pub(super) fn receipt(settlement: &Settlement) -> Result<Receipt> {
             "a request was settled without an attempt",
         )
     })
+}
+
+fn no_session() -> Error {
+    not_found("session").with_phase(Phase::Encode)
 }
 
 fn session_busy() -> Error {

@@ -21,8 +21,10 @@ use aurax_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+pub(crate) use batch::correction_id;
 pub use orphans::{SILENCE, Swept};
 use queue::{Limited, Open, Releases, Settle};
+pub(crate) use rows::ADJUST;
 
 use crate::store::{Store, user_id};
 
@@ -206,6 +208,26 @@ impl Ledger for StoreLedger {
 
     fn release(&self, lease: Lease) {
         self.0.releases.add(lease);
+    }
+}
+
+/// A store is a ledger with the options of [`LedgerOptions::default`], unless [`Store::ledger`]
+/// was called with others before.
+#[async_trait]
+impl Ledger for Store {
+    async fn permit(&self) -> Result<Box<dyn Permit>> {
+        self.ledger(LedgerOptions::default())?.permit().await
+    }
+
+    async fn open(&self, opening: Opening) -> Result<Opened> {
+        self.ledger(LedgerOptions::default())?.open(opening).await
+    }
+
+    fn release(&self, lease: Lease) {
+        match self.ledger(LedgerOptions::default()) {
+            Ok(ledger) => ledger.release(lease),
+            Err(error) => tracing::error!(%error, "a session was not given up"),
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Intents and settlements as rows.
 
 use aurax_core::{
-    Attempt, Bucket, Buckets, Cost, ErrorKind, Intent, Money, Outcome, Settlement, Turn, Usage,
-    UsageSource,
+    Attempt, Bucket, Buckets, ErrorKind, Intent, Money, Outcome, Settlement, Usage, UsageSource,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -30,12 +29,6 @@ pub(super) fn amount(row: &mut Map<String, Value>, name: &str, amount: Money) {
 /// Rows on their way into a statement that takes them as JSON.
 pub(super) fn batch(rows: Vec<Value>) -> String {
     Value::Array(rows).to_string()
-}
-
-/// A text from outside. A NUL, which no database keeps, is replaced: what was paid for must not
-/// fail for it.
-fn words(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 fn json_text(value: &impl Serialize) -> Option<String> {
@@ -80,8 +73,8 @@ pub(super) fn attempt(intent: &Intent, owner: Uuid, holds: &Holds) -> Fields {
         owner,
         access_key_id: intent.access_key,
         session_id: intent.step.as_ref().map(|step| step.session_id),
-        provider: words(&intent.provider),
-        model: words(&intent.model),
+        provider: &*intent.provider,
+        model: &*intent.model,
         request_type: intent.operation.as_str(),
         is_stream: intent.is_stream,
         tags: json_text(&*intent.tags),
@@ -105,9 +98,9 @@ pub(super) fn settlement(of: &Settlement, attempt: &Attempt, at: OffsetDateTime)
         charge_id: of.id,
         request_id: of.request_id.as_uuid(),
         user_id: user_id(&of.principal),
-        provider: words(&attempt.provider),
-        model: words(&attempt.model),
-        answered_by: attempt.answered_by.as_deref().map(words),
+        provider: &*attempt.provider,
+        model: &*attempt.model,
+        answered_by: attempt.answered_by.as_deref(),
         outcome: attempt.outcome.as_str(),
         usage: usage.and_then(json_text),
         usage_source: usage.map(|usage| source(usage.source)),
@@ -117,8 +110,8 @@ pub(super) fn settlement(of: &Settlement, attempt: &Attempt, at: OffsetDateTime)
         computed_cost_source: attempt.computed_cost.source(),
         price_version: &*attempt.price_version,
         error_kind: failure.map(|failure| failure.kind.as_str()),
-        error_message: failure.map(|failure| words(&failure.message)),
-        upstream_request_id: failure.and_then(|failure| failure.request_id.as_deref().map(words)),
+        error_message: failure.map(|failure| failure.message.as_str()),
+        upstream_request_id: failure.and_then(|failure| failure.request_id.as_deref()),
         duration_ms: millis(attempt.duration),
         ttft_ms: attempt.first_content.map(millis),
         started_at: attempt.started_at,
@@ -178,8 +171,16 @@ pub(super) fn status(of: &Settlement) -> &'static str {
 }
 
 /// The row of `usage_logs`: the request's one charge.
+///
+/// It is dated when the call ended, not when it is written: an outage must not move usage to
+/// another day.
 pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) -> Fields {
     let decisive = of.decisive();
+    let ended_at = match (&of.cached, decisive) {
+        (Some(hit), _) => hit.found_at,
+        (None, Some(attempt)) => attempt.ended_at,
+        (None, None) => at,
+    };
     let failure = decisive.and_then(|attempt| attempt.failure.as_ref());
     let totals = Sum::of(of);
     let (provider, model, price_version) = match (&of.cached, decisive) {
@@ -202,8 +203,8 @@ pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) 
         session_id: of.step.as_ref().map(|step| step.session_id),
         message_id: message,
         access_key_id: of.access_key,
-        provider: words(provider),
-        model: words(model),
+        provider: provider,
+        model: model,
         request_type: of.operation.as_str(),
         request_tokens: count(totals.input),
         response_tokens: count(totals.output),
@@ -218,11 +219,11 @@ pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) 
         outcome: of.outcome.as_str(),
         status: status(of),
         error_kind: failure.map(|failure| failure.kind.as_str()),
-        error_message: failure.map(|failure| words(&failure.message)),
+        error_message: failure.map(|failure| failure.message.as_str()),
         attempts: i64::try_from(of.attempts.len()).unwrap_or(i64::MAX),
         is_cached: of.cached.is_some(),
         tags: json_text(&*of.tags),
-        created_at: at,
+        created_at: ended_at,
     })
 }
 
@@ -264,35 +265,4 @@ impl Sum {
             _ => Some(UsageSource::Estimated),
         };
     }
-}
-
-/// The row of `messages`.
-pub(super) fn message(turn: &Turn, user: Uuid, request: Uuid) -> Fields {
-    let tokens = turn.usage.as_ref().map(|usage| {
-        let buckets = &usage.buckets;
-        count(
-            buckets
-                .input_tokens()
-                .saturating_add(buckets.output_tokens()),
-        )
-    });
-    Vec::from(args! {
-        id: turn.id,
-        session_id: turn.session_id,
-        user_id: user,
-        parent_id: turn.parent_id,
-        seq: count(turn.seq),
-        role: turn.message.role.as_str(),
-        content: words(&turn.message.text()),
-        parts: json_text(&turn.message),
-        status: turn.status.as_str(),
-        provider: turn.provider.as_deref().map(words),
-        model: turn.model.as_deref().map(words),
-        tokens: tokens,
-        usage: turn.usage.as_ref().and_then(json_text),
-        cost: turn.cost.and_then(|cost| cost.amount()),
-        cost_source: turn.cost.as_ref().map(Cost::source),
-        request_id: request,
-        created_at: turn.created_at,
-    })
 }

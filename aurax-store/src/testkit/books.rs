@@ -92,6 +92,8 @@ pub struct MessageRow {
     pub id: Uuid,
     /// Its session.
     pub session_id: Uuid,
+    /// Whose session.
+    pub user_id: Uuid,
     /// The request it came with.
     pub request_id: Option<Uuid>,
     /// Who speaks.
@@ -219,6 +221,7 @@ fn message(row: &Row) -> Result<MessageRow> {
     Ok(MessageRow {
         id: row.uuid("id")?,
         session_id: row.uuid("session_id")?,
+        user_id: row.uuid("user_id")?,
         request_id: row.uuid_or_null("request_id")?,
         role: row.text("role")?,
         content: row.text("content")?,

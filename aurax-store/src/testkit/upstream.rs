@@ -412,8 +412,8 @@ async fn pause(stream: &mut TcpStream, pause: Duration) -> io::Result<()> {
 /// Waits until the client hangs up, which is an error.
 async fn gone(stream: &mut TcpStream) -> io::Result<How> {
     let mut byte = [0];
-    // Nobody sends anything while an answer is on its way.
-    stream.read(&mut byte).await?;
+    // Nobody sends anything while an answer is on its way: one byte is as odd as the end.
+    stream.read_exact(&mut byte).await?;
     Err(hung_up())
 }
 

@@ -102,7 +102,42 @@ impl Desk {
         }
     }
 
-    async fn clear(self) {
+    /// Opens the same data again, as the next start of a program would; `None` in memory.
+    pub(crate) async fn reopen(&self) -> Option<aurax_core::Result<Store>> {
+        Some(match &self.place {
+            Place::Memory => return None,
+            Place::Folder(folder) => Store::sqlite(folder.join("aurax.db")).await,
+            Place::Server { options, .. } => Store::postgres(options).await,
+        })
+    }
+
+    /// Changes the data behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &str) {
+        if let Place::Folder(folder) = &self.place {
+            let options = sqlx::sqlite::SqliteConnectOptions::new();
+            let options = options.filename(folder.join("aurax.db"));
+            let mut file = sqlx::SqliteConnection::connect_with(&options)
+                .await
+                .unwrap();
+            file.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+            file.close().await.unwrap();
+        } else if let Some(mut server) = self.server().await {
+            server.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+        }
+    }
+
+    /// A connection of the server's owner to the store's database; `None` in SQLite.
+    pub(crate) async fn server(&self) -> Option<PgConnection> {
+        let Place::Server {
+            admin, database, ..
+        } = &self.place
+        else {
+            return None;
+        };
+        Some(PgConnection::connect(&at(admin, database)).await.unwrap())
+    }
+
+    pub(crate) async fn clear(self) {
         self.store.close().await;
         match self.place {
             Place::Memory => {}
@@ -156,3 +191,33 @@ macro_rules! on_every_store {
     };
 }
 pub(crate) use on_every_store;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct Hands(std::sync::Mutex<time::OffsetDateTime>);
+
+impl Hands {
+    pub(crate) fn new() -> std::sync::Arc<Self> {
+        let at = time::OffsetDateTime::from_unix_timestamp(1_785_873_495).unwrap();
+        std::sync::Arc::new(Self(std::sync::Mutex::new(at)))
+    }
+
+    pub(crate) fn at(&self) -> time::OffsetDateTime {
+        *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: time::Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl aurax_core::Clock for Hands {
+    fn now(&self) -> time::OffsetDateTime {
+        self.at()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "nothing here measures time")]
+    fn monotonic(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now()
+    }
+}

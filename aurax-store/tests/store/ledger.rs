@@ -287,3 +287,14 @@ pub(crate) async fn what_a_dead_process_left_open_is_settled_once(desk: Desk) ->
     other.close().await;
     desk
 }
+
+pub(crate) async fn an_answer_with_a_nul_is_charged_like_any_other(desk: Desk) -> Desk {
+    let (engine, _) = engine(desk.store.ledger(LedgerOptions::default()).unwrap());
+    let ctx = Ctx::local().with_tag("a\0", "b\0");
+    let reply = engine.call(&ctx, &call("nul")).await.unwrap();
+    let answer = reply.collect().await.unwrap();
+    assert!(answer.text().contains('\0'));
+    let books = Books::read(&desk.store).await.unwrap();
+    assert_eq!((books.charges.len(), books.settlements.len()), (1, 1));
+    desk
+}

@@ -7,13 +7,36 @@
     reason = "a test may panic"
 )]
 
+mod access_keys;
+mod alerts;
+mod bad_input;
+mod budgets;
+mod credentials;
 mod desk;
+mod history;
+mod idempotency;
+mod isolation;
+mod jobs;
 mod ledger;
+mod logins;
+mod provider_keys;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
+mod usage;
 mod users;
 
 desk::on_every_store! {
+    credentials:
+        a_key_comes_back_to_calls_alone,
+        a_key_opens_where_it_was_sealed_for_alone,
+        a_rotation_that_stops_anywhere_leaves_every_key_readable;
+    jobs:
+        one_process_at_a_time_does_a_job,
+        sums_of_usage_outlive_its_rows,
+        a_plan_says_how_long_messages_are_kept,
+        prices_that_were_wrong_are_corrected_beside_the_charge,
+        partitions_are_there_before_they_are_needed;
     ledger:
         a_call_has_one_intent_one_settlement_and_one_charge,
         the_caller_sees_the_end_after_it_is_written,
@@ -24,7 +47,80 @@ desk::on_every_store! {
         a_hard_budget_is_not_overspent_by_calls_at_once,
         a_call_within_a_hard_budget_gets_an_output_limit,
         a_soft_budget_counts_and_never_refuses,
-        what_a_dead_process_left_open_is_settled_once;
+        what_a_dead_process_left_open_is_settled_once,
+        an_answer_with_a_nul_is_charged_like_any_other;
+    access_keys:
+        an_access_key_is_known_by_its_secret,
+        a_key_that_is_off_or_old_opens_nothing,
+        a_keys_last_use_is_written_once_a_minute,
+        a_change_of_a_key_touches_what_it_names,
+        an_access_key_that_cannot_be_kept_is_named;
+    alerts:
+        an_alert_is_kept_and_changed,
+        an_alert_fires_once_until_it_is_resolved;
+    bad_input:
+        a_database_newer_than_the_program_is_refused,
+        another_programs_database_is_refused,
+        a_cursor_of_elsewhere_is_refused_by_every_list,
+        a_cursor_whose_item_is_gone_goes_on,
+        a_nul_is_refused_by_the_name_of_its_field;
+    budgets:
+        a_budget_set_again_keeps_what_was_spent,
+        a_new_period_has_spent_nothing,
+        budgets_are_apart_by_scope_and_period,
+        a_user_has_a_hundred_budgets_at_most,
+        a_budget_that_cannot_be_kept_is_named;
+    history:
+        a_request_comes_back_to_the_byte,
+        plans_say_how_long_messages_stay,
+        a_deleted_account_leaves_usage_alone;
+    idempotency:
+        a_request_is_answered_once,
+        a_claim_that_is_released_is_free,
+        a_dead_processes_claim_is_taken_over,
+        an_answer_is_kept_for_a_day,
+        a_key_is_of_visible_ascii;
+    isolation:
+        a_foreign_id_is_like_one_that_does_not_exist,
+        policies_hold_without_any_predicate,
+        a_missing_predicate_is_noticed,
+        every_table_of_tenants_is_closed;
+    logins:
+        a_refresh_token_is_exchanged_for_the_next,
+        a_token_used_twice_ends_the_login,
+        many_exchanges_at_once_leave_one_login,
+        a_login_ends_after_thirty_idle_and_ninety_days,
+        a_user_ends_one_login_or_all,
+        a_closed_account_renews_nothing,
+        logins_that_ended_are_forgotten_in_batches;
+    provider_keys:
+        a_provider_key_is_shown_masked,
+        a_provider_has_one_key_of_a_name,
+        a_call_gets_the_named_else_the_default_else_the_newest_key,
+        a_replaced_key_has_yet_to_be_validated,
+        provider_keys_are_listed_and_deleted,
+        keys_are_sealed_anew_unless_they_changed,
+        a_provider_key_that_cannot_be_kept_is_named;
+    sessions:
+        a_session_comes_back_as_it_was,
+        a_change_touches_what_it_names,
+        a_leaf_is_a_turn_of_the_session,
+        turns_come_back_to_the_byte,
+        a_branch_is_the_way_from_the_root,
+        turns_and_children_come_page_by_page,
+        sessions_come_latest_first,
+        a_deleted_session_takes_its_words_along,
+        a_search_finds_all_words_and_no_parts_of_words,
+        a_search_goes_on_where_it_stopped,
+        nobody_sees_anothers_session,
+        what_cannot_be_kept_is_named;
+    usage:
+        usage_comes_back_as_it_was,
+        a_filter_lets_through_what_it_names,
+        sums_and_times_are_exact_by_every_group,
+        a_series_has_a_point_for_every_step,
+        sums_of_days_that_were_rolled_up_count,
+        a_sum_beyond_all_money_is_an_error;
     users:
         an_account_is_found_by_its_address_in_any_case,
         an_address_has_one_account,

@@ -97,6 +97,7 @@ impl Provider for Counter {
         let mut batches = vec![Batch::new(vec![start])];
         batches.extend((0..words).map(|_| Batch::new(vec![event("word ")])));
         match wish.as_str() {
+            "nul" => batches.push(Batch::new(vec![event("a\0b"), end(1)])),
             "hang" => {
                 let batches = stream::iter(batches.into_iter().map(Ok));
                 return Ok(Reply::new(head, batches.chain(stream::pending())));

@@ -267,7 +267,7 @@ fn acknowledged_is_written(request: Uuid, story: &Story<'_>, verdict: &mut Verdi
             && charge.outcome == "complete"
     };
     let is_written = complete.count() == 1
-        && charges().any(|charge| is_told(charge))
+        && charges().any(is_told)
         && (paid == *cost || cost.is_none());
     verdict.check(is_written, || {
         let (settled, charged) = (story.settlements.len(), story.charges.len());

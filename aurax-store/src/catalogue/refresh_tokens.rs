@@ -1,0 +1,37 @@
+//! Logins: families of refresh tokens. The first token of a family, whose id is the family's, says
+//! whether the family is revoked.
+
+use super::statements::statements;
+
+statements! { "refresh_tokens":
+    ADD = "INSERT INTO refresh_tokens
+               (id, user_id, family_id, hash, label, created_at, expires_at, family_expires_at)
+           VALUES (:id, :user, :family_id, :hash, :label, :at, :expires_at, :family_expires_at)";
+    BY_HASH = "SELECT id, user_id, family_id FROM refresh_tokens WHERE hash = :hash";
+    /// Keeps the family as it is until the transaction ends.
+    FAMILY = "SELECT revoked_at, family_expires_at, label FROM refresh_tokens
+              WHERE id = :family_id {pg: FOR UPDATE}";
+    TOKEN = "SELECT expires_at, rotated_at FROM refresh_tokens WHERE id = :id";
+    ROTATE = "UPDATE refresh_tokens SET rotated_at = :at WHERE id = :id AND rotated_at IS NULL";
+    REVOKE_FAMILY = "UPDATE refresh_tokens SET revoked_at = :at
+                     WHERE id = :family_id AND revoked_at IS NULL";
+    /// One row a login, of those that can go on.
+    LIST = "SELECT f.id, f.label, f.created_at,
+                (SELECT MAX(t.created_at) FROM refresh_tokens t WHERE t.family_id = f.id) AS used_at,
+                (SELECT MAX(t.expires_at) FROM refresh_tokens t WHERE t.family_id = f.id) AS expires_at
+            FROM refresh_tokens f
+            WHERE user_id = :user AND f.id = f.family_id AND f.revoked_at IS NULL
+                AND f.family_expires_at > :now
+                AND EXISTS (SELECT 1 FROM refresh_tokens t
+                            WHERE t.family_id = f.id AND t.expires_at > :now)
+                AND (CAST(:before AS {pg: uuid}{lite: text}) IS NULL OR f.id < :before)
+            ORDER BY f.id DESC LIMIT :most";
+    REVOKE = "UPDATE refresh_tokens SET revoked_at = :at
+              WHERE user_id = :user AND id = :id AND id = family_id AND revoked_at IS NULL";
+    REVOKE_ALL = "UPDATE refresh_tokens SET revoked_at = :at
+                  WHERE user_id = :user AND id = family_id AND revoked_at IS NULL";
+    /// Families that nothing can be done with any more; the first token goes last, with them.
+    PURGE = "DELETE FROM refresh_tokens WHERE id IN (
+                 SELECT id FROM refresh_tokens WHERE family_expires_at < :before
+                 ORDER BY CASE WHEN id = family_id THEN 1 ELSE 0 END LIMIT :most)";
+}
