@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aurax_core::{
-    Call, Ctx, Delta, Engine, Error, ErrorKind, Event, Message, ModelId, Money, Principal,
-    Provider as _, Reply, Request, RequestId, Result,
+    Batch, Buckets, Call, Conversation, Ctx, Delta, Engine, ErrorKind, Event, Message, ModelId,
+    Money, Principal, Provider as _, Receipt, Request, RequestId, Result, SendRequest,
+    SessionEvent, SessionSettings,
 };
 use fastrand::Rng;
 use futures::StreamExt as _;
@@ -139,6 +140,7 @@ pub struct Load {
     journal: Arc<Journal>,
     clients: usize,
     manner: Manner,
+    sessions: usize,
     mix: Mix,
     seed: u64,
     principal: Principal,
@@ -191,6 +193,7 @@ impl Load {
             journal,
             clients: 64,
             manner: Manner::default(),
+            sessions: 0,
             mix: Mix::default(),
             seed: 0,
             principal: Principal::new("load"),
@@ -209,6 +212,13 @@ impl Load {
     #[must_use]
     pub const fn with_manner(mut self, manner: Manner) -> Self {
         self.manner = manner;
+        self
+    }
+
+    /// So many of them, the first ones, ask in sessions of their own, which the engine must keep.
+    #[must_use]
+    pub const fn with_sessions(mut self, clients: usize) -> Self {
+        self.sessions = clients;
         self
     }
 
@@ -254,8 +264,17 @@ impl Load {
                     Manner::Whole => false,
                 };
                 let mut rng = Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(seed));
+                let mut session = None;
                 while begun.fetch_add(1, Ordering::Relaxed) < requests {
-                    tally.count(&self.ask(&mut rng, streams).await);
+                    if number < self.sessions && (session.is_none() || rng.u8(0..8) == 0) {
+                        session = self.begin().await;
+                    }
+                    let seen = self.ask(&mut rng, streams, session.as_ref()).await;
+                    // One that somebody left may still be giving its session up.
+                    if !matches!(seen, Seen::Acknowledged { .. }) {
+                        session = None;
+                    }
+                    tally.count(&seen);
                 }
                 tally
             }
@@ -267,8 +286,14 @@ impl Load {
         })
     }
 
+    /// Begins a session; `None` where the database is away.
+    async fn begin(&self) -> Option<Conversation> {
+        let sessions = self.engine.sessions(self.principal.clone()).ok()?;
+        sessions.create(SessionSettings::default()).await.ok()
+    }
+
     /// Asks once, and says how it ended.
-    async fn ask(&self, rng: &mut Rng, streams: bool) -> Seen {
+    async fn ask(&self, rng: &mut Rng, streams: bool, session: Option<&Conversation>) -> Seen {
         let request = RequestId::new();
         let tokens = rng.u64(1..=self.mix.tokens);
         let pace = Duration::from_micros(rng.u64(0..=self.mix.pace_us));
@@ -289,11 +314,12 @@ impl Load {
             vec![plan]
         };
         let prompt = Prompt::new(request, plans);
+        let send = |tokens| self.send(request, &prompt, streams, session, tokens);
         let seen = match patience {
-            None => self.send(request, &prompt, streams, None).await,
-            Some(Patience::Tokens(most)) => self.send(request, &prompt, streams, Some(most)).await,
+            None => send(None).await,
+            Some(Patience::Tokens(most)) => send(Some(most)).await,
             Some(Patience::Time(limit)) => {
-                let asked = self.send(request, &prompt, streams, None);
+                let asked = send(None);
                 let asked = tokio::time::timeout(limit, asked).await;
                 let request = request.as_uuid();
                 asked.unwrap_or(Seen::Left { request })
@@ -312,61 +338,141 @@ impl Load {
         request: RequestId,
         prompt: &Prompt,
         streams: bool,
+        session: Option<&Conversation>,
         patience: Option<u64>,
     ) -> Seen {
         let ctx = Ctx::new(self.principal.clone()).with_request_id(request);
+        self.journal.note(&Seen::asking(request));
+        let mut reading = Reading::new(&self.journal, request, patience);
+        let read = match session {
+            None => self.call(&ctx, prompt, streams, &mut reading).await,
+            Some(session) => {
+                let mut send = session.send(prompt.text()).ctx(ctx);
+                send = send.model(self.model.as_str());
+                if let Some(limit) = self.output_limit {
+                    send = send.max_output_tokens(limit);
+                }
+                converse(send, streams, &mut reading).await
+            }
+        };
+        reading.outcome(read)
+    }
+
+    async fn call(
+        &self,
+        ctx: &Ctx,
+        prompt: &Prompt,
+        streams: bool,
+        reading: &mut Reading<'_>,
+    ) -> Result<()> {
         let mut body = Request::new(vec![Message::user(prompt.text())]);
         body.stream = streams;
         body.max_output_tokens = self.output_limit;
         let call = Call::chat(self.model.clone(), body);
-        let request = request.as_uuid();
-        self.journal.note(&Seen::Asking { request });
-        let read = match self.engine.call(&ctx, &call).await {
-            Ok(reply) => self.read(request, reply, patience).await,
-            Err(error) => Err(error),
-        };
-        read.unwrap_or_else(|error| Seen::Failed {
-            request,
-            kind: error.kind(),
-        })
+        let mut reply = self.engine.call(ctx, &call).await?;
+        while reading.goes_on() {
+            let Some(batch) = reply.next().await else {
+                break;
+            };
+            reading.take(&batch?);
+        }
+        Ok(())
+    }
+}
+
+/// Sends a message of a session.
+async fn converse(send: SendRequest, streams: bool, reading: &mut Reading<'_>) -> Result<()> {
+    if !streams {
+        let answer = send.await?;
+        if let Some(receipt) = &answer.response.receipt {
+            reading.end(receipt);
+        }
+        return Ok(());
+    }
+    let mut reply = send.stream().await?;
+    // After the end come the turns it adds, for those who wait for them.
+    while reading.goes_on() || reading.end.is_some() {
+        match reply.next().await {
+            None => break,
+            Some(Ok(SessionEvent::Batch(batch))) => reading.take(&batch),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// What a client sees of one answer.
+struct Reading<'a> {
+    journal: &'a Journal,
+    request: Uuid,
+    /// After how many tokens it leaves.
+    patience: Option<u64>,
+    tokens: u64,
+    end: Option<Seen>,
+}
+
+impl<'a> Reading<'a> {
+    const fn new(journal: &'a Journal, request: RequestId, patience: Option<u64>) -> Self {
+        Self {
+            journal,
+            request: request.as_uuid(),
+            patience,
+            tokens: 0,
+            end: None,
+        }
     }
 
-    async fn read(&self, request: Uuid, mut reply: Reply, patience: Option<u64>) -> Result<Seen> {
-        let mut tokens = 0;
-        while patience.is_none_or(|most| tokens < most) {
-            let Some(batch) = reply.next().await else {
-                return Err(Error::new(ErrorKind::Truncated, "there was no end"));
-            };
-            let batch = batch?;
-            let before = tokens;
-            for event in &batch.events {
-                if let Event::Delta {
+    fn goes_on(&self) -> bool {
+        self.end.is_none() && self.patience.is_none_or(|most| self.tokens < most)
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        let before = self.tokens;
+        for event in &batch.events {
+            match event {
+                Event::Delta {
                     delta: Delta::Text(text),
                     ..
-                } = event
-                {
-                    tokens += u64::try_from(text.split_whitespace().count()).unwrap_or_default();
+                } => {
+                    let words = text.split_whitespace().count();
+                    self.tokens += u64::try_from(words).unwrap_or_default();
                 }
-            }
-            if tokens > before {
-                self.journal.note(&Seen::Forwarded { request, tokens });
-            }
-            let end = batch.events.iter().find_map(|event| match event {
-                Event::End(end) => Some(end),
-                _ => None,
-            });
-            if let Some(end) = end {
-                let receipt = end.receipt.as_ref();
-                let usage = receipt.and_then(|receipt| receipt.usage.as_ref());
-                let buckets = usage.map(|usage| &usage.buckets);
-                return Ok(Seen::Acknowledged {
-                    request,
-                    input: buckets.map_or(0, |buckets| buckets.input_tokens()),
-                    output: buckets.map_or(0, |buckets| buckets.output_tokens()),
-                    cost: receipt.and_then(|receipt| receipt.cost.amount()),
-                });
+                Event::End(end) => {
+                    if let Some(receipt) = &end.receipt {
+                        self.end(receipt);
+                    }
+                }
+                _ => {}
             }
         }
-        Ok(Seen::Left { request })
+        if self.tokens > before {
+            self.journal.note(&Seen::Forwarded {
+                request: self.request,
+                tokens: self.tokens,
+            });
+        }
+    }
+
+    fn end(&mut self, receipt: &Receipt) {
+        let buckets = receipt.usage.as_ref().map(|usage| &usage.buckets);
+        self.end = Some(Seen::Acknowledged {
+            request: self.request,
+            input: buckets.map_or(0, Buckets::input_tokens),
+            output: buckets.map_or(0, Buckets::output_tokens),
+            cost: receipt.cost.amount(),
+        });
+    }
+
+    fn outcome(self, read: Result<()>) -> Seen {
+        let request = self.request;
+        match (self.end, read) {
+            (Some(end), _) => end,
+            (None, Err(error)) => Seen::Failed {
+                request,
+                kind: error.kind(),
+            },
+            (None, Ok(())) => Seen::Left { request },
+        }
     }
 }

@@ -21,15 +21,16 @@ async fn what_callers_leave_is_settled(place: Place) {
         .await
         .unwrap();
     let upstream = Upstream::start(place.upstream_journal()).await.unwrap();
-    let engine = engine(
-        upstream.url(),
-        store.ledger(LedgerOptions::default()).unwrap(),
-    );
+    let engine = engine(upstream.url(), &store);
     let mut mix = Mix::default();
     (mix.failing, mix.cut, mix.dropped) = (0, 0, 100);
     let journal = Arc::new(Journal::open(place.client_journal()).unwrap());
     let load = Load::new(engine.clone(), ModelId::parse(MODEL).unwrap(), journal);
-    let load = load.with_clients(16).with_mix(mix).with_seed(seed());
+    let load = load
+        .with_clients(16)
+        .with_sessions(8)
+        .with_mix(mix)
+        .with_seed(seed());
     let asked = || {
         let facts = upstream.facts().unwrap();
         let asked = |fact: &&Fact| matches!(fact, Fact::Asked { .. });

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use aurax_core::{Decimal, MemoryLedger, Money, Principal};
+use aurax_core::{Decimal, Money, Principal};
 use aurax_store::testkit::{self, Audit, Books, Journal, Mix, Moment, Seen, Tally, Upstream};
 
 use crate::place::{Place, seed};
-use crate::program::{Orders, Program, engine};
+use crate::program::{Orders, Program, pricing};
 
 const PROCESSES: usize = 3;
 /// Calls at once in each of them: 200 in all, and one.
@@ -57,8 +57,8 @@ async fn spend(place: &Place) -> (Tally, Audit) {
         }
     }
     let facts = upstream.facts().unwrap();
-    let pricing = engine(upstream.url(), MemoryLedger::new());
-    let audit = Audit::of(&books, &facts, &seen, &pricing, Moment::AtRest);
+    let engine = pricing(upstream.url());
+    let audit = Audit::of(&books, &facts, &seen, &engine, Moment::AtRest);
     println!(
         "{calls} calls, {} answered, {errors:?}, spent {} of {limit}\n{audit}",
         sum.acknowledged, books.budgets[0].spent

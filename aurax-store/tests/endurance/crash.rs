@@ -5,14 +5,14 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use aurax_core::{MemoryLedger, Money, Principal};
+use aurax_core::{Money, Principal};
 use aurax_store::Store;
 use aurax_store::testkit::{
     self, Audit, Books, CrashPoint, Invariant, Journal, Manner, Moment, Seen, Upstream,
 };
 
 use crate::place::{Place, seed, times, until};
-use crate::program::{Orders, Program, engine};
+use crate::program::{Orders, Program, pricing};
 
 /// A store that outlives the programs that use it, and the upstream they all ask.
 struct Scene {
@@ -48,8 +48,8 @@ impl Scene {
         let books = Books::read(&self.store).await.unwrap();
         let seen: Vec<Seen> = Journal::read(self.place.client_journal()).unwrap();
         let facts = upstream.facts().unwrap();
-        let pricing = engine(upstream.url(), MemoryLedger::new());
-        Audit::of(&books, &facts, &seen, &pricing, Moment::AtRest)
+        let engine = pricing(upstream.url());
+        Audit::of(&books, &facts, &seen, &engine, Moment::AtRest)
     }
 
     async fn clear(self) {

@@ -54,8 +54,7 @@ impl Scene {
             .await
             .unwrap();
         let upstream = Upstream::start(place.upstream_journal()).await.unwrap();
-        let ledger = store.ledger(LedgerOptions::default()).unwrap();
-        let engine = engine(upstream.url(), ledger);
+        let engine = engine(upstream.url(), &store);
         let journal = Arc::new(Journal::open(place.client_journal()).unwrap());
         Self {
             place,

@@ -104,7 +104,9 @@ impl Postgres {
         as_user(&mut keeper);
         let keeper = keeper.spawn().unwrap();
         let before = self.keeper.lock().unwrap().replace(keeper);
-        before.map(end);
+        if let Some(before) = before {
+            end(before);
+        }
         self.answers().await;
     }
 
@@ -176,7 +178,9 @@ fn as_user(command: &mut Command) {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.keeper.lock().unwrap().take().map(end);
+        if let Some(keeper) = self.keeper.lock().unwrap().take() {
+            end(keeper);
+        }
     }
 }
 

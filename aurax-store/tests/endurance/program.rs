@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aurax_core::{
-    BreakerPolicy, Bytes, Engine, Ledger, ModelId, Principal, Result, RetryPolicy, async_trait,
+    BreakerPolicy, Bytes, Engine, EngineBuilder, ModelId, Principal, Result, RetryPolicy,
+    async_trait,
 };
 use aurax_providers::transport::{ByteStream, ReqwestTransport, Transport};
 use aurax_providers::{Options, presets, provider};
-use aurax_store::LedgerOptions;
 use aurax_store::testkit::{self, CrashPoint, Journal, Load, Manner, Mix, Sabotage, Tally};
+use aurax_store::{LedgerOptions, Store};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +80,17 @@ impl Transport for Mortal {
     }
 }
 
-/// An engine whose only provider is the upstream at `url`.
-pub(crate) fn engine(url: &str, ledger: impl Ledger) -> Engine {
+/// An engine whose only provider is the upstream at `url`, to price with.
+pub(crate) fn pricing(url: &str) -> Engine {
+    builder(url).build().unwrap()
+}
+
+/// An engine whose only provider is the upstream at `url`, and which keeps everything in `store`.
+pub(crate) fn engine(url: &str, store: &Store) -> Engine {
+    builder(url).store(store.clone()).build().unwrap()
+}
+
+fn builder(url: &str) -> EngineBuilder {
     let transport = ReqwestTransport::new();
     let options = Options::new().with_base_url(url).with_api_key("sk-test");
     let upstream = provider(
@@ -93,11 +103,8 @@ pub(crate) fn engine(url: &str, ledger: impl Ledger) -> Engine {
     retry.base = Duration::from_millis(5);
     Engine::builder()
         .provider(upstream)
-        .ledger(ledger)
         .retry(retry)
         .breaker(BreakerPolicy::never())
-        .build()
-        .unwrap()
 }
 
 /// The child's work; without orders it does nothing.
@@ -129,11 +136,13 @@ async fn follow(orders: &Orders) -> Tally {
     if let Some(sabotage) = orders.sabotage {
         options = testkit::sabotaged(options, sabotage);
     }
-    let engine = engine(&orders.upstream, store.ledger(options).unwrap());
+    store.ledger(options).unwrap();
+    let engine = engine(&orders.upstream, &store);
     let journal = Arc::new(Journal::open(&orders.journal).unwrap());
     let mut load = Load::new(engine, ModelId::parse(MODEL).unwrap(), journal)
         .with_clients(orders.clients)
         .with_manner(orders.manner)
+        .with_sessions(orders.clients / 2)
         .with_mix(orders.mix)
         .with_seed(orders.seed)
         .with_principal(Principal::new(orders.principal.as_str()));

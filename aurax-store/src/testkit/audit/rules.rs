@@ -266,9 +266,8 @@ fn acknowledged_is_written(request: Uuid, story: &Story<'_>, verdict: &mut Verdi
             && charge.response_tokens >= *output
             && charge.outcome == "complete"
     };
-    let is_written = complete.count() == 1
-        && charges().any(is_told)
-        && (paid == *cost || cost.is_none());
+    let is_written =
+        complete.count() == 1 && charges().any(is_told) && (paid == *cost || cost.is_none());
     verdict.check(is_written, || {
         let (settled, charged) = (story.settlements.len(), story.charges.len());
         format!(
