@@ -6,7 +6,7 @@ export PATH := $(AURAX_TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt clippy docs features boundaries deny package readme examples api-check scripts \
-	api prices bench coverage fuzz e2e tools
+	api prices bench coverage fuzz soak e2e tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ coverage: ## line coverage of the tests, as a summary and as HTML in the target 
 fuzz: ## every fuzz target for a minute, SECONDS_EACH for another time
 	@tools/check/install cargo-fuzz
 	@tools/check/fuzz
+
+soak: ## the tests of kills, crashes and outages, for longer
+	@tools/check/install cargo-nextest
+	AURAX_SOAK=1 tools/test/services run -- cargo nextest run --package aurax-store --all-features --test endurance
 
 e2e: ## one chat over each wire with a real local model (270 MB, the first time)
 	@tools/local-model/run

@@ -262,7 +262,8 @@ impl RequestGuard {
         }
     }
 
-    /// Settles the request, unless that was done or nothing was ever opened.
+    /// Settles the request, unless that was done. There is nothing to wait for where nothing was
+    /// ever opened.
     fn settle(&self) -> Option<Ack> {
         let mut state = self.state();
         if state.settled {
@@ -270,9 +271,13 @@ impl RequestGuard {
         }
         let permit = state.permit.take()?;
         state.settled = true;
+        // Where nothing was opened there is nothing to record, and nothing to wait for: the
+        // ledger may be away, which is why.
+        let is_recorded = state.began || state.pending.hit.is_some();
         let pending = state.pending.take();
         drop(state);
-        Some(permit.settle(pending))
+        let ack = permit.settle(pending);
+        is_recorded.then_some(ack)
     }
 }
 

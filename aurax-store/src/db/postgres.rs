@@ -24,6 +24,7 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Kind, Mode, Row,
     Statement, Transaction, Value,
 };
+use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!(
     "postgres": 1 "0001_tables", 2 "0002_roles", 3 "0003_partitions",
@@ -51,6 +52,8 @@ pub(crate) struct PostgresDatabase {
     analyses: Option<PgPool>,
     /// The ledger's own connection.
     ledger: PgPool,
+    /// The lock that this process's ledger holds in each transaction.
+    ledger_lock: i64,
     durability: Durability,
     dictionary: Arc<Dictionary>,
 }
@@ -93,6 +96,7 @@ impl PostgresDatabase {
             pool: pool(options, connections),
             analyses,
             ledger,
+            ledger_lock: fastrand::i64(..),
             durability,
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
         })
@@ -217,6 +221,7 @@ async fn migrate(pool: &PgPool) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     for step in due(MIGRATIONS, &applied)? {
         tx.raw(step.sql).await?;
+        reached(CrashPoint::MidMigration);
         tx.raw(&format!(
             "INSERT INTO schema_migrations VALUES ({}, '{}', '{}')",
             step.version,
@@ -246,6 +251,16 @@ impl Database for PostgresDatabase {
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
             Access::Ledger => "; SET LOCAL ROLE aurax_ledger",
         });
+        if access == Access::Ledger {
+            // A commit that was given up may still be on its way: what comes after it waits until
+            // it is through, or until the server gives it up.
+            begin.push_str(&format!(
+                "; SET LOCAL idle_in_transaction_session_timeout = {}; \
+                 SELECT pg_advisory_xact_lock({})",
+                STATEMENT.as_millis(),
+                self.ledger_lock
+            ));
+        }
         if (access, self.durability) == (Access::Ledger, Durability::Relaxed) {
             begin.push_str("; SET LOCAL synchronous_commit = off");
         }

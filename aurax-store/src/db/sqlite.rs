@@ -27,11 +27,15 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
     Statement, Transaction, Value,
 };
+use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
 
 /// How long a write waits for other writers, of this process and of others.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a write looks whether the file is free, in microseconds. A busy process begins anew
+/// soon after each commit: who looks rarely finds the file taken for as long as it is busy.
+const POLL: std::ops::Range<u64> = 50..400;
 /// How long migrations wait for another process to finish its own.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 /// Connections that read.
@@ -181,6 +185,7 @@ impl SqliteDatabase {
                 .execute(&mut *connection)
                 .await
                 .map_err(read)?;
+            reached(CrashPoint::MidMigration);
             sqlx::query(
                 "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
             )
@@ -200,14 +205,14 @@ impl SqliteDatabase {
         if writer.is_closed {
             return Err(closed());
         }
-        let was_dirty = std::mem::take(&mut writer.is_dirty);
-        if let Some(connection) = &mut writer.connection
-            && was_dirty
+        if writer.is_dirty
+            && let Some(connection) = &mut writer.connection
             // It fails where the transaction is gone already.
             && let Err(error) = sqlx::raw_sql("ROLLBACK").execute(connection).await
         {
             tracing::debug!(%error, "nothing to roll back");
         }
+        writer.is_dirty = false;
         if writer.connection.is_none() {
             writer.connection = Some(self.options.connect().await.map_err(read)?);
         }
@@ -218,13 +223,15 @@ impl SqliteDatabase {
         let begun = tokio::time::timeout(patience, async {
             let mut writer = self.writer().await?;
             loop {
+                // Who stops waiting here does not know whether it begins after all.
+                writer.is_dirty = true;
                 let connection = writer.connection.as_mut().ok_or_else(closed)?;
                 let begun = sqlx::raw_sql("BEGIN IMMEDIATE").execute(connection).await;
+                writer.is_dirty = false;
                 match begun {
                     Ok(_) => return Ok(self.transaction(Held::Writer(writer))),
                     Err(error) if is_busy(&error) => {
-                        let pause = Duration::from_micros(fastrand::u64(200..4_000));
-                        tokio::time::sleep(pause).await;
+                        tokio::time::sleep(Duration::from_micros(fastrand::u64(POLL))).await;
                     }
                     Err(error) => return Err(read(error)),
                 }

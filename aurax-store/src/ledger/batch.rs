@@ -8,8 +8,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::charges::{Attempt, Charges};
+use super::fault::{Faults, Sabotage};
 use super::hold::{Caller, Demand, Holds, Line, reserve, undo};
-use super::queue::{Facts, Open, Work};
+use super::queue::{Facts, Limited, Open, Work};
 use super::rows;
 use crate::catalogue::ledger as sql;
 use crate::db::{Fields, Tx, args};
@@ -31,6 +32,8 @@ pub(super) struct Batch<'a> {
     pub(super) charges: &'a mut Charges,
     pub(super) owner: Uuid,
     pub(super) now: OffsetDateTime,
+    pub(super) limited: &'a Limited,
+    pub(super) faults: Faults,
 }
 
 /// A session that moves: whose, under which run, where to, and whether the run goes on.
@@ -50,9 +53,12 @@ impl Batch<'_> {
     pub(super) async fn write(mut self, work: &mut Work) -> Result<Written> {
         for settle in &mut work.settlements {
             settle.facts.finish();
+            settle.facts.spoil(self.faults);
         }
-        self.clear_doubts(work).await?;
+        // Budgets first: a commit that seemed to fail may still be on its way, and holds them
+        // until it is through.
         let mut lines = self.lines(work).await?;
+        self.clear_doubts(work).await?;
         let receipts = self.settle(work, &mut lines).await?;
         self.release(work).await?;
         let opens = self.open(&work.opens, &mut lines).await?;
@@ -111,7 +117,11 @@ impl Batch<'_> {
         }
         let users: Vec<Uuid> = users.into_iter().collect();
         let rows = self.tx.rows(&sql::BUDGETS, &args! { users }).await?;
-        rows.iter().map(Line::read).collect()
+        let lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
+        for line in lines.iter().filter(|line| line.is_hard()) {
+            self.limited.add(line.user);
+        }
+        Ok(lines)
     }
 
     async fn settle(&mut self, work: &Work, lines: &mut [Line]) -> Result<Vec<Result<Receipt>>> {
@@ -120,8 +130,15 @@ impl Batch<'_> {
             .iter()
             .filter_map(|settle| settle.facts.finished())
             .collect();
+        let receipts = settlements.iter().map(|of| receipt(of)).collect();
+        // An intent whose commit seemed to fail may have failed indeed: what was never opened was
+        // never sent, and is charged to nobody.
+        let settlements: Vec<&Settlement> = settlements
+            .into_iter()
+            .filter(|of| of.cached.is_some() || self.charges.has_attempts(of.id))
+            .collect();
         if settlements.is_empty() {
-            return Ok(Vec::new());
+            return Ok(receipts);
         }
         let written = self.add_settlements(&settlements).await?;
         let charged = self.add_charges(&settlements, &written).await?;
@@ -129,7 +146,7 @@ impl Batch<'_> {
             self.spend(settlement, &written, &charged, lines)?;
         }
         self.add_answers(&settlements).await?;
-        Ok(settlements.iter().map(|of| receipt(of)).collect())
+        Ok(receipts)
     }
 
     /// Writes what became of every attempt, and of those that a sweep had settled, what that
@@ -148,7 +165,8 @@ impl Batch<'_> {
         if rows.is_empty() {
             return Ok(Attempts::default());
         }
-        let all: Vec<Fields> = rows.values().cloned().collect();
+        let mut all: Vec<Fields> = rows.values().cloned().collect();
+        self.faults.spoil_settlements(&mut all);
         let new = self.insert(&sql::ADD_SETTLEMENTS, &all).await?;
         let old: Vec<Uuid> = rows
             .keys()
@@ -213,7 +231,7 @@ impl Batch<'_> {
         settlements: &[&Settlement],
         written: &Attempts,
     ) -> Result<HashSet<Uuid>> {
-        let rows: Vec<Fields> = settlements
+        let mut rows: Vec<Fields> = settlements
             .iter()
             .map(|settlement| {
                 let message = settlement.answer().map(|turn| turn.id);
@@ -226,6 +244,7 @@ impl Batch<'_> {
                 }
             })
             .collect();
+        self.faults.spoil_charges(&mut rows);
         self.insert(&sql::ADD_USAGE, &rows).await
     }
 
@@ -279,8 +298,15 @@ impl Batch<'_> {
             let Some(line) = lines.iter_mut().find(|line| line.id == *budget) else {
                 continue;
             };
-            line.release(held.of(*budget))?;
-            line.spend(cost, self.now)?;
+            if !self.faults.does(Sabotage::NeverRelease) {
+                line.release(held.of(*budget))?;
+            }
+            if self.faults.does(Sabotage::ReleaseTwice) {
+                line.release(held.of(*budget))?;
+            }
+            if !self.faults.does(Sabotage::NeverSpend) {
+                line.spend(cost, self.now)?;
+            }
             if let Some(cost) = settlement.charge.amount()
                 && cost > *most
                 && line.is_hard()
@@ -314,9 +340,11 @@ impl Batch<'_> {
                     None => step.answer_seq.saturating_sub(1),
                 },
                 known: step.after(),
-                keeps: step.goes_on(answer.as_ref()),
+                keeps: step.goes_on(answer.as_ref()) || self.faults.does(Sabotage::StayBusy),
             });
-            if let Some(answer) = answer {
+            if let Some(answer) = answer
+                && !self.faults.does(Sabotage::LoseMessage)
+            {
                 answers.push((answer, user, settlement.request_id.as_uuid()));
             }
         }
@@ -415,7 +443,9 @@ impl Batch<'_> {
                 }
             }
         }
-        self.tx.insert(&sql::ADD_ATTEMPTS, &attempts).await?;
+        if !self.faults.does(Sabotage::SkipIntent) {
+            self.tx.insert(&sql::ADD_ATTEMPTS, &attempts).await?;
+        }
         self.tx.insert(&sql::ADD_MESSAGES, &messages).await?;
         Ok(verdicts)
     }
@@ -451,7 +481,7 @@ impl Batch<'_> {
             held: &held,
             estimate: input_cost.unwrap_or(Money::ZERO),
         };
-        let (opened, raises) = reserve(lines, &demand, || open.opening.exposure(), self.now)?;
+        let (opened, raises) = reserve(lines, &demand, || open.exposure(), self.now)?;
         fresh.entry(intent.charge_id).or_default().add(&raises)?;
         Ok(Attempt {
             id: intent.attempt_id,
@@ -635,6 +665,13 @@ impl Facts {
             && let Self::Pending(pending) = std::mem::replace(self, Self::Taken)
         {
             *self = Self::Finished(Box::new(pending.finish()));
+        }
+    }
+
+    /// Does what a test wants to be done wrong.
+    pub(super) fn spoil(&mut self, faults: Faults) {
+        if let Self::Finished(settlement) = self {
+            faults.spoil(settlement);
         }
     }
 

@@ -43,6 +43,17 @@ impl Charge {
     }
 }
 
+/// How much older than the oldest of them an attempt may be that is not written yet.
+const LATEST_OPEN: u64 = 10 * 60 * 1_000;
+
+/// The first id of a moment some minutes before that of `id`. A UUIDv7 begins with its
+/// milliseconds since 1970: <https://www.rfc-editor.org/rfc/rfc9562#section-5.7>.
+fn earlier(id: Uuid) -> Uuid {
+    let (high, _) = id.as_u64_pair();
+    let millis = (high >> 16).saturating_sub(LATEST_OPEN);
+    Uuid::from_u64_pair(millis << 16, 0)
+}
+
 /// The requests in flight. There are as many as permits at most.
 #[derive(Debug, Default)]
 pub(super) struct Charges(HashMap<Uuid, Charge>);
@@ -50,6 +61,12 @@ pub(super) struct Charges(HashMap<Uuid, Charge>);
 impl Charges {
     pub(super) fn get(&self, charge: Uuid) -> Option<&Charge> {
         self.0.get(&charge)
+    }
+
+    /// Whether an intent of the request was written, as far as anybody knows.
+    pub(super) fn has_attempts(&self, charge: Uuid) -> bool {
+        self.get(charge)
+            .is_some_and(|charge| !charge.attempts.is_empty())
     }
 
     /// Remembers that an intent was written.
@@ -88,12 +105,10 @@ impl Charges {
         }
     }
 
-    /// The oldest attempt that is not settled.
+    /// From where on attempts may be open: those that are not settled, and those that wait to be
+    /// opened with an id that is older than theirs. `None` where nothing is.
     pub(super) fn oldest(&self) -> Option<Uuid> {
-        self.0
-            .values()
-            .flat_map(|charge| &charge.attempts)
-            .map(|attempt| attempt.id)
-            .min()
+        let attempts = self.0.values().flat_map(|charge| &charge.attempts);
+        attempts.map(|attempt| attempt.id).min().map(earlier)
     }
 }

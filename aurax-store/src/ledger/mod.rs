@@ -5,6 +5,7 @@
 
 mod batch;
 mod charges;
+pub(crate) mod fault;
 mod hold;
 mod orphans;
 mod queue;
@@ -22,12 +23,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub(crate) use batch::correction_id;
 pub use orphans::{SILENCE, Swept};
-use queue::{Open, Releases, Settle};
+use queue::{Limited, Open, Releases, Settle};
 pub(crate) use rows::ADJUST;
 
-use crate::store::Store;
+use crate::store::{Store, user_id};
 
-/// How long an attempt waits for its intent to be durable, and a request for its place.
+/// How long an attempt waits for its intent to be durable, and a request for its place, unless
+/// [`LedgerOptions::patience`] says something else.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many requests a ledger keeps in flight and in its queues.
@@ -39,6 +41,10 @@ pub struct LedgerOptions {
     pub in_flight: usize,
     /// Attempts that wait for their intent; 1,024.
     pub opens: usize,
+    /// How long an attempt waits for its intent to be durable, and a request for its place, before
+    /// it is refused; 1 s.
+    pub patience: Duration,
+    pub(crate) faults: fault::Faults,
 }
 
 impl Default for LedgerOptions {
@@ -46,6 +52,8 @@ impl Default for LedgerOptions {
         Self {
             in_flight: 10_000,
             opens: 1_024,
+            patience: PATIENCE,
+            faults: fault::Faults::default(),
         }
     }
 }
@@ -55,6 +63,13 @@ impl LedgerOptions {
     #[must_use]
     pub const fn with_in_flight(mut self, requests: usize) -> Self {
         self.in_flight = if requests == 0 { 1 } else { requests };
+        self
+    }
+
+    /// Lets calls wait for so long before they are refused.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 }
@@ -73,6 +88,8 @@ struct Shared {
     queues: Mutex<Option<Queues>>,
     in_flight: Arc<Semaphore>,
     releases: Arc<Releases>,
+    limited: Arc<Limited>,
+    patience: Duration,
     finished: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -104,18 +121,23 @@ impl StoreLedger {
         // Every message has a place: it is taken with the permit.
         let (settlements, settle) = mpsc::channel(options.in_flight);
         let releases = Arc::new(Releases::default());
+        let limited = Arc::new(Limited::default());
         let (done, finished) = oneshot::channel();
         let inbox = queue::Inbox::new(open, settle, releases.clone());
         let desk = writer::Desk {
             db: store.db().clone(),
             clock: store.clock().clone(),
             replica: store.replica(),
+            limited: limited.clone(),
+            faults: options.faults,
         };
         writer::start(desk, inbox, done)?;
         Ok(Self(Arc::new(Shared {
             queues: Mutex::new(Some(Queues { opens, settlements })),
             in_flight: Arc::new(Semaphore::new(options.in_flight)),
             releases,
+            limited,
+            patience: options.patience,
             finished: tokio::sync::Mutex::new(Some(finished)),
         })))
     }
@@ -145,10 +167,12 @@ impl StoreLedger {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = T>, why: &str) -> Result<T> {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .map_err(|_| unavailable(why))
+impl Shared {
+    async fn in_time<T>(&self, work: impl Future<Output = T>, why: &str) -> Result<T> {
+        tokio::time::timeout(self.patience, work)
+            .await
+            .map_err(|_| unavailable(why))
+    }
 }
 
 #[async_trait]
@@ -157,8 +181,9 @@ impl Ledger for StoreLedger {
         let queues = self.queues()?;
         let why = "too many calls are in flight";
         let slot = self.0.in_flight.clone().acquire_owned();
-        let slot = in_time(slot, why).await?.map_err(|_| closed())?;
-        let place = in_time(queues.settlements.reserve_owned(), why).await?;
+        let slot = self.0.in_time(slot, why).await?.map_err(|_| closed())?;
+        let place = queues.settlements.reserve_owned();
+        let place = self.0.in_time(place, why).await?;
         Ok(Box::new(StorePermit {
             place: place.map_err(|_| closed())?,
             slot,
@@ -168,13 +193,17 @@ impl Ledger for StoreLedger {
     async fn open(&self, opening: Opening) -> Result<Opened> {
         let queues = self.queues()?;
         let intent = opening.intent();
+        let is_limited = self.0.limited.has(user_id(&intent.principal));
+        // What fails here fails again where it is asked for, if it is.
+        let exposure = is_limited.then(|| opening.exposure().ok()).flatten();
         let (done, answer) = oneshot::channel();
-        let open = Open::new(opening, intent, done);
+        let open = Open::new(opening, intent, exposure, done);
         let asked = async {
             queues.opens.send(open).await.map_err(|_| closed())?;
             answer.await.unwrap_or_else(|_| Err(closed()))
         };
-        in_time(asked, "the database does not take it in time").await?
+        let why = "the database does not take it in time";
+        self.0.in_time(asked, why).await?
     }
 
     fn release(&self, lease: Lease) {

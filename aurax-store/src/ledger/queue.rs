@@ -1,8 +1,11 @@
 //! What waits for the writer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aurax_core::{Error, Intent, Lease, Opened, Opening, Pending, Receipt, Result, Settlement};
+use aurax_core::{
+    Error, Exposure, Intent, Lease, Opened, Opening, Pending, Receipt, Result, Settlement,
+};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -14,6 +17,8 @@ pub(super) const BATCH: usize = 256;
 pub(super) struct Open {
     pub(super) opening: Opening,
     pub(super) intent: Intent,
+    /// The most it can cost, where that was found out already.
+    exposure: Option<Exposure>,
     done: oneshot::Sender<Result<Opened>>,
 }
 
@@ -21,13 +26,20 @@ impl Open {
     pub(super) const fn new(
         opening: Opening,
         intent: Intent,
+        exposure: Option<Exposure>,
         done: oneshot::Sender<Result<Opened>>,
     ) -> Self {
         Self {
             opening,
             intent,
+            exposure,
             done,
         }
+    }
+
+    /// The most it can cost.
+    pub(super) fn exposure(&self) -> Result<Exposure> {
+        self.exposure.map_or_else(|| self.opening.exposure(), Ok)
     }
 
     /// Whether the caller still waits. One that does not has its settlement on the way, which may
@@ -50,6 +62,32 @@ pub(super) struct Settle {
     done: oneshot::Sender<Result<Receipt>>,
     /// Given back when the settlement is durable.
     _slot: OwnedSemaphorePermit,
+}
+
+/// Users that were seen to have a hard budget: what their calls can cost is found out before the
+/// writer needs it, because it keeps others waiting meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Limited(RwLock<HashSet<Uuid>>);
+
+impl Limited {
+    /// The most users that are remembered; more begin anew, which costs time and nothing else.
+    const MOST: usize = 10_000;
+
+    pub(super) fn has(&self, user: Uuid) -> bool {
+        let users = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        users.contains(&user)
+    }
+
+    pub(super) fn add(&self, user: Uuid) {
+        if self.has(user) {
+            return;
+        }
+        let mut users = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if users.len() >= Self::MOST {
+            users.clear();
+        }
+        users.insert(user);
+    }
 }
 
 /// What is to be settled: raw until the writer has time for it.
@@ -78,6 +116,13 @@ impl Settle {
     /// The charge.
     pub(super) const fn charge_id(&self) -> Uuid {
         self.charge_id
+    }
+
+    /// Answers before anything is written, which only a test wants.
+    pub(super) fn answer_early(&mut self, receipt: Result<Receipt>) {
+        let (nobody, _) = oneshot::channel();
+        let done = std::mem::replace(&mut self.done, nobody);
+        drop(done.send(receipt));
     }
 
     pub(super) fn answer(self, answer: Result<Receipt>) {
@@ -170,7 +215,9 @@ impl Inbox {
     }
 
     /// Adds what is there already: settlements first, so that those who open wait for them.
-    pub(super) fn fill(&mut self, work: &mut Work) {
+    /// True when settlements were among it.
+    pub(super) fn fill(&mut self, work: &mut Work) -> bool {
+        let before = work.settlements.len();
         while work.settlements.len() < BATCH
             && let Ok(settle) = self.settlements.try_recv()
         {
@@ -185,5 +232,6 @@ impl Inbox {
         if work.releases.len() < BATCH {
             work.releases.extend(self.releases.take());
         }
+        work.settlements.len() > before
     }
 }

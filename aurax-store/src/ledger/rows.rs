@@ -52,7 +52,7 @@ const fn source(source: UsageSource) -> &'static str {
 }
 
 /// Replaces a column.
-fn set(row: &mut Fields, name: &str, value: impl Into<Column>) {
+pub(super) fn set(row: &mut Fields, name: &str, value: impl Into<Column>) {
     if let Some((_, column)) = row.iter_mut().find(|(known, _)| *known == name) {
         *column = value.into();
     }

@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use aurax_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
 use super::batch::{Batch, Written};
 use super::charges::Charges;
-use super::queue::{Inbox, Work};
+use super::fault::{CrashPoint, Faults, Sabotage, reached};
+use super::queue::{Inbox, Limited, Work};
 use super::unavailable;
 use crate::catalogue::ledger as sql;
-use crate::db::{Access, Db, Mode, args};
+use crate::db::{Access, Arg, Db, Mode, Tx, args};
 
 /// How often the writer says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A process that was silent for this long says that it lives before it opens anything: a sweep
+/// may have forgotten it, and finds what it leaves open only while it is known.
+const LATEST_HEARTBEAT: Duration = Duration::from_secs(20);
 /// The first and the longest pause before another try.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
@@ -30,6 +34,7 @@ pub(super) fn start(desk: Desk, inbox: Inbox, done: oneshot::Sender<()>) -> Resu
         desk,
         inbox,
         charges: Charges::default(),
+        said: None,
     };
     std::thread::Builder::new()
         .name("aurax-ledger".to_owned())
@@ -54,12 +59,16 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     /// This process, among those that share the database.
     pub(super) replica: Uuid,
+    pub(super) limited: Arc<Limited>,
+    pub(super) faults: Faults,
 }
 
 struct Writer {
     desk: Desk,
     inbox: Inbox,
     charges: Charges,
+    /// When it said last that it lives.
+    said: Option<Instant>,
 }
 
 impl Writer {
@@ -76,7 +85,6 @@ impl Writer {
                 }
                 goes_on = self.inbox.arrival(&mut work) => goes_on,
             };
-            self.inbox.fill(&mut work);
             self.commit(work).await;
             if !goes_on {
                 break;
@@ -86,12 +94,23 @@ impl Writer {
     }
 
     /// Says that this process lives, and from which attempt on a sweep would have to look.
-    async fn beat(&self) {
-        let (id, at) = (self.desk.replica, self.desk.clock.now());
-        let args = args! { id, at, oldest: self.charges.oldest() };
-        if let Err(error) = self.once(&sql::HEARTBEAT, &args).await {
-            tracing::warn!(%error, "the ledger's heartbeat was not kept");
+    async fn beat(&mut self) {
+        let now = self.desk.clock.monotonic();
+        match self.once(&sql::HEARTBEAT, &self.heartbeat()).await {
+            Ok(()) => self.said = Some(now),
+            Err(error) => tracing::warn!(%error, "the ledger's heartbeat was not kept"),
         }
+    }
+
+    fn heartbeat(&self) -> [Arg; 3] {
+        let (id, at) = (self.desk.replica, self.desk.clock.now());
+        args! { id, at, oldest: self.charges.oldest() }
+    }
+
+    /// Whether nobody may know that it lives.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.said
+            .is_none_or(|said| now.saturating_duration_since(said) > LATEST_HEARTBEAT)
     }
 
     async fn leave(&self) {
@@ -101,7 +120,7 @@ impl Writer {
         }
     }
 
-    async fn once(&self, statement: &crate::db::Statement, args: &[crate::db::Arg]) -> Result<()> {
+    async fn once(&self, statement: &crate::db::Statement, args: &[Arg]) -> Result<()> {
         let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
         tx.run(statement, args).await?;
         tx.commit().await
@@ -112,7 +131,11 @@ impl Writer {
     async fn commit(&mut self, mut work: Work) {
         let mut pause = PAUSES.0;
         loop {
+            // However many are refused while the database is away, none of them stays here.
             self.forget(&mut work);
+            while self.inbox.fill(&mut work) {
+                self.forget(&mut work);
+            }
             if work.is_empty() {
                 return;
             }
@@ -132,7 +155,6 @@ impl Writer {
             let jitter = Duration::from_millis(fastrand::u64(0..=20));
             tokio::time::sleep(pause.saturating_add(jitter)).await;
             pause = pause.saturating_mul(2).min(PAUSES.1);
-            self.inbox.fill(&mut work);
         }
     }
 
@@ -144,7 +166,7 @@ impl Writer {
             let is_known = self.charges.get(settle.charge_id()).is_some();
             settle.facts.finish();
             match settle.facts.finished() {
-                Some(of) if !is_known && of.cached.is_none() => {
+                Some(of) if !is_known && of.cached.is_none() || self.desk.faults.forgets(of) => {
                     let receipt = super::batch::receipt(of);
                     settle.answer(receipt);
                 }
@@ -156,23 +178,44 @@ impl Writer {
     /// One transaction.
     async fn attempt(&mut self, work: &mut Work) -> Result<Written> {
         let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
+        let now = self.desk.clock.monotonic();
+        let is_silent = self.is_silent(now);
+        if is_silent && let Err(error) = tx.run(&sql::HEARTBEAT, &self.heartbeat()).await {
+            undo(tx).await;
+            return Err(error);
+        }
         let batch = Batch {
             tx: &mut tx,
             charges: &mut self.charges,
             owner: self.desk.replica,
             now: self.desk.clock.now(),
+            limited: &self.desk.limited,
+            faults: self.desk.faults,
         };
         match batch.write(work).await {
             Ok(written) => {
                 // From here on nobody knows, until the commit has succeeded.
                 self.remember(work, &written);
+                if self.desk.faults.does(Sabotage::SettleAfterAck) {
+                    answer_early(work).await;
+                }
+                if !work.settlements.is_empty() {
+                    reached(CrashPoint::BeforeSettle);
+                }
                 tx.commit().await?;
+                if is_silent {
+                    self.said = Some(now);
+                }
+                if !work.settlements.is_empty() {
+                    reached(CrashPoint::AfterSettle);
+                }
+                if !work.opens.is_empty() {
+                    reached(CrashPoint::AfterIntent);
+                }
                 Ok(written)
             }
             Err(error) => {
-                if let Err(undo) = tx.rollback().await {
-                    tracing::warn!(error = %undo, "the ledger's transaction was not rolled back");
-                }
+                undo(tx).await;
                 Err(error)
             }
         }
@@ -246,6 +289,25 @@ impl Writer {
         for open in work.opens.drain(..) {
             open.answer(Err(said(error)));
         }
+    }
+}
+
+async fn undo(tx: Tx) {
+    if let Err(error) = tx.rollback().await {
+        tracing::warn!(%error, "the ledger's transaction was not rolled back");
+    }
+}
+
+/// Lets callers go on before their settlements are written, which only a test wants.
+async fn answer_early(work: &mut Work) {
+    for settle in &mut work.settlements {
+        if let Some(of) = settle.facts.finished() {
+            let receipt = super::batch::receipt(of);
+            settle.answer_early(receipt);
+        }
+    }
+    if !work.settlements.is_empty() {
+        tokio::time::sleep(PAUSES.1).await;
     }
 }
 

@@ -20,6 +20,8 @@ pub struct AttemptRow {
     pub request_id: Uuid,
     /// The process that made it.
     pub owner: Uuid,
+    /// What it holds against budgets, as JSON.
+    pub holds: String,
 }
 
 /// What became of an attempt, or a correction of that.
@@ -36,6 +38,10 @@ pub struct SettlementRow {
     pub charge_id: Uuid,
     /// The request.
     pub request_id: Uuid,
+    /// The configured provider.
+    pub provider: String,
+    /// The model, as the provider takes it.
+    pub model: String,
     /// How it ended.
     pub outcome: String,
     /// What was used, as JSON.
@@ -62,6 +68,8 @@ pub struct ChargeRow {
     pub request_id: Uuid,
     /// `chat`, `embeddings`, or `adjust` for a correction.
     pub request_type: String,
+    /// The session, where there is one.
+    pub session_id: Option<Uuid>,
     /// The answer, in a session.
     pub message_id: Option<Uuid>,
     /// Input tokens.
@@ -102,6 +110,14 @@ pub struct MessageRow {
 pub struct BudgetRow {
     /// The budget.
     pub id: Uuid,
+    /// Whose.
+    pub user_id: Uuid,
+    /// `user`, `access_key` or `tag`.
+    pub scope: String,
+    /// `day`, `month` or `total`.
+    pub period: String,
+    /// Whether it refuses.
+    pub is_hard: bool,
     /// The most that may be spent.
     pub limit: Money,
     /// What was.
@@ -163,6 +179,7 @@ fn attempt(row: &Row) -> Result<AttemptRow> {
         charge_id: row.uuid("charge_id")?,
         request_id: row.uuid("request_id")?,
         owner: row.uuid("owner")?,
+        holds: row.text("holds")?,
     })
 }
 
@@ -173,6 +190,8 @@ fn settlement(row: &Row) -> Result<SettlementRow> {
         attempt_id: row.uuid("attempt_id")?,
         charge_id: row.uuid("charge_id")?,
         request_id: row.uuid("request_id")?,
+        provider: row.text("provider")?,
+        model: row.text("model")?,
         outcome: row.text("outcome")?,
         usage: row.text_or_null("usage")?,
         usage_source: row.text_or_null("usage_source")?,
@@ -188,6 +207,7 @@ fn charge(row: &Row) -> Result<ChargeRow> {
         user_id: row.uuid("user_id")?,
         request_id: row.uuid("request_id")?,
         request_type: row.text("request_type")?,
+        session_id: row.uuid_or_null("session_id")?,
         message_id: row.uuid_or_null("message_id")?,
         request_tokens: row.count("request_tokens")?,
         response_tokens: row.count("response_tokens")?,
@@ -212,6 +232,10 @@ fn message(row: &Row) -> Result<MessageRow> {
 fn budget(row: &Row) -> Result<BudgetRow> {
     Ok(BudgetRow {
         id: row.uuid("id")?,
+        user_id: row.uuid("user_id")?,
+        scope: row.text("scope")?,
+        period: row.text("period")?,
+        is_hard: row.bool("is_hard")?,
         limit: row.money("limit_usd")?,
         spent: row.money("spent")?,
         reserved: row.money("reserved")?,

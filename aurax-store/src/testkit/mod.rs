@@ -1,5 +1,37 @@
-//! Tools that find out whether the books are right.
+//! Tools that find out whether the books are right: an upstream that does as it is told and notes
+//! what it would bill, a load of clients that note what they saw, and an audit that joins both with
+//! the books. Rules of the ledger can be broken on purpose, to see the audit notice.
 
+mod audit;
 mod books;
+mod journal;
+mod load;
+mod plan;
+mod upstream;
 
+pub use audit::{Audit, Invariant, Moment, Verdict};
 pub use books::{AttemptRow, Books, BudgetRow, ChargeRow, MessageRow, SettlementRow, add_budget};
+pub use journal::Journal;
+pub use load::{Load, Manner, Mix, Seen, Tally};
+pub use plan::{Ending, Plan, Prompt};
+pub use upstream::{Fact, How, Upstream};
+
+pub use crate::ledger::fault::{CrashPoint, Sabotage};
+use crate::ledger::{LedgerOptions, fault};
+
+/// Options for a ledger that breaks a rule.
+#[must_use]
+pub const fn sabotaged(mut options: LedgerOptions, sabotage: Sabotage) -> LedgerOptions {
+    options.faults = fault::Faults::of(sabotage);
+    options
+}
+
+/// Dies here, if this is where [`crash_at`] wants it.
+pub fn reached(point: CrashPoint) {
+    fault::reached(point);
+}
+
+/// Lets this process die, as if by power, when it comes to `point` after having passed it so often.
+pub fn crash_at(point: CrashPoint, passes: u32) {
+    fault::arm(point, passes);
+}

@@ -1,0 +1,250 @@
+//! A PostgreSQL server of a test's own, to be stopped, hung and filled.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection};
+
+use crate::place::{until, variable};
+
+/// Who runs it: PostgreSQL refuses to be run by root.
+fn user() -> Option<(u32, u32)> {
+    if !is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let entry = ["postgres", "nobody"].iter().find_map(|name| {
+        let mut lines = users.lines();
+        lines.find(|line| line.split(':').next() == Some(*name))
+    });
+    let mut fields = entry.unwrap().split(':').skip(2);
+    let mut next = || fields.next().unwrap().parse().unwrap();
+    Some((next(), next()))
+}
+
+pub(crate) fn is_root() -> bool {
+    let said = Command::new("id").arg("-u").output().unwrap();
+    said.stdout == b"0\n"
+}
+
+/// The server. It ends with the value, and with the process.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    bin: PathBuf,
+    data: PathBuf,
+    port: u16,
+    /// Ends the server when its input ends.
+    keeper: Mutex<Option<Child>>,
+}
+
+impl Postgres {
+    /// Starts one with its data in a folder that is made for it; `None`, with a line that says
+    /// so, where there is none.
+    pub(crate) async fn start(data: &Path) -> Option<Self> {
+        let Some(bin) = variable("AURAX_TEST_PG_BIN") else {
+            println!("1 skipped: AURAX_TEST_PG_BIN is not set");
+            return None;
+        };
+        fs::create_dir_all(data).unwrap();
+        if let Some((user, group)) = user() {
+            chown(data, Some(user), Some(group)).unwrap();
+        }
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let server = Self {
+            bin: bin.into(),
+            data: data.to_owned(),
+            port,
+            keeper: Mutex::new(None),
+        };
+        let made = server
+            .command("initdb")
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"])
+            .args(["--no-sync", "-D"])
+            .arg(data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        server.run().await;
+        Some(server)
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        as_user(&mut command);
+        command
+    }
+
+    /// Runs it, after it was stopped.
+    pub(crate) async fn run(&self) {
+        // Whoever holds the other end of the input is this test, however it ends.
+        let script = "\"$0\" \"$@\" >/dev/null 2>&1 <&- & server=$!; cat; \
+                      pkill -CONT -P $server; kill -CONT $server; kill -QUIT $server; wait";
+        let mut keeper = Command::new("sh");
+        keeper
+            .args(["-c", script])
+            .arg(self.bin.join("postgres"))
+            .arg("-D")
+            .arg(&self.data)
+            .args(["-p", &self.port.to_string()])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "max_connections=40", "-c", "shared_buffers=16MB"])
+            .args(["-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"])
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", self.data.display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        as_user(&mut keeper);
+        let keeper = keeper.spawn().unwrap();
+        let before = self.keeper.lock().unwrap().replace(keeper);
+        if let Some(before) = before {
+            end(before);
+        }
+        self.answers().await;
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn answers(&self) {
+        let url = self.url();
+        let answers = tokio::time::timeout(Duration::from_secs(30), async {
+            while PgConnection::connect(&url).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        answers.await.unwrap();
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Stops it as a crash would.
+    pub(crate) fn stop(&self) {
+        let stopped = self
+            .command("pg_ctl")
+            .args(["stop", "-m", "immediate", "-D"])
+            .arg(&self.data)
+            .output()
+            .unwrap();
+        assert!(stopped.status.success(), "{stopped:?}");
+    }
+
+    /// The server's processes, the first of which is the parent of the others.
+    fn processes(&self) -> Vec<String> {
+        let file = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let server = file.lines().next().unwrap().to_owned();
+        let children = Command::new("pgrep").args(["-P", &server]).output();
+        let children = String::from_utf8(children.unwrap().stdout).unwrap();
+        let children = children.lines().map(str::to_owned);
+        std::iter::once(server.clone()).chain(children).collect()
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .arg(signal)
+            .args(self.processes())
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Stops every process of it where it is.
+    pub(crate) fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets them go on.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+}
+
+fn end(mut keeper: Child) {
+    drop(keeper.stdin.take());
+    keeper.wait().unwrap();
+}
+
+fn as_user(command: &mut Command) {
+    if let Some((user, group)) = user() {
+        command.uid(user).gid(group).current_dir("/");
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.lock().unwrap().take() {
+            end(keeper);
+        }
+    }
+}
+
+/// A small disk of its own; it is gone with the value.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pub(crate) folder: PathBuf,
+}
+
+impl Disk {
+    /// `None`, with a line that says so, for those who may not make one.
+    pub(crate) fn new(folder: PathBuf, size: &str) -> Option<Self> {
+        if !is_root() {
+            println!("1 skipped: only root can make a disk");
+            return None;
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let made = Command::new("mount")
+            .args(["-t", "tmpfs", "-o"])
+            .arg(format!("size={size},mode=0755"))
+            .arg("tmpfs")
+            .arg(&folder)
+            .status();
+        if !made.unwrap().success() {
+            println!("1 skipped: no disk can be made here");
+            return None;
+        }
+        Some(Self { folder })
+    }
+
+    /// Takes all the room there is.
+    pub(crate) fn fill(&self) {
+        let mut file = fs::File::create(self.folder.join("filler")).unwrap();
+        let block = [0; 4096];
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+    }
+
+    pub(crate) fn make_room(&self) {
+        fs::remove_file(self.folder.join("filler")).unwrap();
+    }
+
+    pub(crate) fn make_read_only(&self) {
+        let made = Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(&self.folder)
+            .status();
+        assert!(made.unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let gone = Command::new("umount").arg("-l").arg(&self.folder).status();
+        assert!(gone.unwrap().success());
+    }
+}
+
+/// Waits until a hung server has stopped doing anything.
+pub(crate) async fn until_hung(server: &Postgres) {
+    let processes = server.processes();
+    let is_stopped = |pid: &String| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"));
+        status.is_ok_and(|status| status.contains("State:\tT"))
+    };
+    let limit = Duration::from_secs(5);
+    until("it hangs", limit, || processes.iter().all(is_stopped)).await;
+}
