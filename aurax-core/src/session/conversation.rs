@@ -25,9 +25,9 @@ const LONGEST_TITLE: usize = 200;
 /// # async fn demo(engine: Engine) -> Result<()> {
 /// let sessions = engine.sessions(Principal::local())?;
 /// let chat = sessions.create(SessionSettings::default()).await?;
-/// let answer = chat.send("Why is the sky blue?").model("openai/gpt-4o-mini").await?;
+/// let answer = chat.send("Why is the sky blue?").model("one/small").await?;
 /// println!("{}", answer.text());
-/// let answer = chat.send("And at night?").model("anthropic/claude-haiku-4-5").await?;
+/// let answer = chat.send("And at night?").model("other/large").await?;
 /// println!("{}", answer.text());
 /// # Ok(())
 /// # }

@@ -1,8 +1,8 @@
 //! What a database's errors mean.
-#[cfg(feature = "postgres")]
-pub(super) use known::out_of_range;
 #[cfg(feature = "sqlite")]
 pub(super) use known::closed;
+#[cfg(feature = "postgres")]
+pub(super) use known::out_of_range;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) use known::{busy, read};
 

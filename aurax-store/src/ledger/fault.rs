@@ -16,6 +16,10 @@ use crate::db::Fields;
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(
+    not(feature = "testkit"),
+    expect(unreachable_pub, reason = "the test kit shows it")
+)]
 pub enum Sabotage {
     /// An attempt is sent without its intent being written.
     SkipIntent,
@@ -55,6 +59,10 @@ pub enum Sabotage {
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(
+    not(feature = "testkit"),
+    expect(unreachable_pub, reason = "the test kit shows it")
+)]
 pub enum CrashPoint {
     /// An intent is durable, and the caller does not know it yet.
     AfterIntent,
