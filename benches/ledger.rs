@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::float_arithmetic,
     reason = "a bench may panic, and counts no money"
 )]

@@ -1,5 +1,15 @@
 //! The store of AURAX: users, keys, sessions, history and the ledger, in SQLite or PostgreSQL.
 
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "without a database nobody runs the statements"
+    )
+)]
+
 mod access_keys;
 mod alerts;
 pub mod backup;

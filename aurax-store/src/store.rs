@@ -1,5 +1,6 @@
 //! The store as a whole: a database, and the doors into it.
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +8,7 @@ use aurax_core::{Clock, Error, ErrorKind, Principal, Result, SystemClock};
 use uuid::Uuid;
 
 use crate::cursor::CursorKey;
-use crate::db::{Access, Database, Db, Durability};
+use crate::db::{Database, Db, Durability};
 use crate::ledger::{LedgerOptions, StoreLedger};
 use crate::scope::{AdminScope, JobScope, UserScope};
 
@@ -294,9 +295,4 @@ pub(crate) fn user_id(principal: &Principal) -> Uuid {
 /// The error for what is not there, or belongs to somebody else: nobody can tell which.
 pub(crate) fn not_found(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no such {what}"))
-}
-
-/// The access of one tenant.
-pub(crate) const fn tenant(user: Uuid) -> Access {
-    Access::User(user)
 }

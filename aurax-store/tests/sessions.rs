@@ -7,8 +7,20 @@
     reason = "a test may panic"
 )]
 
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each suite uses its part"
+)]
 #[path = "store/desk.rs"]
 mod desk;
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each suite uses its part"
+)]
 #[path = "../../aurax-core/tests/sessions/model.rs"]
 mod model;
 #[path = "../../aurax-core/tests/sessions/suite/mod.rs"]

@@ -27,6 +27,7 @@ pub(crate) mod testkit;
 pub(crate) mod usage;
 pub(crate) mod users;
 
+#[cfg(any(test, feature = "testkit"))]
 use crate::db::Statement;
 
 /// All of them.
@@ -36,20 +37,22 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         access_keys::ALL,
         alerts::ALL,
         api_keys::ALL,
-        jobs::ALL,
-        ledger::ALL,
-        orphans::ALL,
         budgets::ALL,
         erasure::ALL,
         history::ALL,
         idempotency::ALL,
+        jobs::ALL,
+        #[cfg(feature = "testkit")]
+        kit::ALL,
+        ledger::ALL,
+        orphans::ALL,
         plans::ALL,
         refresh_tokens::ALL,
         sessions::ALL,
         settings::ALL,
-        usage::ALL,
         #[cfg(feature = "testkit")]
-        kit::ALL,
+        testkit::ALL,
+        usage::ALL,
         users::ALL,
     ]
     .into_iter()
@@ -75,7 +78,10 @@ mod tests {
         }
     }
 
-    /// What is asked for no tenant: by operators, at logins, by jobs.
+    /// Nouns that are for no one tenant.
+    const APART: &[&str] = &["jobs", "kit", "ledger", "orphans", "testkit"];
+
+    /// What else is asked for no tenant: by operators, at logins, by jobs.
     const ACROSS: &[&str] = &[
         "access_keys.BY_HASH",
         "access_keys.USED",
@@ -85,7 +91,6 @@ mod tests {
         "api_keys.OTHERS",
         "api_keys.RESEAL",
         "idempotency.PURGE",
-        "kit.SPEND",
         "refresh_tokens.BY_HASH",
         "refresh_tokens.FAMILY",
         "refresh_tokens.PURGE",
@@ -126,7 +131,8 @@ mod tests {
     fn what_touches_a_tenants_table_asks_for_the_tenant() {
         let mut across = Vec::new();
         for statement in all().filter(|statement| mentions(statement.text) > 0) {
-            if statement.predicates() == 0 {
+            let noun = statement.name.split('.').next().unwrap();
+            if statement.predicates() == 0 && !APART.contains(&noun) {
                 across.push(statement.name);
             }
         }

@@ -24,6 +24,5 @@ statements! { "users":
                   updated_at = :at
               WHERE id = :id
               RETURNING id, email, plan_type, role, is_active, created_at, updated_at";
-    COUNT = "SELECT COUNT(*) AS users FROM users";
     DELETE = "DELETE FROM users WHERE id = :user";
 }

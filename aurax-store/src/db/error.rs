@@ -1,13 +1,10 @@
 //! What a database's errors mean.
-#![cfg_attr(
-    not(any(feature = "postgres", feature = "sqlite")),
-    allow(dead_code, reason = "there is no database to fail")
-)]
-
 #[cfg(feature = "postgres")]
 pub(super) use known::out_of_range;
+#[cfg(feature = "sqlite")]
+pub(super) use known::closed;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(super) use known::{busy, closed, read};
+pub(super) use known::{busy, read};
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod known {

@@ -71,6 +71,7 @@ pub(crate) trait Database: Debug + Send + Sync + 'static {
     async fn begin(&self, access: Access, mode: Mode) -> Result<Box<dyn Transaction>>;
 
     /// The statements in its words.
+    #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary>;
 
     /// Closes every connection, after what runs on them.
@@ -195,6 +196,7 @@ impl Db {
         }
     }
 
+    #[cfg(any(test, feature = "testkit"))]
     pub(crate) fn database(&self) -> &Arc<dyn Database> {
         &self.database
     }

@@ -275,6 +275,7 @@ impl Database for PostgresDatabase {
         }))
     }
 
+    #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary> {
         &self.dictionary
     }

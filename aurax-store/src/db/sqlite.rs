@@ -117,11 +117,6 @@ impl SqliteDatabase {
         Ok(database)
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
     /// Reads back what the connection was told.
     async fn check(&self, durability: Option<Durability>) -> Result<()> {
         let mut writer = self.writer().await?;
@@ -276,6 +271,7 @@ impl Database for SqliteDatabase {
         Ok(Box::new(tx))
     }
 
+    #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary> {
         &self.dictionary
     }

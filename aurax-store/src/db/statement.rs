@@ -90,13 +90,15 @@ impl Statement {
     }
 }
 
+/// An insert by its table, its tail and its number of rows.
+type InsertKey = (&'static str, &'static str, usize);
+
 /// The statements a database has met, in its own words.
 #[derive(Debug)]
 pub(crate) struct Dictionary {
     dialect: Dialect,
     known: RwLock<HashMap<&'static str, Arc<Compiled>>>,
-    /// Inserts by table, tail and number of rows.
-    inserts: RwLock<HashMap<(&'static str, &'static str, usize), Arc<str>>>,
+    inserts: RwLock<HashMap<InsertKey, Arc<str>>>,
     /// The statements whose tenant predicates are left out, to see a test find it out.
     #[cfg(any(test, feature = "testkit"))]
     sabotaged: std::sync::Mutex<Sabotage>,

@@ -54,6 +54,9 @@ pub struct Retired {
     pub usage: u64,
 }
 
+/// The count of one kind of rows.
+type Count = fn(&mut Retired) -> &mut u64;
+
 impl JobScope {
     /// Drops messages and request history that are older than their user's plan keeps them, and
     /// usage rows that are older than `retention` says, after adding them to the roll-up.
@@ -80,7 +83,7 @@ impl JobScope {
             let name = plan.text("name")?;
             let kept = Duration::days(plan.int("message_days")?);
             let before = first_id(now.saturating_sub(kept));
-            let kinds: [(_, _, fn(&mut Retired) -> &mut u64); 2] = [
+            let kinds: [(_, _, Count); 2] = [
                 (&sql::OLD_MESSAGES, &sql::DROP_MESSAGES, |all| {
                     &mut all.messages
                 }),

@@ -93,7 +93,7 @@ impl Limited {
 /// What is to be settled: raw until the writer has time for it.
 #[derive(Debug)]
 pub(super) enum Facts {
-    Pending(Pending),
+    Pending(Box<Pending>),
     /// In between.
     Taken,
     Finished(Box<Settlement>),
@@ -107,7 +107,7 @@ impl Settle {
     ) -> Self {
         Self {
             charge_id: pending.id(),
-            facts: Facts::Pending(pending),
+            facts: Facts::Pending(Box::new(pending)),
             done,
             _slot: slot,
         }

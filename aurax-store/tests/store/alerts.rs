@@ -23,7 +23,7 @@ pub(crate) async fn an_alert_is_kept_and_changed(desk: Desk) -> Desk {
     );
     assert_eq!(
         alerts.list(&Page::first()).await.unwrap().data,
-        [alert.clone()]
+        std::slice::from_ref(&alert)
     );
     let mut change = AlertChange::default();
     change.threshold = Some(number("0.000000000000000001"));
@@ -72,7 +72,7 @@ pub(crate) async fn an_alert_fires_once_until_it_is_resolved(desk: Desk) -> Desk
     let alert = alerts.add(new).await.unwrap();
     let jobs = desk.store.jobs();
     let watched = jobs.watched_alerts(None, 500).await.unwrap();
-    assert_eq!(watched, [alert.clone()]);
+    assert_eq!(watched, std::slice::from_ref(&alert));
     assert!(
         jobs.watched_alerts(Some(alert.id), 500)
             .await

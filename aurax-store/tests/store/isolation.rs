@@ -168,8 +168,8 @@ async fn touch(
         "branch": store.branch(who, session, ids.turn.id, 9);
         "branch of own": store.branch(who, eve.session.id, ids.turn.id, 9);
         "turns": store.turns(who, session, page);
-        "children": scope.children(session, None, page);
-        "add turns": scope.add_turns(session, &[intruder]);
+        "children": store.children(who, session, None, page);
+        "add turns": store.add(who, session, &[intruder]);
         "provider key": keys.get(ids.provider_key);
         "sealed key": keys.sealed(ids.provider_key);
         "replace key": keys.replace(ids.provider_key, None, sealed("kek", 9));

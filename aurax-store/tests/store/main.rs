@@ -27,28 +27,6 @@ mod usage;
 mod users;
 
 desk::on_every_store! {
-    credentials:
-        a_key_comes_back_to_calls_alone,
-        a_key_opens_where_it_was_sealed_for_alone,
-        a_rotation_that_stops_anywhere_leaves_every_key_readable;
-    jobs:
-        one_process_at_a_time_does_a_job,
-        sums_of_usage_outlive_its_rows,
-        a_plan_says_how_long_messages_are_kept,
-        prices_that_were_wrong_are_corrected_beside_the_charge,
-        partitions_are_there_before_they_are_needed;
-    ledger:
-        a_call_has_one_intent_one_settlement_and_one_charge,
-        the_caller_sees_the_end_after_it_is_written,
-        what_went_wrong_is_written_with_its_outcome,
-        many_calls_at_once_are_all_written,
-        a_closed_ledger_refuses_calls,
-        the_same_words_are_chatted_by_name,
-        a_hard_budget_is_not_overspent_by_calls_at_once,
-        a_call_within_a_hard_budget_gets_an_output_limit,
-        a_soft_budget_counts_and_never_refuses,
-        what_a_dead_process_left_open_is_settled_once,
-        an_answer_with_a_nul_is_charged_like_any_other;
     access_keys:
         an_access_key_is_known_by_its_secret,
         a_key_that_is_off_or_old_opens_nothing,
@@ -70,6 +48,10 @@ desk::on_every_store! {
         budgets_are_apart_by_scope_and_period,
         a_user_has_a_hundred_budgets_at_most,
         a_budget_that_cannot_be_kept_is_named;
+    credentials:
+        a_key_comes_back_to_calls_alone,
+        a_key_opens_where_it_was_sealed_for_alone,
+        a_rotation_that_stops_anywhere_leaves_every_key_readable;
     history:
         a_request_comes_back_to_the_byte,
         plans_say_how_long_messages_stay,
@@ -85,6 +67,24 @@ desk::on_every_store! {
         policies_hold_without_any_predicate,
         a_missing_predicate_is_noticed,
         every_table_of_tenants_is_closed;
+    jobs:
+        one_process_at_a_time_does_a_job,
+        sums_of_usage_outlive_its_rows,
+        a_plan_says_how_long_messages_are_kept,
+        prices_that_were_wrong_are_corrected_beside_the_charge,
+        partitions_are_there_before_they_are_needed;
+    ledger:
+        a_call_has_one_intent_one_settlement_and_one_charge,
+        the_caller_sees_the_end_after_it_is_written,
+        what_went_wrong_is_written_with_its_outcome,
+        many_calls_at_once_are_all_written,
+        a_closed_ledger_refuses_calls,
+        the_same_words_are_chatted_by_name,
+        a_hard_budget_is_not_overspent_by_calls_at_once,
+        a_call_within_a_hard_budget_gets_an_output_limit,
+        a_soft_budget_counts_and_never_refuses,
+        what_a_dead_process_left_open_is_settled_once,
+        an_answer_with_a_nul_is_charged_like_any_other;
     logins:
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,

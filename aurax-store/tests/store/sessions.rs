@@ -80,6 +80,9 @@ pub(crate) async fn a_session_comes_back_as_it_was(desk: Desk) -> Desk {
 
 pub(crate) async fn a_change_touches_what_it_names(desk: Desk) -> Desk {
     let session = session(&desk, &ada()).await;
+    let first = SessionChange::first_title("Zero");
+    let changed = desk.store.change(&ada(), session.id, &first, at(1)).await;
+    assert_eq!(changed.unwrap().unwrap().title.as_deref(), Some("Zero"));
     let change = SessionChange::title("One");
     let changed = desk.store.change(&ada(), session.id, &change, at(1)).await;
     let changed = changed.unwrap().unwrap();
@@ -92,6 +95,9 @@ pub(crate) async fn a_change_touches_what_it_names(desk: Desk) -> Desk {
     let changed = changed.unwrap().unwrap();
     assert_eq!(changed.title.as_deref(), Some("One"));
     assert_eq!((changed.settings, changed.leaf), (settings, None));
+    let first = SessionChange::first_title("Two");
+    let kept = desk.store.change(&ada(), session.id, &first, at(2)).await;
+    assert_eq!(kept.unwrap().unwrap().title.as_deref(), Some("One"));
     let nobody = desk.store.change(&ada(), new_id(), &change, at(3)).await;
     assert_eq!(nobody.unwrap(), None);
     desk
@@ -309,6 +315,8 @@ pub(crate) async fn a_deleted_session_takes_its_words_along(desk: Desk) -> Desk 
     assert_eq!(desk.store.session(&ada(), gone.id).await.unwrap(), None);
     assert!(desk.store.session(&ada(), gone.id).await.unwrap().is_none());
     let page = Page::first();
+    let left = desk.store.turns(&ada(), gone.id, &page).await.unwrap();
+    assert!(left.data.is_empty());
     let found = desk.store.search(&ada(), "word", &page).await.unwrap();
     assert_eq!(found.data.len(), 1);
     assert_eq!(found.data[0].turn.session_id, kept.id);
@@ -359,6 +367,10 @@ pub(crate) async fn a_search_finds_all_words_and_no_parts_of_words(desk: Desk) -
         let found = desk.store.search(&ada(), empty, &page).await.unwrap();
         assert!(found.data.is_empty());
     }
+    let many: String = (0..33).map(|number| format!("w{number} ")).collect();
+    let error = desk.store.search(&ada(), &many, &page).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert_eq!(error.context("field"), Some("q"));
     desk
 }
 
@@ -436,7 +448,10 @@ pub(crate) async fn what_cannot_be_kept_is_named(desk: Desk) -> Desk {
     let error = scope.add_turns(session.id, &[rich]).await.unwrap_err();
     assert_eq!(error.context("field"), Some("cost"));
     let far = turn(&session, u64::try_from(i64::MAX).unwrap(), None, "far");
-    scope.add_turns(session.id, &[far.clone()]).await.unwrap();
+    scope
+        .add_turns(session.id, std::slice::from_ref(&far))
+        .await
+        .unwrap();
     let mut stray = far;
     stray.session_id = new_id();
     let error = scope.add_turns(session.id, &[stray]).await.unwrap_err();

@@ -129,12 +129,15 @@ pub(crate) async fn usage_comes_back_as_it_was(desk: Desk) -> Desk {
     desk
 }
 
+/// Whether a filter should let a row through.
+type Lets = Box<dyn Fn(&UsageRow) -> bool + Send>;
+
 pub(crate) async fn a_filter_lets_through_what_it_names(desk: Desk) -> Desk {
     let rows = calls();
     add(&desk, &ada(), &rows).await;
     let usage = desk.store.user(&ada()).usage();
     let (from, to) = (at(5 * 86_400), at(9 * 86_400));
-    let mut filters: Vec<(UsageFilter, Box<dyn Fn(&UsageRow) -> bool>)> = Vec::new();
+    let mut filters: Vec<(UsageFilter, Lets)> = Vec::new();
     filters.push((
         UsageFilter::between(from, to),
         Box::new(move |row| (from..to).contains(&row.created_at)),
