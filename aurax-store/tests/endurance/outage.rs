@@ -21,11 +21,19 @@ use crate::place::{Place, seed, times, until};
 use crate::postgres::{Disk, Postgres, until_hung};
 use crate::program::{MODEL, engine};
 
+/// Who has a hard budget.
+const LIMITED: &str = "limited";
+/// Who has none.
+const FREE: &str = "free";
 /// How long a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(2);
 /// How long it takes until a statement that hangs is given up, and tried again: of a commit
 /// nobody knows then what became of it.
 const GIVEN_UP: Duration = Duration::from_secs(7);
+/// Calls at once that are refused to see what stays of them, and how long they may take where there
+/// is little to compute with.
+const CROWD: usize = 2_000;
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How soon everything is as before.
 const RECOVERY: Duration = Duration::from_secs(5);
 /// Answers that end while the database is away.
@@ -49,7 +57,7 @@ fn now() -> Instant {
 impl Scene {
     async fn new(place: Place) -> Self {
         let store = place.open().await;
-        let load = Principal::new("load");
+        let load = Principal::new(LIMITED);
         testkit::add_budget(&store, &load, true, "100".parse().unwrap())
             .await
             .unwrap();
@@ -66,8 +74,8 @@ impl Scene {
     }
 
     /// Begins a streamed call.
-    async fn begin(&self, plan: Plan) -> Result<Reply, Error> {
-        let ctx = Ctx::new(Principal::new("load")).with_request_id(RequestId::new());
+    async fn begin(&self, who: &str, plan: Plan) -> Result<Reply, Error> {
+        let ctx = Ctx::new(Principal::new(who)).with_request_id(RequestId::new());
         let request = ctx.request_id();
         self.journal.note(&Seen::asking(request));
         let prompt = Prompt::new(request, [plan]);
@@ -77,8 +85,8 @@ impl Scene {
         self.engine.call(&ctx, &call).await
     }
 
-    async fn call(&self) -> Result<(), Error> {
-        let reply = self.begin(Plan::answer(2)).await?;
+    async fn call(&self, who: &str) -> Result<(), Error> {
+        let reply = self.begin(who, Plan::answer(2)).await?;
         reply.collect().await.map(drop)
     }
 
@@ -92,7 +100,7 @@ impl Scene {
     fn load(&self) -> impl Future<Output = Tally> + use<> {
         let model = ModelId::parse(MODEL).unwrap();
         let load = Load::new(self.engine.clone(), model, self.journal.clone());
-        let load = load.with_clients(8).with_principal(Principal::new("free"));
+        let load = load.with_clients(8).with_principal(Principal::new(FREE));
         let load = load.with_seed(seed());
         async move { load.run(400).await }
     }
@@ -105,10 +113,10 @@ impl Scene {
     }
 
     /// Many calls at once, all of which must be refused in time.
-    async fn is_refused(&self, calls: usize) {
+    async fn is_refused(&self, who: &str, calls: usize, limit: Duration) {
         let slowest = futures::future::join_all((0..calls).map(|_| async {
             let begun = now();
-            let error = self.call().await.unwrap_err();
+            let error = self.call(who).await.unwrap_err();
             (now() - begun, error)
         }));
         let mut longest = Duration::ZERO;
@@ -117,7 +125,7 @@ impl Scene {
             longest = longest.max(took);
         }
         println!("{calls} calls refused, the last one after {longest:?}");
-        assert!(longest < REFUSAL, "{longest:?}");
+        assert!(longest < limit, "{longest:?}");
     }
 
     /// Goes through an outage.
@@ -129,13 +137,13 @@ impl Scene {
         back: impl Future<Output = ()>,
     ) {
         for _ in 0..5 {
-            self.call().await.unwrap();
+            self.call(LIMITED).await.unwrap();
         }
         let mut in_flight = Vec::new();
         for _ in 0..IN_FLIGHT {
             // They end a while after the database went away.
             let plan = Plan::answer(LONG).with_pace(Duration::from_millis(20));
-            let reply = self.begin(plan).await.unwrap();
+            let reply = self.begin(LIMITED, plan).await.unwrap();
             in_flight.push(tokio::spawn(reply.collect()));
         }
         // Something is always on its way to the database when it goes.
@@ -144,19 +152,19 @@ impl Scene {
         away.await;
         let gone = now();
         // What was taken before may still be sent.
-        self.is_refused(20).await;
+        self.is_refused(LIMITED, 20, REFUSAL).await;
         let sent = self.asked();
         while now() - gone < at_least {
-            self.is_refused(20).await;
+            self.is_refused(LIMITED, 20, REFUSAL).await;
         }
         if refused > 0 {
-            self.is_refused(2_000).await;
+            self.is_refused(FREE, CROWD, PATIENCE).await;
         }
         let before = resident();
         let mut left = refused;
         while left > 0 {
-            let some = left.min(2_000);
-            self.is_refused(some).await;
+            let some = left.min(CROWD);
+            self.is_refused(FREE, some, PATIENCE).await;
             left -= some;
         }
         let grown = resident().saturating_sub(before);
@@ -165,12 +173,12 @@ impl Scene {
         assert_eq!(self.asked(), sent, "something was sent");
         back.await;
         let begun = now();
-        while let Err(error) = self.call().await {
+        while let Err(error) = self.call(LIMITED).await {
             assert!(now() - begun < RECOVERY, "{error}");
         }
         println!("back after {:?}", now() - begun);
         for _ in 0..5 {
-            self.call().await.unwrap();
+            self.call(LIMITED).await.unwrap();
         }
         let tally = load.await.unwrap();
         println!("{tally:?}");
@@ -324,7 +332,7 @@ async fn a_server_whose_disk_is_full() {
     let away = async {
         disk.fill();
         // What there is of half-filled pages takes a while longer.
-        while scene.call().await.is_ok() {}
+        while scene.call(LIMITED).await.is_ok() {}
     };
     let back = async { disk.make_room() };
     scene.ride_out(0, REFUSAL, away, back).await;
