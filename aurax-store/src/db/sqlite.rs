@@ -1,5 +1,7 @@
 //! SQLite: one connection that writes, several that read, in one file or in memory.
 
+mod values;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +12,23 @@ use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    SqliteSynchronous,
 };
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _,
-    Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::bulk::sizes;
 use super::error::{busy, closed, read};
 use super::migration::{Applied, Migration, due, migrations};
-use super::statement::Compiled;
-use super::value::{Cell, split, to_micros};
+use super::value::Cell;
 use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
-    Statement, Transaction, Value,
+    Statement, Transaction,
 };
+use values::{add, bind, cells};
+
 use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
@@ -424,66 +426,6 @@ async fn pragma(connection: &mut SqliteConnection, question: &'static str) -> Re
         Some(Cell::Int(int)) => Ok(int.to_string()),
         _ => Ok(String::new()),
     }
-}
-
-fn bind(compiled: &Compiled, args: &[Arg]) -> Result<SqliteArguments> {
-    let mut bound = SqliteArguments::default();
-    for name in &compiled.binds {
-        add(&mut bound, name, super::value::find(args, name)?)?;
-    }
-    Ok(bound)
-}
-
-fn add(bound: &mut SqliteArguments, name: &str, value: &Value) -> Result<()> {
-    let added = match value {
-        Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
-        Value::Text(text) => bound.add(text.clone()),
-        Value::Int(int) => bound.add(*int),
-        Value::Bool(bool) => bound.add(*bool),
-        Value::Time(at) => bound.add(at.map(to_micros)),
-        Value::Bytes(bytes) => bound.add(bytes.clone()),
-        Value::Uuids(ids) => {
-            let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-            bound.add(format!("[{}]", ids.join(",")))
-        }
-        Value::Money(amount) => {
-            let parts = match amount {
-                Some(amount) => Some(split(*amount).ok_or_else(|| out_of_range(name))?),
-                None => None,
-            };
-            bound
-                .add(parts.map(|(nano, _)| nano))
-                .and_then(|()| bound.add(parts.map(|(_, atto)| atto)))
-        }
-    };
-    added.map_err(|e| read(sqlx::Error::Encode(e)))
-}
-
-fn out_of_range(name: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidRequest,
-        format!("`{name}` is out of range: amounts are kept up to nine billion dollars"),
-    )
-}
-
-fn cells(row: &SqliteRow) -> Result<Vec<Cell>> {
-    (0..row.len())
-        .map(|at| {
-            let value = row.try_get_raw(at).map_err(read)?;
-            if value.is_null() {
-                return Ok(Cell::Null);
-            }
-            let kind = value.type_info().name().to_owned();
-            let cell = match kind.as_str() {
-                "INTEGER" | "BOOLEAN" => {
-                    <i64 as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Int)
-                }
-                "BLOB" => <Vec<u8> as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Bytes),
-                _ => <String as sqlx::Decode<'_, Sqlite>>::decode(value).map(Cell::Text),
-            };
-            cell.map_err(|e| read(sqlx::Error::Decode(e)))
-        })
-        .collect()
 }
 
 /// Makes the file for its owner alone; one that is there is left as it is.

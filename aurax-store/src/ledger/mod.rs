@@ -10,6 +10,7 @@ mod hold;
 mod orphans;
 mod queue;
 mod rows;
+mod sessions;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};

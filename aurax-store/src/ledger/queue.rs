@@ -9,6 +9,8 @@ use aurax_core::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
+use super::fault::Faults;
+
 /// The most messages of a kind in one batch.
 pub(super) const BATCH: usize = 256;
 
@@ -97,6 +99,31 @@ pub(super) enum Facts {
     /// In between.
     Taken,
     Finished(Box<Settlement>),
+}
+
+impl Facts {
+    /// Counts and prices.
+    pub(super) fn finish(&mut self) {
+        if let Self::Pending(_) = self
+            && let Self::Pending(pending) = std::mem::replace(self, Self::Taken)
+        {
+            *self = Self::Finished(Box::new(pending.finish()));
+        }
+    }
+
+    /// Does what a test wants to be done wrong.
+    pub(super) fn spoil(&mut self, faults: Faults) {
+        if let Self::Finished(settlement) = self {
+            faults.spoil(settlement);
+        }
+    }
+
+    pub(super) fn finished(&self) -> Option<&Settlement> {
+        match self {
+            Self::Finished(settlement) => Some(settlement),
+            _ => None,
+        }
+    }
 }
 
 impl Settle {
