@@ -4,11 +4,9 @@ use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use aurax_core::limits::{Decision, LimitPolicy, SharedLimits as _};
 use aurax_core::{Bytes, CacheStore as _, ErrorKind};
-use aurax_store::{
-    Decision, LimitPolicy, LoginCache, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions,
-    SharedLimits as _,
-};
+use aurax_store::{LoginCache, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions};
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;

@@ -11,5 +11,6 @@ mod access;
 mod answers;
 mod away;
 mod limits;
+mod quota;
 mod support;
 mod values;
