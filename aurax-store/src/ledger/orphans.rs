@@ -47,11 +47,7 @@ impl JobScope {
     pub async fn sweep_orphans(&self, silence: Duration) -> Result<Swept> {
         let before = self.store().now() - silence;
         let own = self.store().replica();
-        let silent = self
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::SILENT, &args! { before, own }).await })
-            })
-            .await?;
+        let silent = self.rows(&sql::SILENT, args! { before, own }).await?;
         let mut swept = Swept::default();
         for replica in &silent {
             let owner = replica.uuid("id")?;
