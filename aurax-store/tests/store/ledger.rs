@@ -1,7 +1,5 @@
 //! The books: intents, settlements, charges and budgets.
 
-use std::time::Duration;
-
 use aurax_core::{Call, Ctx, ErrorKind, Event, Money, Principal, Provider as _, RequestId};
 use aurax_store::testkit::{self, Books};
 use aurax_store::{LedgerOptions, SILENCE, Swept};
@@ -106,7 +104,7 @@ pub(crate) async fn what_went_wrong_is_written_with_its_outcome(desk: Desk) -> D
 }
 
 pub(crate) async fn many_calls_at_once_are_all_written(desk: Desk) -> Desk {
-    let options = LedgerOptions::default().with_patience(Duration::from_secs(60));
+    let options = LedgerOptions::default().with_patience(std::time::Duration::from_secs(60));
     let (engine, _) = engine(desk.store.ledger(options).unwrap());
     let calls = (0..300).map(|number| {
         let engine = engine.clone();
