@@ -27,7 +27,8 @@ statements! { "jobs":
                    WHERE h.id >= :after AND h.id < :before AND u.plan_type = :plan
                    ORDER BY h.id LIMIT :most";
     DROP_HISTORY = "DELETE FROM request_history WHERE id {in ids}";
-    OLD_USAGE = "SELECT id FROM usage_logs WHERE id < :before ORDER BY id LIMIT :most";
+    /// From where the page before ended: what was dropped is in the way of an index for a while.
+    OLD_USAGE = "SELECT id FROM usage_logs WHERE id >= :after AND id < :before ORDER BY id LIMIT :most";
     DROP_USAGE = "DELETE FROM usage_logs WHERE id {in ids}
                   RETURNING user_id, created_at, provider, model, status, request_type, request_tokens,
                       response_tokens, total_tokens, {m cost_usd}";
