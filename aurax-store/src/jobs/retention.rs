@@ -182,13 +182,12 @@ impl JobScope {
 async fn take_usage(tx: &mut Tx, after: Uuid, before: Uuid) -> Result<(Vec<Row>, Option<Uuid>)> {
     let args = args! { after, before, most: PAGE };
     let old = tx.rows(&sql::OLD_USAGE, &args).await?;
-    let ids = old.iter().map(|row| row.uuid("id"));
-    let ids = ids.collect::<Result<Vec<_>>>()?;
-    let Some(last) = ids.last().copied() else {
+    let (Some(first), Some(last)) = (old.first(), old.last()) else {
         return Ok((Vec::new(), None));
     };
+    let (first, last) = (first.uuid("id")?, last.uuid("id")?);
     // Two processes may find the same rows; each row is dropped by one of them.
-    let gone = tx.rows(&sql::DROP_USAGE, &args! { ids }).await?;
+    let gone = tx.rows(&sql::DROP_USAGE, &args! { first, last }).await?;
     Ok((gone, Some(last)))
 }
 

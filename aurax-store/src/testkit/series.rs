@@ -48,7 +48,7 @@ impl UsageSeries {
     /// `Store` when they cannot be kept, and where they are there already.
     pub async fn fill(&self, jobs: &JobScope, numbers: Range<u64>) -> Result<()> {
         let args = args! {
-            users: self.users.clone(), start: to_micros(self.start), step: micros(self.step),
+            tenants: self.users.clone(), start: to_micros(self.start), step: micros(self.step),
         };
         fill(jobs, &sql::FILL_USAGE, numbers, &args).await
     }
@@ -82,7 +82,7 @@ impl TurnSeries {
     /// `Store` when they cannot be kept, and where they are there already.
     pub async fn fill(&self, jobs: &JobScope, numbers: Range<u64>) -> Result<()> {
         let args = args! {
-            users: self.users.clone(), sessions: self.sessions.clone(),
+            tenants: self.users.clone(), sessions: self.sessions.clone(),
             count: i64::try_from(self.sessions.len()).unwrap_or(i64::MAX),
             start: to_micros(self.start), step: micros(self.step),
         };

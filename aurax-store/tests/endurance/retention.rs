@@ -28,7 +28,7 @@ struct Scene {
 impl Scene {
     async fn new(place: Place) -> Self {
         let store = place.open().await;
-        let calls = Calls::long_ago(CALLS, 4, Span::days(420), 9);
+        let calls = Calls::long_ago(CALLS, 2, Span::days(420), 9);
         calls.fill(&store).await;
         let expected = calls.sums(&store);
         let account = NewUser::new("ada@example.org");
@@ -196,9 +196,10 @@ async fn sums_that_are_kept_apart_are_found_by_a_crash() {
 /// Drops so much old usage, checks every sum, and returns the process's greatest memory in KiB.
 async fn retires(place: Place, count: u64) -> u64 {
     let store = place.open().await;
-    let calls = Calls::long_ago(count, 20, Span::days(430), 40);
+    let calls = Calls::long_ago(count, 10, Span::days(430), 40);
     let began = now();
     calls.fill(&store).await;
+    place.analyse().await;
     let filled = now();
     let done = Chore::new(&place, Task::Retire).finish();
     let retired = now();
