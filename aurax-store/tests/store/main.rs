@@ -19,6 +19,7 @@ mod isolation;
 mod jobs;
 mod ledger;
 mod logins;
+mod money;
 mod provider_keys;
 mod sessions;
 #[path = "../support/mod.rs"]
