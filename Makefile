@@ -69,6 +69,7 @@ prices: ## refresh the price book from its sources
 
 bench: ## benchmarks
 	cargo bench --package aurax --all-features --bench '*'
+	cargo bench --package aurax-store --all-features --bench '*'
 
 coverage: ## line coverage of the tests, as a summary and as HTML in the target folder
 	@tools/check/install cargo-nextest cargo-llvm-cov

@@ -20,8 +20,18 @@ pub use rollups::RollupRow;
 pub use series::{TurnSeries, UsageSeries};
 pub use upstream::{Fact, How, Upstream};
 
+pub use crate::db::QueryPlan;
 pub use crate::ledger::fault::{CrashPoint, Sabotage};
 use crate::ledger::{LedgerOptions, fault};
+use crate::store::Store;
+
+/// Does something with a store, and says how the database found what it was asked for meanwhile.
+pub async fn explained<T>(store: &Store, work: impl Future<Output = T>) -> (T, Vec<QueryPlan>) {
+    let plans = store.db().plans();
+    plans.collect();
+    let done = work.await;
+    (done, plans.take())
+}
 
 /// Options for a ledger that breaks a rule.
 #[must_use]

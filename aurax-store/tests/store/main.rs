@@ -20,6 +20,7 @@ mod jobs;
 mod ledger;
 mod logins;
 mod money;
+mod plans;
 mod provider_keys;
 mod sessions;
 #[path = "../support/mod.rs"]
