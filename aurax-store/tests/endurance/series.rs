@@ -107,14 +107,14 @@ impl Calls {
             status.to_owned(),
         );
         let nano = match n {
-            _ if n % 50 == 0 => -i128::from(c % 1_000_000_000),
+            _ if n.is_multiple_of(50) => -i128::from(c % 1_000_000_000),
             _ if n % 1_000 == 3 => i128::from(c) * 1_000,
             _ => i128::from(c % 1_000_000_000),
         };
         let is_priced = n % 20 != 7;
         let cost = nano * 1_000_000_000 + i128::from(b % 1_000_000_000);
         let call = Sums {
-            requests: u64::from(n % 50 != 0),
+            requests: u64::from(!n.is_multiple_of(50)),
             request_tokens: a % 5_000,
             response_tokens: b % 800,
             total_tokens: a % 5_000 + b % 800,
