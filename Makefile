@@ -5,7 +5,7 @@ export AURAX_TOOLS := $(TARGET)/tools
 export PATH := $(AURAX_TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clippy docs features boundaries deny package readme examples api-check scripts \
+.PHONY: help run test check fmt clippy docs features boundaries floats deny package readme examples api-check scripts \
 	api prices bench coverage fuzz soak e2e tools
 
 help: ## this list
@@ -19,13 +19,16 @@ test: ## every test, doctests included
 	cargo test --quiet --doc --workspace --all-features
 	tools/test/services run -- cargo nextest run --workspace --all-features
 
-check: fmt scripts clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
+check: fmt scripts floats clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
 
 fmt: # formatting
 	cargo fmt --all --check
 
 scripts: # every script parses
 	@for script in $$(git grep -l '^#!.*bash' -- .ci tools); do bash -n "$$script" || exit 1; done
+
+floats: # money never touches one
+	@tools/check/floats
 
 clippy: # lints, on every target
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -66,6 +69,7 @@ prices: ## refresh the price book from its sources
 
 bench: ## benchmarks
 	cargo bench --package aurax --all-features --bench '*'
+	cargo bench --package aurax-store --all-features --bench '*'
 
 coverage: ## line coverage of the tests, as a summary and as HTML in the target folder
 	@tools/check/install cargo-nextest cargo-llvm-cov

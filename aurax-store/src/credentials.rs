@@ -4,6 +4,7 @@ use aurax_core::{Credential, Error, ErrorKind, Principal, Result, Secret};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::ledger::fault::{CrashPoint, Sabotage, jobs_do, reached};
 use crate::provider_keys::{NewProviderKey, ProviderKey, ProviderKeys, SealedKey, StoredKey};
 use crate::scope::JobScope;
 use crate::vault::{Binding, Masked, Origin, Sealed, Vault};
@@ -151,8 +152,13 @@ impl JobScope {
                 match anew(vault, &stored) {
                     Ok(sealed) => {
                         let (id, from) = (stored.shown.id, stored.key.sealed);
-                        let to = sealed.as_bytes().to_vec();
+                        let to = if jobs_do(Sabotage::ClaimRotated) {
+                            from.clone()
+                        } else {
+                            sealed.as_bytes().to_vec()
+                        };
                         let done = self.reseal(id, from, to, &current).await?;
+                        reached(CrashPoint::AfterRotation);
                         rotated.keys = rotated.keys.saturating_add(u64::from(done));
                     }
                     Err(error) => {

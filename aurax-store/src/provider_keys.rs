@@ -8,8 +8,10 @@ use uuid::Uuid;
 use crate::bounds::{NAME, URL, at_most, named, refuse};
 use crate::catalogue::api_keys as sql;
 use crate::db::{Row, args};
+use crate::ledger::fault::{CrashPoint, Sabotage, jobs_do, reached};
 use crate::scope::{JobScope, UserScope};
 use crate::store::not_found;
+use crate::vault::KeyId;
 
 /// The most keys of a user.
 const MOST: u32 = 1_000;
@@ -418,7 +420,29 @@ impl JobScope {
     /// `Store` when it cannot be written.
     pub async fn reseal(&self, id: Uuid, from: Vec<u8>, to: Vec<u8>, kek_id: &str) -> Result<bool> {
         let args = args! { id, from, to, kek_id };
-        let changed = self.run(&sql::RESEAL, args).await?;
+        let changed = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let changed = tx.run(&sql::RESEAL, &args).await?;
+                    reached(CrashPoint::MidRotation);
+                    Ok(changed)
+                })
+            })
+            .await?;
         Ok(changed > 0)
+    }
+
+    /// The master keys that seal provider keys of any tenant, as [`crate::KeyFile::drop_unused`]
+    /// takes them. Where processes that do not know the current master key yet add keys, ask again
+    /// when there are none any more.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read.
+    pub async fn master_keys_in_use(&self) -> Result<Vec<KeyId>> {
+        if jobs_do(Sabotage::RetireKeyEarly) {
+            return Ok(Vec::new());
+        }
+        let rows = self.rows(&sql::MASTER_KEYS, args! {}).await?;
+        rows.iter().map(|row| row.text("kek_id")?.parse()).collect()
     }
 }

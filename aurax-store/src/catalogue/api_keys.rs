@@ -47,4 +47,6 @@ statements! { "api_keys":
                    ORDER BY id LIMIT :most");
     RESEAL = "UPDATE api_keys SET encrypted_key = :to, kek_id = :kek_id
               WHERE id = :id AND encrypted_key = :from";
+    /// The master keys that seal something.
+    MASTER_KEYS = "SELECT DISTINCT kek_id FROM api_keys ORDER BY kek_id";
 }

@@ -27,8 +27,11 @@ statements! { "jobs":
                    WHERE h.id >= :after AND h.id < :before AND u.plan_type = :plan
                    ORDER BY h.id LIMIT :most";
     DROP_HISTORY = "DELETE FROM request_history WHERE id {in ids}";
-    OLD_USAGE = "SELECT id FROM usage_logs WHERE id < :before ORDER BY id LIMIT :most";
-    DROP_USAGE = "DELETE FROM usage_logs WHERE id {in ids}
+    /// From where the page before ended: what was dropped is in the way of an index for a while.
+    OLD_USAGE = "SELECT id FROM usage_logs WHERE id >= :after AND id < :before ORDER BY id LIMIT :most";
+    /// All that lie between two ids, which tells PostgreSQL the partition. Rows that came between
+    /// since they were found go with them, and are returned with them.
+    DROP_USAGE = "DELETE FROM usage_logs WHERE id >= :first AND id <= :last
                   RETURNING user_id, created_at, provider, model, status, request_type, request_tokens,
                       response_tokens, total_tokens, {m cost_usd}";
 

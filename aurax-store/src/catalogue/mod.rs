@@ -88,6 +88,7 @@ mod tests {
         "alerts.ACTIVE",
         "alerts.FIRE",
         "alerts.RESOLVE",
+        "api_keys.MASTER_KEYS",
         "api_keys.OTHERS",
         "api_keys.RESEAL",
         "idempotency.PURGE",

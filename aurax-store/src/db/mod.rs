@@ -5,6 +5,8 @@
 mod bulk;
 mod error;
 mod migration;
+#[cfg(feature = "testkit")]
+mod plans;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
@@ -24,6 +26,10 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(crate) use bulk::{BulkInsert, Fields, Kind};
+#[cfg(feature = "testkit")]
+pub(crate) use plans::Plans;
+#[cfg(feature = "testkit")]
+pub use plans::QueryPlan;
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) use statement::Sabotage;
 #[cfg(test)]
@@ -106,11 +112,15 @@ pub(crate) trait Transaction: Send {
 pub(crate) struct Tx {
     inner: Box<dyn Transaction>,
     user: Option<Uuid>,
+    #[cfg(feature = "testkit")]
+    plans: Arc<Plans>,
 }
 
 impl Tx {
     pub(crate) async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
         let args = self.args(statement, args)?;
+        #[cfg(feature = "testkit")]
+        self.plans.note(&mut *self.inner, statement, &args).await?;
         self.inner.rows(statement, &args).await
     }
 
@@ -206,6 +216,8 @@ fn without_nul(row: &Fields) -> Fields {
 pub(crate) struct Db {
     database: Arc<dyn Database>,
     work: TaskTracker,
+    #[cfg(feature = "testkit")]
+    plans: Arc<Plans>,
 }
 
 impl Db {
@@ -213,7 +225,15 @@ impl Db {
         Self {
             database,
             work: TaskTracker::new(),
+            #[cfg(feature = "testkit")]
+            plans: Arc::default(),
         }
+    }
+
+    /// How the database finds what it is asked for.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     #[cfg(any(test, feature = "testkit"))]
@@ -228,7 +248,12 @@ impl Db {
             Access::User(user) => Some(user),
             Access::Jobs | Access::Ledger => None,
         };
-        Ok(Tx { inner, user })
+        Ok(Tx {
+            inner,
+            user,
+            #[cfg(feature = "testkit")]
+            plans: self.plans.clone(),
+        })
     }
 
     /// Reads within one transaction, which runs to its end even when the future is dropped, so

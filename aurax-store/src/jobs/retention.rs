@@ -2,6 +2,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use aurax_core::{Money, Result};
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,9 @@ use time::{Duration, OffsetDateTime, Time};
 use uuid::Uuid;
 
 use crate::catalogue::jobs as sql;
-use crate::db::{Fields, Row, Statement, args};
+use crate::db::{Fields, Row, Statement, Tx, args};
 use crate::ledger::ADJUST;
+use crate::ledger::fault::{CrashPoint, Sabotage, jobs_do, reached};
 use crate::scope::JobScope;
 use crate::usage::first_id;
 
@@ -103,14 +105,14 @@ impl JobScope {
             }
         }
         let before = first_id(now.saturating_sub(retention.usage));
-        loop {
-            let gone = self.roll_up(before).await?;
-            if gone == 0 {
-                return Ok(retired);
-            }
+        let mut after = Some(Uuid::nil());
+        while let Some(from) = after {
+            let (gone, next) = self.roll_up(from, before).await?;
             retired.usage = retired.usage.saturating_add(gone);
+            after = next;
             watch(&retired);
         }
+        Ok(retired)
     }
 
     /// Drops some rows; says how many, and where the next ones begin.
@@ -133,37 +135,69 @@ impl JobScope {
                     return Ok((0, None));
                 };
                 let gone = tx.run(drop, &args! { ids }).await?;
+                reached(CrashPoint::MidRetention);
                 Ok((gone, Some(last)))
             })
         })
         .await
+        .inspect(|(_, next)| {
+            if next.is_some() {
+                reached(CrashPoint::AfterRetention);
+            }
+        })
     }
 
-    /// Adds some usage rows to the roll-up and drops them, in one transaction; says how many.
-    async fn roll_up(&self, before: Uuid) -> Result<u64> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let old = tx
-                    .rows(&sql::OLD_USAGE, &args! { before, most: PAGE })
-                    .await?;
-                let ids = old.iter().map(|row| row.uuid("id"));
-                let ids = ids.collect::<Result<Vec<_>>>()?;
-                if ids.is_empty() {
-                    return Ok(0);
-                }
-                // Two processes may find the same rows; each row is dropped by one of them.
-                let gone = tx.rows(&sql::DROP_USAGE, &args! { ids }).await?;
-                let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-                for row in &gone {
-                    sums.entry(Key::read(row)?).or_default().add(row)?;
-                }
-                let rows: Vec<Fields> = sums.into_iter().map(|(key, sum)| sum.row(key)).collect();
-                tx.insert(&sql::ADD_ROLLUPS, &rows).await?;
-                Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
+    /// Adds some usage rows to the roll-up and drops them, in one transaction; says how many, and
+    /// where the next ones begin.
+    async fn roll_up(&self, after: Uuid, before: Uuid) -> Result<(u64, Option<Uuid>)> {
+        let (gone, next, sums) = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (gone, next) = take_usage(tx, after, before).await?;
+                    let mut sums = add_up(&gone)?;
+                    if !jobs_do(Sabotage::RollUpApart) && !jobs_do(Sabotage::DropWithoutRollUp) {
+                        tx.insert(&sql::ADD_ROLLUPS, &mem::take(&mut sums)).await?;
+                    }
+                    if next.is_some() {
+                        reached(CrashPoint::MidRetention);
+                    }
+                    Ok((u64::try_from(gone.len()).unwrap_or(u64::MAX), next, sums))
+                })
             })
-        })
-        .await
+            .await?;
+        if next.is_some() {
+            reached(CrashPoint::AfterRetention);
+        }
+        if jobs_do(Sabotage::RollUpApart) {
+            self.write(move |tx| {
+                Box::pin(async move { tx.insert(&sql::ADD_ROLLUPS, &sums).await })
+            })
+            .await?;
+        }
+        Ok((gone, next))
     }
+}
+
+/// Drops some old usage rows and returns them, and where the next ones begin.
+async fn take_usage(tx: &mut Tx, after: Uuid, before: Uuid) -> Result<(Vec<Row>, Option<Uuid>)> {
+    let args = args! { after, before, most: PAGE };
+    let old = tx.rows(&sql::OLD_USAGE, &args).await?;
+    let (Some(first), Some(last)) = (old.first(), old.last()) else {
+        return Ok((Vec::new(), None));
+    };
+    let (first, last) = (first.uuid("id")?, last.uuid("id")?);
+    // Two processes may find the same rows; each row is dropped by one of them.
+    let gone = tx.rows(&sql::DROP_USAGE, &args! { first, last }).await?;
+    Ok((gone, Some(last)))
+}
+
+/// What rows add up to, as rows of the roll-up.
+fn add_up(gone: &[Row]) -> Result<Vec<Fields>> {
+    let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
+    for row in gone {
+        sums.entry(Key::read(row)?).or_default().add(row)?;
+    }
+    Ok(sums.into_iter().map(|(key, sum)| sum.row(key)).collect())
 }
 
 /// What rows are added up by.

@@ -49,6 +49,14 @@ pub enum Sabotage {
     LoseMessage,
     /// The session stays taken after its answer.
     StayBusy,
+    /// Usage that is too old is dropped, and what it adds up to is not kept.
+    DropWithoutRollUp,
+    /// Usage that is too old is dropped in one transaction, and added up in another.
+    RollUpApart,
+    /// A provider key is said to be sealed by the current master key, and is not.
+    ClaimRotated,
+    /// A master key that seals something is said to seal nothing.
+    RetireKeyEarly,
 }
 
 /// A point at which a process may die.
@@ -80,6 +88,14 @@ pub enum CrashPoint {
     MidStream,
     /// The client has noted the end.
     AfterAcknowledgement,
+    /// Old rows are dropped and added up, and none of it is durable yet.
+    MidRetention,
+    /// Some old rows are gone for good, and others are there yet.
+    AfterRetention,
+    /// A key is sealed anew, and that is not durable yet.
+    MidRotation,
+    /// Some keys are sealed anew for good, and others are not yet.
+    AfterRotation,
 }
 
 /// What is wrong with a writer: nothing, but in tests.
@@ -187,6 +203,33 @@ impl Faults {
             }
         }
     }
+}
+
+/// The rule that this process's jobs break, by its number from 1.
+#[cfg(feature = "testkit")]
+static JOBS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+#[cfg(feature = "testkit")]
+const fn rule(sabotage: Sabotage) -> u32 {
+    (sabotage as u32) + 1
+}
+
+/// Lets the jobs of this process break a rule.
+#[cfg(feature = "testkit")]
+pub(crate) fn break_in_jobs(sabotage: Sabotage) {
+    JOBS.store(rule(sabotage), std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Whether a test wants jobs to break this rule.
+#[cfg(feature = "testkit")]
+pub(crate) fn jobs_do(sabotage: Sabotage) -> bool {
+    JOBS.load(std::sync::atomic::Ordering::SeqCst) == rule(sabotage)
+}
+
+/// Whether a test wants jobs to break this rule.
+#[cfg(not(feature = "testkit"))]
+pub(crate) const fn jobs_do(_: Sabotage) -> bool {
+    false
 }
 
 /// Where and when this process dies: the point's number from 1 in the upper half, how often it may

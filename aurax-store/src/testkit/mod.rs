@@ -7,6 +7,8 @@ mod books;
 mod journal;
 mod load;
 mod plan;
+mod rollups;
+mod series;
 mod upstream;
 
 pub use audit::{Audit, Invariant, Moment, Verdict};
@@ -14,16 +16,33 @@ pub use books::{AttemptRow, Books, BudgetRow, ChargeRow, MessageRow, SettlementR
 pub use journal::Journal;
 pub use load::{Load, Manner, Mix, Seen, Tally};
 pub use plan::{Ending, Plan, Prompt};
+pub use rollups::RollupRow;
+pub use series::{TurnSeries, UsageSeries};
 pub use upstream::{Fact, How, Upstream};
 
+pub use crate::db::QueryPlan;
 pub use crate::ledger::fault::{CrashPoint, Sabotage};
 use crate::ledger::{LedgerOptions, fault};
+use crate::store::Store;
+
+/// Does something with a store, and says how the database found what it was asked for meanwhile.
+pub async fn explained<T>(store: &Store, work: impl Future<Output = T>) -> (T, Vec<QueryPlan>) {
+    let plans = store.db().plans();
+    plans.collect();
+    let done = work.await;
+    (done, plans.take())
+}
 
 /// Options for a ledger that breaks a rule.
 #[must_use]
 pub const fn sabotaged(mut options: LedgerOptions, sabotage: Sabotage) -> LedgerOptions {
     options.faults = fault::Faults::of(sabotage);
     options
+}
+
+/// Lets the jobs of this process break a rule.
+pub fn sabotage_jobs(sabotage: Sabotage) {
+    fault::break_in_jobs(sabotage);
 }
 
 /// Dies here, if this is where [`crash_at`] wants it.

@@ -164,15 +164,7 @@ async fn crashes_lose_nothing(place: Place) {
             let mut orders = Orders::new(&scene.place, scene.upstream.url(), rng.u64(..));
             (orders.manner, orders.clients) = (manner, clients);
             orders.crash = Some((point, rng.u32(0..20)));
-            let mut program = Program::start(&orders);
-            let mut status = None;
-            let limit = Duration::from_secs(30);
-            until("crash", limit, || {
-                status = program.has_ended();
-                status.is_some()
-            })
-            .await;
-            assert!(!status.unwrap().success(), "{point:?} was not reached");
+            Program::start(&orders).dies(&format!("{point:?}")).await;
             let audit = scene.audit().await;
             assert_eq!(audit.violated(), [], "{point:?}, {manner:?}:\n{audit}");
             crashes += 1;
@@ -200,15 +192,7 @@ async fn a_crashed_migration_begins_anew(place: Place, steps: u32) {
     for step in 0..steps {
         let mut orders = Orders::new(&place, upstream.url(), 1);
         orders.crash = Some((CrashPoint::MidMigration, step));
-        let mut program = Program::start(&orders);
-        let mut status = None;
-        let limit = Duration::from_secs(30);
-        until("crash", limit, || {
-            status = program.has_ended();
-            status.is_some()
-        })
-        .await;
-        assert!(!status.unwrap().success(), "it passed step {step}");
+        Program::start(&orders).dies(&format!("step {step}")).await;
     }
     let mut orders = Orders::new(&place, upstream.url(), 1);
     orders.requests = 20;

@@ -10,9 +10,13 @@
 
 mod aborts;
 mod budgets;
+mod chore;
 mod crash;
 mod detectors;
 mod outage;
 mod place;
 mod postgres;
 mod program;
+mod retention;
+mod rotation;
+mod series;

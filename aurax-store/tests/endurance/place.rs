@@ -95,6 +95,14 @@ impl Place {
         }
     }
 
+    /// Lets PostgreSQL count its rows, as it does by itself some time after many were added.
+    pub(crate) async fn analyse(&self) {
+        if let Some((_, url)) = &self.postgres {
+            let mut server = PgConnection::connect(url).await.unwrap();
+            server.execute("ANALYZE").await.unwrap();
+        }
+    }
+
     /// What the upstream notes.
     pub(crate) fn upstream_journal(&self) -> PathBuf {
         self.folder.join("upstream.jsonl")

@@ -15,9 +15,10 @@ use aurax_providers::{Options, presets, provider};
 use aurax_store::testkit::{self, CrashPoint, Journal, Load, Manner, Mix, Sabotage, Tally};
 use aurax_store::{LedgerOptions, Store};
 use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::place::Place;
+use crate::place::{Place, until};
 
 /// The model that is asked: 0.15 and 0.60 dollars a million tokens.
 pub(crate) const MODEL: &str = "openai/gpt-4o-mini";
@@ -163,8 +164,13 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(orders: &Orders) -> Self {
+        Self::spawn("program::follows_orders", orders)
+    }
+
+    /// Runs one of this binary's ignored tests, which reads what it is to do.
+    pub(crate) fn spawn(test: &str, orders: &impl Serialize) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "program::follows_orders"])
+            .args(["--exact", test])
             .args(["--ignored", "--nocapture"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -183,12 +189,28 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it dies, which it does by itself, and fails when it comes to its end.
+    pub(crate) async fn dies(mut self, what: &str) {
+        let mut status = None;
+        until(what, Duration::from_secs(30), || {
+            status = self.has_ended();
+            status.is_some()
+        })
+        .await;
+        assert!(!status.unwrap().success(), "{what} was not reached");
+    }
+
     pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
     /// Waits until it has done what it was told.
-    pub(crate) fn tally(mut self) -> Tally {
+    pub(crate) fn tally(self) -> Tally {
+        self.said()
+    }
+
+    /// Waits for its end, and returns what it said then.
+    pub(crate) fn said<T: DeserializeOwned>(mut self) -> T {
         let mut said = None;
         let mut line = String::new();
         while self.output.read_line(&mut line).unwrap() > 0 {

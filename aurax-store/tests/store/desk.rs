@@ -199,6 +199,10 @@ pub(crate) struct Hands(std::sync::Mutex<time::OffsetDateTime>);
 impl Hands {
     pub(crate) fn new() -> std::sync::Arc<Self> {
         let at = time::OffsetDateTime::from_unix_timestamp(1_785_873_495).unwrap();
+        Self::at_time(at)
+    }
+
+    pub(crate) fn at_time(at: time::OffsetDateTime) -> std::sync::Arc<Self> {
         std::sync::Arc::new(Self(std::sync::Mutex::new(at)))
     }
 

@@ -19,6 +19,8 @@ mod isolation;
 mod jobs;
 mod ledger;
 mod logins;
+mod money;
+mod plans;
 mod provider_keys;
 mod sessions;
 #[path = "../support/mod.rs"]
