@@ -22,8 +22,9 @@ use crate::durable::failed;
 const SNAPSHOT: &str = ".snapshot";
 /// How long a copy waits for another process that repairs the log after a crash.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Steps of SQLite's machine between two looks at how far a copy is: a few milliseconds.
-const STEPS: i32 = 20_000;
+/// Steps of SQLite's machine between two looks at how far a copy is: a few hundred rows, however
+/// long they are.
+const STEPS: i32 = 1_000;
 
 /// A database file to be backed up.
 #[derive(Debug, Clone)]
