@@ -210,8 +210,9 @@ impl Backups {
         for left in self.shelf.abandoned().await? {
             remove(&left).await;
         }
-        // Before the moment that the content is of, so that nothing older is missing.
-        let at = self.store.now();
+        // Before the moment that the content is of, so that nothing older is missing; as its name
+        // will say it.
+        let at = self.store.now().truncate_to_millisecond();
         let mut content = source.open(watch).await?;
         let manifest = content.manifest(at);
         let begun = self.shelf.begin(&self.keys, &manifest).await?;

@@ -123,8 +123,9 @@ async fn a_store_at_rest_comes_back_to_the_row_with_all_its_policies() {
     let store = Store::postgres(&server.options(&source)).await.unwrap();
     let mut scene = Scene::begin(&folder, &store).await;
     scene.end().await;
-    let silence = time::Duration::seconds(-60);
-    store.jobs().sweep_orphans(silence).await.unwrap();
+    // What was sent on its way is written.
+    store.close().await;
+    let store = Store::postgres(&server.options(&source)).await.unwrap();
     let (seen, listener) = kept();
     let keys = keys();
     let backups = Backups::new(&store, folder.shelf(), keys.clone()).with_progress(listener);

@@ -10,27 +10,23 @@ use aurax_store::{PostgresOptions, Store};
 
 use crate::place::{Folder, Server, keys, until, with_ada};
 
-/// A folder of programs, each of which is a script.
-fn scripts(folder: &Folder, scripts: &[(&str, &str)]) -> PathBuf {
+/// A folder of one program, a script that says it is of PostgreSQL `version`.
+fn program(folder: &Folder, version: u32, script: &str) -> PathBuf {
     let bin = folder.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
-    for (name, script) in scripts {
-        let path = bin.join(name);
-        let text = format!(
-            "#!/bin/sh\nif [ \"$1\" = --version ]; then echo \"{name} (PostgreSQL) ${{version:-99}}.1\"; exit; fi\n{script}\n"
-        );
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-    }
+    let path = bin.join("pg_dump");
+    let says = format!("echo 'pg_dump (PostgreSQL) {version}.1 (Test)'");
+    let text = format!("#!/bin/sh\nif [ \"$1\" = --version ]; then {says}; exit; fi\n{script}\n");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     bin
 }
 
-async fn store(server: &Server, url: &str, programs: &Path) -> Store {
+async fn store(url: &str, programs: &Path) -> Store {
     let options = PostgresOptions::new(url)
         .with_connections(4)
         .with_backup_url(format!("{url}?password=sesame-hush"))
         .with_programs(programs);
-    drop(server);
     Store::postgres(&options).await.unwrap()
 }
 
@@ -40,7 +36,7 @@ async fn a_program_that_is_missing_or_old_is_named() {
     let folder = Folder::new();
     let url = server.database().await;
     let nowhere = folder.path().join("nowhere");
-    let missing = store(&server, &url, &nowhere).await;
+    let missing = store(&url, &nowhere).await;
     let (backups, _) = with_ada(&missing, &folder).await;
     let error = backups.now().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
@@ -51,10 +47,8 @@ async fn a_program_that_is_missing_or_old_is_named() {
     );
     missing.close().await;
 
-    let bin = scripts(&folder, &[("pg_dump", "version=14")]);
-    let text = fs::read_to_string(bin.join("pg_dump")).unwrap();
-    fs::write(bin.join("pg_dump"), text.replace("${version:-99}", "14")).unwrap();
-    let old = store(&server, &url, &bin).await;
+    let bin = program(&folder, 14, "exit 1");
+    let old = store(&url, &bin).await;
     let error = Backups::new(&old, folder.shelf(), keys()).now().await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
@@ -86,8 +80,8 @@ async fn a_dump_that_breaks_off_is_no_backup() {
     let script = "printf '%s\\n' \"$@\" >\"$0.arguments\"; env >\"$0.environment\"
         head -c 200000 /dev/zero; echo 'pg_dump: error: the disk is on fire' >&2
         head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1";
-    let bin = scripts(&folder, &[("pg_dump", script)]);
-    let failing = store(&server, &url, &bin).await;
+    let bin = program(&folder, 99, script);
+    let failing = store(&url, &bin).await;
     let (backups, _) = with_ada(&failing, &folder).await;
     let error = backups.now().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store, "{error}");
@@ -120,8 +114,8 @@ async fn a_dump_ends_with_the_future_that_waits_for_it() {
     let url = server.database().await;
     let script =
         "echo $$ >\"$0.new\"; mv \"$0.new\" \"$0.pid\"; head -c 200000 /dev/zero; exec sleep 1000";
-    let bin = scripts(&folder, &[("pg_dump", script)]);
-    let hanging = store(&server, &url, &bin).await;
+    let bin = program(&folder, 99, script);
+    let hanging = store(&url, &bin).await;
     let (backups, _) = with_ada(&hanging, &folder).await;
     let task = tokio::spawn(async move { backups.now().await });
     let noted = bin.join("pg_dump.pid");

@@ -1,14 +1,16 @@
 //! A store that clients load while it is backed up.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aurax_core::{BreakerPolicy, Engine, EngineBuilder, ModelId, Money, RetryPolicy};
+use aurax_core::{BreakerPolicy, Engine, EngineBuilder, ModelId, Money, Principal, RetryPolicy};
 use aurax_providers::transport::ReqwestTransport;
 use aurax_providers::{Options, presets, provider};
-use aurax_store::testkit::{self, Audit, Books, Fact, Journal, Load, Mix, Moment, Seen, Upstream};
+use aurax_store::testkit::{
+    self, Audit, Books, Fact, Journal, Load, Mix, Moment, Seen, Tally, Upstream,
+};
 use aurax_store::{Store, UsageRow};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ const CLIENTS: usize = 16;
 pub(crate) struct Scene {
     pub(crate) journal: PathBuf,
     pub(crate) upstream: Upstream,
-    load: tokio::task::JoinHandle<()>,
+    load: tokio::task::JoinHandle<Tally>,
 }
 
 impl Scene {
@@ -47,7 +49,7 @@ impl Scene {
         .with_mix(Mix::default())
         .with_seed(7)
         .with_principal(principal());
-        let load = tokio::spawn(async move { drop(load.run(usize::MAX).await) });
+        let load = tokio::spawn(async move { load.run(usize::MAX).await });
         let scene = Self {
             journal,
             upstream,
@@ -72,13 +74,29 @@ impl Scene {
         // Everybody in it is dead, however lately it spoke.
         let silence = time::Duration::seconds(-60);
         restored.jobs().sweep_orphans(silence).await.unwrap();
-        let books = Books::read(restored).await.unwrap();
-        let mut seen: Vec<Seen> = Journal::read(&self.journal).unwrap();
+        let mut books = Books::read(restored).await.unwrap();
+        let filler = restored.user(&other()).user_id();
+        books.charges.retain(|charge| charge.user_id != filler);
+        let mut attempts: HashMap<Uuid, usize> = HashMap::new();
+        for attempt in &books.attempts {
+            *attempts.entry(attempt.request_id).or_default() += 1;
+        }
         // Of requests that ended later, the restored store knows no more than that they began.
+        let mut seen: Vec<Seen> = Journal::read(&self.journal).unwrap();
         seen.retain(|one| matches!(one, Seen::Asking { .. }) || before.contains(&request(one)));
         let mut facts = self.upstream.facts().unwrap();
         facts.retain(|fact| match fact {
-            Fact::Asked { request, .. } | Fact::Ended { request, .. } => before.contains(request),
+            Fact::Asked { request, .. } | Fact::Ended { request, .. }
+                if before.contains(request) =>
+            {
+                true
+            }
+            Fact::Asked {
+                request, attempt, ..
+            }
+            | Fact::Ended {
+                request, attempt, ..
+            } => attempts.get(request) >= Some(attempt),
             _ => false,
         });
         let engine = builder(self.upstream.url()).build().unwrap();
@@ -108,10 +126,13 @@ async fn fill(store: &Store) {
             row
         })
         .collect();
-    let other = aurax_core::Principal::new("other");
     for page in rows.chunks(500) {
-        store.jobs().add_usage(&other, page).await.unwrap();
+        store.jobs().add_usage(&other(), page).await.unwrap();
     }
+}
+
+fn other() -> Principal {
+    Principal::new("other")
 }
 
 fn request(seen: &Seen) -> Uuid {

@@ -95,8 +95,9 @@ async fn a_store_at_rest_comes_back_to_the_row() {
     let store = Store::sqlite(folder.database()).await.unwrap();
     let mut scene = Scene::begin(&folder, &store).await;
     scene.end().await;
-    let silence = time::Duration::seconds(-60);
-    store.jobs().sweep_orphans(silence).await.unwrap();
+    // What was sent on its way is written.
+    store.close().await;
+    let store = Store::sqlite(folder.database()).await.unwrap();
     let (seen, listener) = kept();
     let keys = keys();
     let backups = Backups::new(&store, folder.shelf(), keys.clone()).with_progress(listener);
@@ -145,7 +146,7 @@ async fn a_copy_is_for_its_owner_alone_and_an_archive_for_nobody_without_the_key
     let backups = backups.with_progress(move |_| {
         for entry in fs::read_dir(&path).unwrap() {
             let path = entry.unwrap().path();
-            if path.to_str().unwrap().ends_with(".snapshot") {
+            if path.to_str().unwrap().contains(".snapshot") {
                 seen.lock().unwrap().push(mode(&path));
             }
         }
@@ -183,7 +184,7 @@ async fn a_backup_that_is_dropped_while_it_copies_leaves_nothing() {
     tokio::task::spawn_blocking(move || is_copying.recv().unwrap())
         .await
         .unwrap();
-    assert_eq!(folder.unfinished().len(), 1);
+    assert!(!folder.unfinished().is_empty());
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     go_on.send(()).unwrap();
