@@ -18,6 +18,8 @@ const JOB: &str = "backup";
 const LEASE: Duration = Duration::from_secs(300);
 /// How often the lease is held for another while.
 const RENEWAL: Duration = Duration::from_secs(60);
+/// After so many renewals without progress a backup is given up: a server may hang for ever.
+const STALLED: u32 = 15;
 /// From the beginning of one backup to that of the next, unless said otherwise.
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How soon what failed, or what another process is doing, is looked at again.
@@ -61,6 +63,7 @@ pub struct Backups {
     shelf: Shelf,
     keys: KeyRing,
     every: Duration,
+    renewal: Duration,
     watch: Watch,
 }
 
@@ -72,6 +75,7 @@ impl Backups {
             shelf,
             keys,
             every: EVERY,
+            renewal: RENEWAL,
             watch: Watch::default(),
         }
     }
@@ -100,7 +104,8 @@ impl Backups {
     /// - `Unsupported` for a store in memory.
     /// - `Config` when the shelf's folder cannot be written; when `pg_dump` is missing or older
     ///   than the server, or its role may not read every row.
-    /// - `Store` when the database or `pg_dump` fails; the message says what it said first.
+    /// - `Store` when the database or `pg_dump` fails, the message says what it said first; when
+    ///   nothing moved for a quarter of an hour.
     /// - `Internal` when the disk fails.
     ///
     /// After an error the shelf holds what it held.
@@ -193,7 +198,7 @@ impl Backups {
         let watch = self.watch.anew();
         let made = tokio::select! {
             made = self.make(&watch) => made,
-            lost = hold(&mut lease, &watch) => Err(lost),
+            lost = hold(&mut lease, &watch, self.renewal) => Err(lost),
         };
         let left = match made {
             Ok(_) => lease.finish().await,
@@ -244,11 +249,23 @@ impl Backups {
     }
 }
 
-/// Holds the lease until it is lost.
-async fn hold(lease: &mut JobLease, watch: &Watch) -> Error {
+/// Holds the lease until it is lost, or nothing moves any more.
+async fn hold(lease: &mut JobLease, watch: &Watch, renewal: Duration) -> Error {
+    let (mut last, mut idle) = (String::new(), 0_u32);
     loop {
-        tokio::time::sleep(RENEWAL).await;
-        match lease.note(watch.last()).await {
+        tokio::time::sleep(renewal).await;
+        let now = watch.last();
+        idle = if now == last {
+            idle.saturating_add(1)
+        } else {
+            0
+        };
+        last = now;
+        if idle >= STALLED {
+            let message = "the backup does not get on any more: check that the database answers";
+            return Error::new(ErrorKind::Store, message).with_context("last", last);
+        }
+        match lease.note(last.as_str()).await {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Conflict => return error,
             Err(error) => tracing::warn!(%error, "the lease of the backup was not renewed"),
@@ -295,50 +312,4 @@ fn backoff(failures: u32, every: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(60 * 60);
-
-    fn at(hours: i64) -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH + time::Duration::hours(1_000_000 + hours)
-    }
-
-    #[test]
-    fn the_newest_backup_says_when_the_next_is_due() {
-        let due = |made: &[i64]| due(made.iter().map(|hours| at(*hours)), at(0), EVERY);
-        assert_eq!(due(&[]), at(0));
-        assert_eq!(due(&[-30, -3, -27]), at(21));
-        assert_eq!(due(&[-30]), at(-6));
-        // Another process's clock is a little ahead, and one was years ahead.
-        assert_eq!(due(&[1, -5]), at(25));
-        assert_eq!(due(&[24 * 365, -5]), at(19));
-        assert_eq!(due(&[24 * 365]), at(0));
-    }
-
-    #[test]
-    fn an_interval_without_end_is_never_over() {
-        let due = due([at(-1)].into_iter(), at(0), Duration::MAX);
-        assert!(due > at(24 * 365 * 1000), "{due}");
-        assert_eq!(pause(due, at(0), Duration::MAX), LATE);
-    }
-
-    #[test]
-    fn a_look_is_never_far_and_never_without_a_pause() {
-        assert_eq!(pause(at(5), at(0), EVERY), LATE);
-        let soon = at(0) + time::Duration::minutes(5);
-        assert_eq!(pause(soon, at(0), EVERY), Duration::from_secs(300));
-        assert_eq!(pause(at(-5), at(0), EVERY), SOON);
-        let short = Duration::from_millis(20);
-        assert_eq!(pause(at(-5), at(0), short), short);
-    }
-
-    #[test]
-    fn what_fails_is_tried_again_ever_later() {
-        let minutes = |failures| backoff(failures, EVERY).as_secs() / 60;
-        let waits: Vec<u64> = (1..=6).map(minutes).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
-        assert_eq!(minutes(u32::MAX), 15);
-        assert_eq!(backoff(3, HOUR / 60), HOUR / 60);
-    }
-}
+mod tests;

@@ -3,9 +3,12 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aurax_core::{Clock as _, ErrorKind, new_id};
+use aurax_core::{Clock, ErrorKind, new_id};
 use aurax_store::Store;
 use aurax_store::backup::{Backups, Phase, Restore, StoredBackup};
 
@@ -69,6 +72,48 @@ async fn one_of_many_replicas_makes_it() {
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     lease.give_up().await.unwrap();
     replicas[0].now().await.unwrap();
+    store.close().await;
+}
+
+/// A clock that stops whoever looks at it for the second time.
+#[derive(Debug)]
+struct Gate {
+    looks: AtomicUsize,
+    open: Mutex<Receiver<()>>,
+}
+
+impl Clock for Gate {
+    fn now(&self) -> time::OffsetDateTime {
+        if self.looks.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.open.lock().unwrap().recv().unwrap();
+        }
+        aurax_core::SystemClock.now()
+    }
+
+    fn monotonic(&self) -> tokio::time::Instant {
+        aurax_core::SystemClock.monotonic()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_another_made_meanwhile_is_not_made_again() {
+    let folder = Folder::new();
+    let (store, backups, keys) = small(&folder).await;
+    let (open, opened) = sync_channel(1);
+    let gate = Arc::new(Gate {
+        looks: AtomicUsize::new(0),
+        open: Mutex::new(opened),
+    });
+    let late = Backups::new(&store.with_clock(gate.clone()), folder.shelf(), keys);
+    let late = tokio::spawn(async move { late.run_due().await });
+    // It has seen that one is due.
+    until("it looks again", || gate.looks.load(Ordering::SeqCst) == 2).await;
+    let made = backups.run_due().await.unwrap().unwrap();
+    open.send(()).unwrap();
+    assert_eq!(late.await.unwrap().unwrap(), None);
+    assert_eq!(paths(&folder).await, [made]);
+    // And leaves the next one to whoever comes first.
+    backups.now().await.unwrap();
     store.close().await;
 }
 
