@@ -75,7 +75,8 @@ impl PostgresOptions {
 
     /// Backs up as another login, which may read every row: a superuser, or one with `BYPASSRLS`
     /// and `pg_read_all_data`; the owner of the tables unless set. It is reached directly, not
-    /// through a pooler.
+    /// through a pooler. Where it asks for `verify-ca` or `verify-full`, it names the file of the
+    /// authorities, too (`sslrootcert`): `pg_dump` knows none by itself.
     #[must_use]
     pub fn with_backup_url(mut self, url: impl Into<String>) -> Self {
         self.backup_url = Some(url.into());

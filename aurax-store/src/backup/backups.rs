@@ -38,7 +38,7 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 ///
 /// **PostgreSQL.** `pg_dump`, of the server's version or newer, runs as a child process, whose
 /// output goes straight into the archive. It logs in with
-/// [`PostgresOptions::with_backup_url`](crate::PostgresOptions::with_backup_url), as a role that
+/// `PostgresOptions::with_backup_url`, as a role that
 /// may read every row: a superuser, or one with `BYPASSRLS` and `pg_read_all_data`. Roles and
 /// their passwords are the server's and are in no backup.
 ///
@@ -46,6 +46,7 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 /// use aurax_store::backup::{Backups, Shelf};
 /// use aurax_store::{KeyFile, Store};
 ///
+/// # #[cfg(feature = "sqlite")]
 /// # async fn run() -> aurax_core::Result<()> {
 /// let store = Store::sqlite("aurax.db").await?;
 /// let keys = KeyFile::new("aurax.keys").read()?;

@@ -21,6 +21,7 @@ use crate::vault::KeyRing;
 /// use aurax_store::backup::Restore;
 /// use aurax_store::{KeyFile, Store};
 ///
+/// # #[cfg(feature = "sqlite")]
 /// # async fn run() -> aurax_core::Result<()> {
 /// let keys = KeyFile::new("aurax.keys").read()?;
 /// let archive = "backups/aurax-20261122T065911123Z.backup";

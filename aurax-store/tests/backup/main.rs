@@ -12,4 +12,8 @@ mod postgres;
 mod programs;
 mod scene;
 mod schedule;
+#[allow(dead_code, reason = "other tests stop and hang it")]
+#[path = "../endurance/postgres.rs"]
+mod server;
 mod sqlite;
+mod tls;

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long a test waits for what must come.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 use aurax_core::{Clock, Principal, new_id};
 use aurax_store::backup::{Backups, Progress, Shelf};
@@ -222,10 +226,10 @@ pub(crate) fn principal() -> Principal {
 }
 
 /// Waits until something holds, and fails when it takes too long.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(limit, async {
         while !holds() {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });
     assert!(waited.await.is_ok(), "still not: {what}");

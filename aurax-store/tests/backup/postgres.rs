@@ -8,7 +8,7 @@ use aurax_store::testkit::Books;
 use aurax_store::{PostgresOptions, Store};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
-use crate::place::{Folder, Server, has_ada, kept, keys, login, mode, with_ada};
+use crate::place::{Folder, Server, has_ada, kept, keys, login, mode, run, with_ada};
 use crate::scene::{Scene, acknowledged};
 
 /// The answers of a question, one text each.
@@ -190,6 +190,12 @@ async fn an_owner_who_is_no_superuser_restores_for_a_login_of_the_program() {
     let restored = Store::postgres(&options).await.unwrap();
     assert!(has_ada(&restored).await);
     restored.close().await;
+    // As a restore leaves it that was killed between its transaction and its end.
+    let search = "ALTER FUNCTION aurax_search(text, uuid, bigint) OWNER TO postgres";
+    run(&target, search).await;
+    let error = Store::postgres(&options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.message().contains("(aurax_search)"), "{error}");
     store.close().await;
     server.clear().await;
 }

@@ -8,7 +8,7 @@ use aurax_core::ErrorKind;
 use aurax_store::backup::{Backups, Restore};
 use aurax_store::{PostgresOptions, Store};
 
-use crate::place::{Folder, Server, keys, until, with_ada};
+use crate::place::{Folder, LIMIT, Server, keys, until, with_ada};
 
 /// A folder of one program, a script that says it is of PostgreSQL `version`.
 fn program(folder: &Folder, version: u32, script: &str) -> PathBuf {
@@ -119,7 +119,10 @@ async fn a_dump_ends_with_the_future_that_waits_for_it() {
     let (backups, _) = with_ada(&hanging, &folder).await;
     let task = tokio::spawn(async move { backups.now().await });
     let noted = bin.join("pg_dump.pid");
-    until("it runs", || noted.exists() && folder.on_shelf().len() == 1).await;
+    until("it runs", LIMIT, || {
+        noted.exists() && folder.on_shelf().len() == 1
+    })
+    .await;
     let pid = fs::read_to_string(noted).unwrap().trim().to_owned();
     let runs = || {
         let status = fs::read_to_string(format!("/proc/{pid}/status"));
@@ -128,8 +131,8 @@ async fn a_dump_ends_with_the_future_that_waits_for_it() {
     assert!(runs());
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    until("it is gone", || !runs()).await;
-    until("its draft is gone", || folder.on_shelf().is_empty()).await;
+    until("it is gone", LIMIT, || !runs()).await;
+    until("its draft is gone", LIMIT, || folder.on_shelf().is_empty()).await;
     hanging.close().await;
     server.clear().await;
 }

@@ -14,7 +14,7 @@ use aurax_store::testkit::{
 use aurax_store::{Store, UsageRow};
 use uuid::Uuid;
 
-use crate::place::{Folder, principal, until};
+use crate::place::{Folder, LIMIT, principal, until};
 
 const CLIENTS: usize = 16;
 
@@ -56,7 +56,10 @@ impl Scene {
             load,
         };
         let path = scene.journal.clone();
-        until("a hundred replies", || acknowledged(&path).len() > 100).await;
+        until("a hundred replies", LIMIT, || {
+            acknowledged(&path).len() > 100
+        })
+        .await;
         scene
     }
 
@@ -65,7 +68,7 @@ impl Scene {
         self.load.abort();
         assert!((&mut self.load).await.unwrap_err().is_cancelled());
         let upstream = &self.upstream;
-        until("the upstream is idle", || upstream.open() == 0).await;
+        until("the upstream is idle", LIMIT, || upstream.open() == 0).await;
     }
 
     /// Audits a restored store, of which everything that was acknowledged `before` the backup

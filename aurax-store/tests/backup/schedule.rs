@@ -12,7 +12,7 @@ use aurax_core::{Clock, ErrorKind, new_id};
 use aurax_store::Store;
 use aurax_store::backup::{Backups, Phase, Restore, StoredBackup};
 
-use crate::place::{Folder, Hands, has_ada, keys, small, until};
+use crate::place::{Folder, Hands, LIMIT, has_ada, keys, small, until};
 
 async fn paths(folder: &Folder) -> Vec<StoredBackup> {
     folder.shelf().list().await.unwrap()
@@ -107,7 +107,10 @@ async fn a_backup_that_another_made_meanwhile_is_not_made_again() {
     let late = Backups::new(&store.with_clock(gate.clone()), folder.shelf(), keys);
     let late = tokio::spawn(async move { late.run_due().await });
     // It has seen that one is due.
-    until("it looks again", || gate.looks.load(Ordering::SeqCst) == 2).await;
+    until("it looks again", LIMIT, || {
+        gate.looks.load(Ordering::SeqCst) == 2
+    })
+    .await;
     let made = backups.run_due().await.unwrap().unwrap();
     open.send(()).unwrap();
     assert_eq!(late.await.unwrap().unwrap(), None);
@@ -162,16 +165,16 @@ async fn backups_that_failed_are_tried_again_until_one_is_made() {
             .into_iter()
             .find(|name| !name.starts_with('.'))
     };
-    until("two backups", || folder.on_shelf().len() >= 2).await;
+    until("two backups", LIMIT, || folder.on_shelf().len() >= 2).await;
     let first = oldest();
-    until("the next ones", || oldest() > first).await;
+    until("the next ones", LIMIT, || oldest() > first).await;
     fs::rename(&here, &away).unwrap();
     // It cannot be seen to fail but by time.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!task.is_finished());
     fs::rename(&away, &here).unwrap();
     let then = oldest();
-    until("more of them", || oldest() > then).await;
+    until("more of them", LIMIT, || oldest() > then).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     assert!(paths(&folder).await.len() <= 3);

@@ -11,7 +11,7 @@ use aurax_store::testkit::Books;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
-use crate::place::{Folder, has_ada, kept, keys, mode, small, until};
+use crate::place::{Folder, LIMIT, has_ada, kept, keys, mode, small, until};
 use crate::scene::{Scene, acknowledged};
 
 async fn open(path: &std::path::Path) -> SqliteConnection {
@@ -188,7 +188,7 @@ async fn a_backup_that_is_dropped_while_it_copies_leaves_nothing() {
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     go_on.send(()).unwrap();
-    until("the copy is gone", || folder.unfinished().is_empty()).await;
+    until("the copy is gone", LIMIT, || folder.unfinished().is_empty()).await;
     assert_eq!(folder.on_shelf(), [] as [&str; 0]);
     // Its lease is not over yet.
     let backups = Backups::new(&store, folder.shelf(), keys());

@@ -64,7 +64,7 @@ mod leased {
         std::fs::create_dir(&shelf).unwrap();
         let (go_on, may_go_on) = sync_channel(1);
         let mut backups = Backups::new(&store, Shelf::new(shelf), KeyRing::generate().unwrap())
-            .with_progress(move |_| drop(may_go_on.recv()));
+            .with_progress(move |_| assert!(may_go_on.recv().is_err()));
         backups.renewal = renewal;
         (store, backups, go_on)
     }

@@ -70,11 +70,11 @@ impl Drop for Stop {
 
 /// A whole copy.
 struct Snapshot {
-    /// Removed after it was read.
-    _scratch: Scratch,
     file: tokio::fs::File,
     size: u64,
     schema_version: i64,
+    /// Removed after it was read and closed.
+    _scratch: Scratch,
 }
 
 #[async_trait]
