@@ -54,9 +54,13 @@ mod leased {
     use std::sync::mpsc::{SyncSender, sync_channel};
 
     use aurax_core::Clock;
+    use tokio::time::timeout;
 
     use super::*;
     use crate::durable::testing::Folder;
+
+    /// How long a test waits for what must come.
+    const LIMIT: Duration = Duration::from_secs(30);
 
     async fn stuck(folder: &Folder, renewal: Duration) -> (Store, Backups, SyncSender<()>) {
         let store = Store::sqlite(folder.path().join("aurax.db")).await.unwrap();
@@ -103,7 +107,8 @@ mod leased {
         let other = store.with_clock(Arc::new(Ahead)).jobs();
         let other = other.lease(JOB, time::Duration::HOUR).await.unwrap();
         let other = other.unwrap();
-        let error = backup.await.unwrap().unwrap_err();
+        let error = timeout(LIMIT, backup).await.unwrap();
+        let error = error.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         drop(go_on);
         assert_eq!(left(&folder), 0);
@@ -117,7 +122,8 @@ mod leased {
     async fn a_backup_that_does_not_get_on_is_given_up() {
         let folder = Folder::new();
         let (store, backups, go_on) = stuck(&folder, Duration::from_millis(5)).await;
-        let error = backups.now().await.unwrap_err();
+        let error = timeout(LIMIT, backups.now()).await.unwrap();
+        let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error}");
         assert!(error.message().contains("does not get on"), "{error}");
         assert_eq!(left(&folder), 0);
