@@ -37,6 +37,8 @@ pub struct PostgresOptions {
     url: String,
     owner_url: Option<String>,
     read_url: Option<String>,
+    backup_url: Option<String>,
+    programs: Option<std::path::PathBuf>,
     connections: u32,
     durability: Durability,
 }
@@ -50,6 +52,8 @@ impl PostgresOptions {
             url: url.into(),
             owner_url: None,
             read_url: None,
+            backup_url: None,
+            programs: None,
             connections: 10,
             durability: Durability::Strict,
         }
@@ -69,6 +73,24 @@ impl PostgresOptions {
         self
     }
 
+    /// Backs up as another login, which may read every row: a superuser, or one with `BYPASSRLS`
+    /// and `pg_read_all_data`; the owner of the tables unless set. It is reached directly, not
+    /// through a pooler. Where it asks for `verify-ca` or `verify-full`, it names the file of the
+    /// authorities, too (`sslrootcert`): `pg_dump` knows none by itself.
+    #[must_use]
+    pub fn with_backup_url(mut self, url: impl Into<String>) -> Self {
+        self.backup_url = Some(url.into());
+        self
+    }
+
+    /// Says in which folder `pg_dump` and `pg_restore` are, which backups run; where the system
+    /// looks for programs unless set.
+    #[must_use]
+    pub fn with_programs(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.programs = Some(folder.into());
+        self
+    }
+
     /// Says what the ledger waits for; strict unless set.
     #[must_use]
     pub const fn with_durability(mut self, durability: Durability) -> Self {
@@ -81,6 +103,27 @@ impl PostgresOptions {
     pub const fn with_connections(mut self, connections: u32) -> Self {
         self.connections = connections;
         self
+    }
+
+    pub(crate) fn owner_url(&self) -> &str {
+        self.owner_url.as_ref().unwrap_or(&self.url)
+    }
+
+    pub(crate) fn programs(&self) -> Option<&std::path::Path> {
+        self.programs.as_deref()
+    }
+
+    /// The database, which is connected to when it is needed first.
+    pub(crate) fn database(&self) -> Result<crate::db::postgres::PostgresDatabase> {
+        use crate::db::postgres::PostgresDatabase;
+        use crate::db::postgres::copy::PostgresSource;
+
+        let backup_url = self.backup_url.as_deref().unwrap_or(self.owner_url());
+        let source = PostgresSource::new(backup_url, self.programs())?;
+        let read_url = self.read_url.as_deref();
+        let database =
+            PostgresDatabase::new(&self.url, read_url, self.connections, self.durability)?;
+        Ok(database.with_source(source))
     }
 }
 
@@ -141,15 +184,8 @@ impl Store {
     pub async fn postgres(options: &PostgresOptions) -> Result<Self> {
         use crate::db::postgres::PostgresDatabase;
 
-        let owner = options.owner_url.as_ref().unwrap_or(&options.url);
-        PostgresDatabase::migrate(owner).await?;
-        let read_url = options.read_url.as_deref();
-        let database = PostgresDatabase::new(
-            &options.url,
-            read_url,
-            options.connections,
-            options.durability,
-        )?;
+        PostgresDatabase::migrate(options.owner_url()).await?;
+        let database = options.database()?;
         database.verify().await?;
         Self::over(Arc::new(database)).await
     }

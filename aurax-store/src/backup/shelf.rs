@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use aurax_core::{Error, ErrorKind, Result};
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 use tokio::io::AsyncRead;
-use tokio::task::spawn_blocking;
 
-use super::{ArchiveWriter, Manifest, Progress};
+use super::{ArchiveWriter, Manifest, Progress, blocking};
 use crate::durable::{self, Existing, beside, failed};
 use crate::vault::KeyRing;
 
@@ -305,16 +304,6 @@ fn time_of(file: &str) -> Option<OffsetDateTime> {
     let at = PrimitiveDateTime::new(date, clock.ok()?).assume_utc();
     // One time has one name.
     (name(at).ok()? == file).then_some(at)
-}
-
-/// Runs what waits for the disk beside the runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    spawn_blocking(work).await.unwrap_or_else(|error| {
-        let message = "the work on a backup was cut short";
-        Err(Error::new(ErrorKind::Cancelled, message).with_source(error))
-    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::backup::Source;
+
 pub(crate) use bulk::{BulkInsert, Fields, Kind};
 #[cfg(feature = "testkit")]
 pub(crate) use plans::Plans;
@@ -81,6 +83,9 @@ pub(crate) trait Database: Debug + Send + Sync + 'static {
     /// The statements in its words.
     #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary>;
+
+    /// What backs it up; `None` where nothing of it outlives the program.
+    fn source(&self) -> Option<Arc<dyn Source>>;
 
     /// Closes every connection, after what runs on them.
     async fn close(&self);
@@ -239,6 +244,11 @@ impl Db {
     #[cfg(any(test, feature = "testkit"))]
     pub(crate) fn database(&self) -> &Arc<dyn Database> {
         &self.database
+    }
+
+    /// What backs it up; `None` where nothing of it outlives the program.
+    pub(crate) fn source(&self) -> Option<Arc<dyn Source>> {
+        self.database.source()
     }
 
     /// Begins a transaction for who brings its own way of running it to its end.

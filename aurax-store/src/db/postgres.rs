@@ -1,5 +1,8 @@
 //! PostgreSQL: pools of connections whose transactions take the role and the tenant they are for.
 
+mod address;
+pub(crate) mod copy;
+mod programs;
 mod values;
 
 use std::str::FromStr as _;
@@ -21,8 +24,10 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
     Statement, Transaction,
 };
+use copy::PostgresSource;
 use values::{bind, cells, columns};
 
+use crate::backup::Source;
 use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!(
@@ -55,6 +60,7 @@ pub(crate) struct PostgresDatabase {
     ledger_lock: i64,
     durability: Durability,
     dictionary: Arc<Dictionary>,
+    source: Option<Arc<PostgresSource>>,
 }
 
 impl PostgresDatabase {
@@ -98,7 +104,14 @@ impl PostgresDatabase {
             ledger_lock: fastrand::i64(..),
             durability,
             dictionary: Arc::new(Dictionary::new(Dialect::Postgres)),
+            source: None,
         })
+    }
+
+    /// Says how it is backed up.
+    pub(crate) fn with_source(mut self, source: PostgresSource) -> Self {
+        self.source = Some(Arc::new(source));
+        self
     }
 
     /// Takes every migration that is due, as the owner of the tables.
@@ -139,7 +152,11 @@ impl PostgresDatabase {
                        AND (rolsuper OR rolbypassrls)) AS strong_roles,
                     (SELECT string_agg(name, ', ') FROM
                      unnest(ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger']) AS name
-                     WHERE NOT pg_has_role(current_user, name, 'MEMBER')) AS missing_roles",
+                     WHERE NOT pg_has_role(current_user, name, 'MEMBER')) AS missing_roles,
+                    (SELECT string_agg(proname, ', ') FROM pg_proc
+                     JOIN pg_namespace ON pg_namespace.oid = pronamespace
+                     WHERE nspname = 'public' AND proname = 'aurax_search'
+                       AND pg_get_userbyid(proowner) <> 'aurax_jobs') AS stray_functions",
             )
             .await?;
         tx.end("ROLLBACK").await?;
@@ -162,6 +179,10 @@ impl PostgresDatabase {
             (
                 "open_grants",
                 "these tables are open to a role that must not reach them: REVOKE",
+            ),
+            (
+                "stray_functions",
+                "these functions find nothing as whom they run: ALTER FUNCTION … OWNER TO aurax_jobs",
             ),
         ] {
             if let Some(names) = facts.text_or_null(column)? {
@@ -250,6 +271,14 @@ impl Database for PostgresDatabase {
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
             Access::Ledger => "; SET LOCAL ROLE aurax_ledger",
         });
+        if access == Access::Jobs {
+            // Who waits to change a table keeps everybody else waiting who comes after, and a
+            // backup reads every table for as long as it takes.
+            begin.push_str(&format!(
+                "; SET LOCAL lock_timeout = {}",
+                PATIENCE.as_millis()
+            ));
+        }
         if access == Access::Ledger {
             // A commit that was given up may still be on its way: what comes after it waits until
             // it is through, or until the server gives it up.
@@ -277,6 +306,11 @@ impl Database for PostgresDatabase {
     #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary> {
         &self.dictionary
+    }
+
+    fn source(&self) -> Option<Arc<dyn Source>> {
+        let source = self.source.clone()?;
+        Some(source)
     }
 
     async fn close(&self) {

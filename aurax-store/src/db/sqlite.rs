@@ -1,5 +1,6 @@
 //! SQLite: one connection that writes, several that read, in one file or in memory.
 
+pub(crate) mod copy;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -28,8 +29,10 @@ use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
     Statement, Transaction,
 };
+use copy::{SqliteSource, applied};
 use values::{add, bind, cells};
 
+use crate::backup::Source;
 use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
@@ -170,19 +173,7 @@ impl SqliteDatabase {
         .execute(&mut *connection)
         .await
         .map_err(read)?;
-        let rows = sqlx::query("SELECT version, checksum FROM schema_migrations ORDER BY version")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(read)?;
-        let applied = rows
-            .iter()
-            .map(|row| {
-                Ok(Applied {
-                    version: row.try_get(0).map_err(read)?,
-                    checksum: row.try_get(1).map_err(read)?,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let applied = applied(connection).await?;
         for step in due(MIGRATIONS, &applied)? {
             sqlx::raw_sql(step.sql)
                 .execute(&mut *connection)
@@ -277,6 +268,11 @@ impl Database for SqliteDatabase {
     #[cfg(any(test, feature = "testkit"))]
     fn dictionary(&self) -> &Arc<Dictionary> {
         &self.dictionary
+    }
+
+    fn source(&self) -> Option<Arc<dyn Source>> {
+        let path = self.path.clone()?;
+        Some(Arc::new(SqliteSource::new(path, self.options.clone())))
     }
 
     async fn close(&self) {

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 use aurax_core::{Error, ErrorKind, Retry, Secret};
 use aurax_store::KeyRing;
-use aurax_store::backup::{ArchiveReader, ArchiveWriter, Manifest, Progress, StoreKind};
+use aurax_store::backup::{ArchiveReader, ArchiveWriter, Manifest, Phase, Progress, StoreKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
@@ -229,18 +229,20 @@ fn progress_goes_up_to_the_total() {
     );
     let archive = now(writer.finish()).unwrap();
     let written = std::mem::take(&mut *seen.lock().unwrap());
-    let bytes: Vec<_> = written.iter().map(|progress| progress.bytes).collect();
-    assert_eq!(bytes, [65_536, 131_072, 196_608, 196_613]);
-    assert!(
-        written
-            .iter()
-            .all(|progress| progress.total == Some(total as u64))
-    );
+    let sizes = |steps: &[Progress]| -> Vec<_> {
+        let size = |step: &Progress| (step.bytes, step.total);
+        steps.iter().map(size).collect()
+    };
+    let so_far = [65_536, 131_072, 196_608, 196_613];
+    assert_eq!(sizes(&written), so_far.map(|bytes| (bytes, Some(196_613))));
 
     let reader = now(ArchiveReader::open(&archive[..], &keys(&[1]))).unwrap();
     let mut reader = reader.with_progress(listener());
     now(reader.copy_to(&mut Vec::new())).unwrap();
-    assert_eq!(*seen.lock().unwrap(), written);
+    let read = std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(sizes(&read), sizes(&written));
+    assert!(written.iter().all(|step| step.phase == Phase::Writing));
+    assert!(read.iter().all(|step| step.phase == Phase::Restoring));
 }
 
 #[test]

@@ -51,23 +51,63 @@ fn nonce(prefix: [u8; PREFIX], counter: u32, part: Part) -> [u8; NONCE] {
     [a, b, c, d, e, f, g, h, i, j, k, part as u8]
 }
 
-/// How far an archive is written or read.
+/// What is being done with a store's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// SQLite: a copy of the database is made, from which the archive is then written.
+    Copying,
+    /// The archive is written.
+    Writing,
+    /// The archive is read to its end, to see that it is whole.
+    Verifying,
+    /// The archive is read, and what it holds is written where it is restored.
+    Restoring,
+    /// What was restored is checked.
+    Checking,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Copying => "copying",
+            Self::Writing => "writing",
+            Self::Verifying => "verifying",
+            Self::Restoring => "restoring",
+            Self::Checking => "checking",
+        })
+    }
+}
+
+/// How far a backup or a restore is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Bytes of content so far.
+    /// What is being done.
+    pub phase: Phase,
+    /// Bytes of content so far, in this phase.
     pub bytes: u64,
-    /// Bytes of the whole content, where they were known when the archive was begun.
+    /// Bytes of the whole content, where they are known beforehand.
     pub total: Option<u64>,
+}
+
+impl Progress {
+    pub(crate) const fn new(phase: Phase, bytes: u64, total: Option<u64>) -> Self {
+        Self {
+            phase,
+            bytes,
+            total,
+        }
+    }
 }
 
 /// Where progress is told.
 struct Listener(Option<Box<dyn FnMut(Progress) + Send>>);
 
 impl Listener {
-    fn tell(&mut self, bytes: u64, total: Option<u64>) {
+    fn tell(&mut self, progress: Progress) {
         if let Some(listen) = &mut self.0 {
-            listen(Progress { bytes, total });
+            listen(progress);
         }
     }
 }

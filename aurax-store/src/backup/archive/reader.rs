@@ -7,7 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 use super::header::{self, Opened};
-use super::{CHUNK, Listener, Manifest, Part, Progress, damaged, io_failed, nonce, truncated};
+use super::{
+    CHUNK, Listener, Manifest, Part, Phase, Progress, damaged, io_failed, nonce, truncated,
+};
 use crate::cipher::TAG;
 use crate::vault::KeyRing;
 
@@ -166,7 +168,9 @@ impl<R: AsyncRead + Unpin> ArchiveReader<R> {
             self.sealed.copy_within(SEALED..self.filled, 0);
             self.filled = self.filled.saturating_sub(SEALED);
         }
-        self.listener.tell(self.bytes, self.opened.manifest.size);
+        let total = self.opened.manifest.size;
+        let progress = Progress::new(Phase::Restoring, self.bytes, total);
+        self.listener.tell(progress);
         Ok(())
     }
 

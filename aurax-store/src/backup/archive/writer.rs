@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 use super::header::{self, Opened};
-use super::{CHUNK, Listener, Manifest, Part, Progress, io_failed, nonce};
+use super::{CHUNK, Listener, Manifest, Part, Phase, Progress, io_failed, nonce};
 use crate::cipher::TAG;
 use crate::vault::KeyRing;
 
@@ -145,7 +145,9 @@ impl<W: AsyncWrite + Unpin> ArchiveWriter<W> {
         self.chunk.clear();
         self.counter = next;
         self.bytes = self.bytes.saturating_add(content);
-        self.listener.tell(self.bytes, self.opened.manifest.size);
+        let total = self.opened.manifest.size;
+        let progress = Progress::new(Phase::Writing, self.bytes, total);
+        self.listener.tell(progress);
         self.state = before;
         Ok(())
     }
