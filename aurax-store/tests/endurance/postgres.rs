@@ -93,7 +93,7 @@ impl Postgres {
             .arg("-D")
             .arg(&self.data)
             .args(["-p", &self.port.to_string()])
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "max_connections=40", "-c", "shared_buffers=16MB"])
             .args(["-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"])
             .arg("-c")
