@@ -1,10 +1,10 @@
 //! What a database's errors mean.
 #[cfg(feature = "sqlite")]
 pub(super) use known::closed;
-#[cfg(feature = "postgres")]
-pub(super) use known::out_of_range;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) use known::{busy, read};
+#[cfg(feature = "postgres")]
+pub(super) use known::{out_of_range, overdue};
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod known {
@@ -63,7 +63,7 @@ mod known {
     }
 
     /// A pool does not say why it waited: for a server that does not answer, or for its other users.
-    fn overdue() -> Error {
+    pub(in crate::db) fn overdue() -> Error {
         Error::new(
             ErrorKind::Store,
             "the database does not answer, or all connections to it are in use: check that it \
@@ -103,6 +103,14 @@ mod known {
         // SQLite has no code of its own for it: https://sqlite.org/lang_aggfunc.html#sumunc
         if error.message() == "integer overflow" {
             return out_of_range();
+        }
+        // PgBouncer has one code for all it says: https://www.pgbouncer.org/features.html
+        if error.message().contains("statement pooling mode") {
+            return Error::new(
+                ErrorKind::Config,
+                "the pooler before the database has no transactions: set its pool_mode to \
+                 transaction or session",
+            );
         }
         let code = error.code();
         let code = code.as_deref().unwrap_or_default();

@@ -15,7 +15,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Column as _, PgPool, Postgres, Row as _};
 use tokio::sync::OnceCell;
 
-use super::error::{busy, read};
+use super::error::{busy, overdue, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::{
@@ -304,9 +304,7 @@ impl Transacting {
                 }
             }
         });
-        begun
-            .await
-            .unwrap_or_else(|_| Err(busy("it does not answer")))
+        begun.await.unwrap_or_else(|_| Err(overdue()))
     }
 
     /// Runs SQL without values, as many statements as there are.

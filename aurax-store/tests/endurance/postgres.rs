@@ -1,7 +1,7 @@
-//! A PostgreSQL server of a test's own, to be stopped, hung and filled.
+//! A PostgreSQL server of a test's own, to be set up as it likes, stopped, hung and filled.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,8 +36,9 @@ pub(crate) fn is_root() -> bool {
 #[derive(Debug)]
 pub(crate) struct Postgres {
     bin: PathBuf,
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     port: u16,
+    settings: Vec<String>,
     /// Ends the server when its input ends.
     keeper: Mutex<Option<Child>>,
 }
@@ -46,33 +47,67 @@ impl Postgres {
     /// Starts one with its data in a folder that is made for it; `None`, with a line that says
     /// so, where there is none.
     pub(crate) async fn start(data: &Path) -> Option<Self> {
+        let server = Self::new(data)?;
+        server.initialize();
+        server.run().await;
+        Some(server)
+    }
+
+    /// One that is not started yet, and whose folder is empty.
+    pub(crate) fn new(data: &Path) -> Option<Self> {
         let Some(bin) = variable("AURAX_TEST_PG_BIN") else {
             println!("1 skipped: AURAX_TEST_PG_BIN is not set");
             return None;
         };
         fs::create_dir_all(data).unwrap();
-        if let Some((user, group)) = user() {
-            chown(data, Some(user), Some(group)).unwrap();
-        }
+        fs::set_permissions(data, fs::Permissions::from_mode(0o700)).unwrap();
+        give_away(data);
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let server = Self {
+        Some(Self {
             bin: bin.into(),
             data: data.to_owned(),
             port,
+            settings: Vec::new(),
             keeper: Mutex::new(None),
-        };
-        let made = server
+        })
+    }
+
+    /// The same server with a setting, as `name=value`, that holds from its next start on.
+    pub(crate) fn with_setting(mut self, setting: &str) -> Self {
+        self.settings.extend(["-c".to_owned(), setting.to_owned()]);
+        self
+    }
+
+    /// Makes its databases.
+    pub(crate) fn initialize(&self) {
+        let made = self
             .command("initdb")
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"])
             .args(["--no-sync", "-D"])
-            .arg(data)
+            .arg(&self.data)
             .output()
             .unwrap();
         assert!(made.status.success(), "{made:?}");
-        server.run().await;
-        Some(server)
+    }
+
+    /// Makes it follow another server, which runs.
+    pub(crate) fn follow(&self, primary: &Self) {
+        let made = self
+            .command("pg_basebackup")
+            .args(["-U", "postgres", "-h", "127.0.0.1", "-R", "-X", "stream"])
+            .args([
+                "--checkpoint=fast",
+                "--no-sync",
+                "-p",
+                &primary.port.to_string(),
+            ])
+            .arg("-D")
+            .arg(&self.data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
     }
 
     fn command(&self, name: &str) -> Command {
@@ -98,6 +133,7 @@ impl Postgres {
             .args(["-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"])
             .arg("-c")
             .arg(format!("unix_socket_directories={}", self.data.display()))
+            .args(&self.settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -122,7 +158,12 @@ impl Postgres {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres", "postgres")
+    }
+
+    /// The address of a database for a login.
+    pub(crate) fn url_of(&self, login: &str, database: &str) -> String {
+        format!("postgres://{login}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Stops it as a crash would.
@@ -170,7 +211,14 @@ fn end(mut keeper: Child) {
     keeper.wait().unwrap();
 }
 
-fn as_user(command: &mut Command) {
+/// Makes a file or folder that of the user who runs servers.
+pub(crate) fn give_away(path: &Path) {
+    if let Some((user, group)) = user() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
+pub(crate) fn as_user(command: &mut Command) {
     if let Some((user, group)) = user() {
         command.uid(user).gid(group).current_dir("/");
     }

@@ -22,6 +22,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
     if options.get_application_name().is_none() {
         options = options.application_name("aurax");
     }
+    are_readable(&options)?;
     // As libpq does: who names an authority wants it asked.
     // https://www.postgresql.org/docs/15/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
     if matches!(options.get_ssl_mode(), PgSslMode::Require) && names_authority(&options) {
@@ -38,6 +39,23 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
 fn names_authority(options: &PgConnectOptions) -> bool {
     let url = options.to_url_lossy();
     url.query_pairs().any(|(name, _)| name == "sslrootcert")
+}
+
+/// The driver would say of a file that is missing what it says of a server that is.
+fn are_readable(options: &PgConnectOptions) -> Result<()> {
+    for (name, file) in options.to_url_lossy().query_pairs() {
+        // So the driver writes what is no certificate itself.
+        let Some(file) = file.strip_prefix("file: ") else {
+            continue;
+        };
+        if let Err(error) = std::fs::File::open(file) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the file that {name} names cannot be read: {error}"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -58,10 +76,17 @@ mod tests {
             options(&url).unwrap().get_ssl_mode()
         };
         assert!(matches!(mode("sslmode=require"), PgSslMode::Require));
-        let both = "sslmode=require&sslrootcert=/ca.pem";
+        let both = "sslmode=require&sslrootcert=/dev/null";
         assert!(matches!(mode(both), PgSslMode::VerifyCa));
-        let full = "sslmode=verify-full&sslrootcert=/ca.pem";
+        let full = "sslmode=verify-full&sslrootcert=/dev/null";
         assert!(matches!(mode(full), PgSslMode::VerifyFull));
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_named() {
+        let error = options("postgres://h/d?sslrootcert=/nowhere/ca.pem").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("sslrootcert"), "{error}");
     }
 
     #[test]

@@ -119,7 +119,7 @@ WITH role AS (
       AND (root.relname = 'users' OR EXISTS (
           SELECT FROM pg_attribute WHERE attrelid = root.oid AND attname = 'user_id' AND NOT attisdropped))
 ), policy AS (
-    SELECT own.oid AS of, own.relname, own.relispartition, own.of_tenant, polroles, polname,
+    SELECT own.oid AS of, own.relname, own.relispartition, own.of_tenant, polroles, polname, polcmd,
         COALESCE(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS sees,
         COALESCE(pg_get_expr(polwithcheck, polrelid), pg_get_expr(polqual, polrelid)) AS writes
     FROM pg_policy JOIN own ON own.oid = polrelid WHERE polpermissive
@@ -133,11 +133,11 @@ SELECT
         OR (EXISTS (SELECT FROM role, unnest(polroles) AS applies
                     WHERE rolname = 'aurax_app' AND (applies = 0 OR pg_has_role(role.oid, applies, 'MEMBER')))
             AND (sees IS DISTINCT FROM of_tenant OR writes IS DISTINCT FROM of_tenant))) AS open_policies,
-    (SELECT string_agg(DISTINCT relname || ' for ' || rolname, ', ') FROM own, role
-     WHERE NOT relispartition
-       AND (has_table_privilege(role.oid, own.oid, 'INSERT, UPDATE, DELETE')
-         OR has_any_column_privilege(role.oid, own.oid, 'SELECT'))
-       AND NOT EXISTS (SELECT FROM policy WHERE policy.of = own.oid AND role.oid = ANY (polroles))) AS no_policies,
+    (SELECT string_agg(DISTINCT relname || ' for ' || rolname, ', ')
+     FROM own, role, (VALUES ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w')) AS need (privilege, command)
+     WHERE NOT relispartition AND has_any_column_privilege(role.oid, own.oid, privilege)
+       AND NOT EXISTS (SELECT FROM policy WHERE policy.of = own.oid AND role.oid = ANY (polroles)
+                       AND polcmd IN ('*', command::\"char\"))) AS no_policies,
     (SELECT string_agg(DISTINCT relname, ', ') FROM own, role
      WHERE has_table_privilege(role.oid, own.oid, 'TRUNCATE')
         OR (relname = 'settlements' AND (has_table_privilege(role.oid, own.oid, 'DELETE')

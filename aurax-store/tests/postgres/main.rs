@@ -1,0 +1,23 @@
+//! What is PostgreSQL's alone: its logins and roles, TLS, a server for analyses, poolers, and what
+//! a store refuses to begin with.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod logins;
+mod own;
+#[path = "../endurance/place.rs"]
+#[expect(dead_code, reason = "others use the rest")]
+mod place;
+mod pooler;
+#[path = "../endurance/postgres.rs"]
+#[expect(dead_code, reason = "others use the rest")]
+mod postgres;
+mod reader;
+mod refusals;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
