@@ -1,4 +1,5 @@
 //! Where a store is, in words that another process understands.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! A PostgreSQL server of a test's own, to be set up as it likes, stopped, hung and filled.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -280,6 +281,71 @@ impl Disk {
 }
 
 impl Drop for Disk {
+    fn drop(&mut self) {
+        let gone = Command::new("umount").arg("-l").arg(&self.folder).status();
+        assert!(gone.unwrap().success());
+    }
+}
+
+/// A small disk of its own whose file system can be told that it found an error, and turns
+/// read-only under whoever writes. It is gone with the value.
+#[derive(Debug)]
+pub(crate) struct Fragile {
+    image: PathBuf,
+    pub(crate) folder: PathBuf,
+}
+
+impl Fragile {
+    /// In a folder; `None`, with a line that says so, for those who may not make one.
+    pub(crate) fn new(within: &Path) -> Option<Self> {
+        let (image, folder) = (within.join("image"), within.join("fragile"));
+        if !is_root() {
+            println!("1 skipped: only root can make a disk");
+            return None;
+        }
+        let size = 48 << 20;
+        fs::File::create(&image).unwrap().set_len(size).unwrap();
+        fs::create_dir(&folder).unwrap();
+        let disk = Self { image, folder };
+        let mut make = Command::new("mkfs.ext4");
+        make.arg("-q").arg(&disk.image);
+        if !make.status().is_ok_and(|made| made.success()) || !disk.mount() {
+            println!("1 skipped: no disk can be made here");
+            std::mem::forget(disk);
+            return None;
+        }
+        Some(disk)
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop,errors=remount-ro"]);
+        let mounted = mount.arg(&self.image).arg(&self.folder).status();
+        mounted.unwrap().success()
+    }
+
+    /// Finds an error.
+    pub(crate) fn turn_read_only(&self) {
+        let mut abort = Command::new("mount");
+        abort.args(["-o", "remount,abort"]).arg(&self.folder);
+        assert!(abort.status().unwrap().success());
+        let file = fs::File::create(self.folder.join("file"));
+        assert!(file.is_err(), "it can be written to");
+    }
+
+    /// Repairs it, which needs everything on it to be closed.
+    pub(crate) fn repair(&self) {
+        let gone = Command::new("umount").arg(&self.folder).status();
+        assert!(gone.unwrap().success(), "something is open");
+        let mut check = Command::new("e2fsck");
+        let checked = check.args(["-f", "-y"]).arg(&self.image).output().unwrap();
+        // One says that errors were corrected.
+        assert!(checked.status.code() <= Some(1), "{checked:?}");
+        assert!(self.mount());
+    }
+}
+
+impl Drop for Fragile {
     fn drop(&mut self) {
         let gone = Command::new("umount").arg("-l").arg(&self.folder).status();
         assert!(gone.unwrap().success());

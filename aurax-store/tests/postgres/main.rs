@@ -10,11 +10,9 @@
 mod logins;
 mod own;
 #[path = "../endurance/place.rs"]
-#[expect(dead_code, reason = "others use the rest")]
 mod place;
 mod pooler;
 #[path = "../endurance/postgres.rs"]
-#[expect(dead_code, reason = "others use the rest")]
 mod postgres;
 mod reader;
 mod refusals;
