@@ -5,7 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use aurax_core::{
-    Ctx, ErrorKind, Page, Principal, Provider as _, Result, Session, SessionStore as _, new_id,
+    Clock as _, Ctx, ErrorKind, Page, Principal, Provider as _, Result, Session, SessionStore as _,
+    SystemClock, new_id,
 };
 use aurax_store::{LedgerOptions, PostgresOptions, Store, UsageFilter, UsageRow};
 use tokio::time::Instant;
@@ -71,7 +72,7 @@ async fn requests(store: &Store) -> Result<u64> {
 }
 
 async fn use_once(store: &Store) {
-    let row = UsageRow::answered("openai", "a", time::OffsetDateTime::now_utc());
+    let row = UsageRow::answered("openai", "a", SystemClock.now());
     store.jobs().add_usage(&ada(), &[row]).await.unwrap();
 }
 

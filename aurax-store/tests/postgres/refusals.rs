@@ -147,7 +147,7 @@ async fn relaxed_durability_waits_for_no_disk() {
 
 #[tokio::test]
 async fn a_database_of_other_texts() {
-    let Some(mut place) = Place::postgres().await else {
+    let Some(place) = Place::postgres().await else {
         return;
     };
     let (admin, url) = place.postgres.clone().unwrap();
@@ -160,7 +160,6 @@ async fn a_database_of_other_texts() {
     assert!(error.to_string().contains("(SQL_ASCII)"), "{error}");
     run(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
     let store = place.open().await;
-    place.database = None;
     place.clear(&store).await;
 }
 
