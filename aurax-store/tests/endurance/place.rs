@@ -90,7 +90,7 @@ impl Place {
                 Store::sqlite(folder.join("aurax.db")).await
             }
             Some((_, url)) => {
-                let options = PostgresOptions::new(url).with_connections(4);
+                let options = PostgresOptions::new(url).with_connections(8);
                 Store::postgres(&options).await
             }
         }
