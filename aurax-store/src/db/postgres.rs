@@ -1,7 +1,7 @@
 //! PostgreSQL: pools of connections whose transactions take the role and the tenant they are for.
 
-mod address;
 mod boot;
+mod connect;
 mod values;
 
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use super::{
     Statement, Transaction,
 };
 use boot::Part;
+use connect::options;
 use values::{bind, cells, columns};
 
 use crate::ledger::fault::{CrashPoint, reached};
@@ -69,7 +70,7 @@ impl PostgresDatabase {
         connections: u32,
         durability: Durability,
     ) -> Result<Self> {
-        let options = address::options(url)?;
+        let options = options(url)?;
         let pool = |options: PgConnectOptions, connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -89,7 +90,7 @@ impl PostgresDatabase {
             .connect_lazy_with(options.clone());
         let reader = match read_url {
             Some(url) => Some(Reader {
-                pool: pool(address::options(url)?, connections),
+                pool: pool(self::options(url)?, connections),
                 is_verified: OnceCell::new(),
             }),
             None => None,
@@ -112,7 +113,7 @@ impl PostgresDatabase {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(address::options(owner_url)?);
+            .connect_lazy_with(self::options(owner_url)?);
         let done = tokio::time::timeout(MIGRATION, migrate(&pool)).await;
         pool.close().await;
         done.unwrap_or_else(|_| Err(busy("migrations took too long")))
