@@ -1,5 +1,7 @@
 //! What the ledger adds to a call, strict beside relaxed, in SQLite and PostgreSQL, with 1, 32 and
 //! 256 callers: calls a second, processor time a call (this process's alone) and latency.
+//!
+//! `cargo bench --bench ledger -- 256 SQLite` measures what the words name alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +35,9 @@ impl Contender {
     fn new(name: &str, store: Option<Store>) -> Self {
         let mut builder = Engine::builder().provider(Demo::new());
         if let Some(store) = &store {
-            builder = builder.ledger(store.ledger(LedgerOptions::default()).unwrap());
+            // What waits for a slow disk is measured, not refused.
+            let options = LedgerOptions::default().with_patience(Duration::from_secs(60));
+            builder = builder.ledger(store.ledger(options).unwrap());
         }
         Self {
             name: name.to_owned(),
@@ -114,24 +118,36 @@ async fn contenders(folder: &std::path::Path) -> Vec<Contender> {
     all
 }
 
+/// Whether the words of the command line let it through: no number, or this one; no name, or a part
+/// of this one.
+fn is_asked(callers: usize, name: &str) -> bool {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = words.iter().filter(|word| !word.starts_with('-'));
+    let (numbers, names): (Vec<&String>, Vec<&String>) =
+        words.partition(|word| word.parse::<usize>().is_ok());
+    let is_load = numbers.is_empty() || numbers.contains(&&callers.to_string());
+    is_load && (names.is_empty() || names.iter().any(|part| name.contains(part.as_str())))
+}
+
 #[tokio::main]
 async fn main() {
     let folder = std::env::temp_dir().join(format!("aurax-bench-{}", aurax::new_id()));
     std::fs::create_dir(&folder).unwrap();
     let mut all = contenders(&folder).await;
     for (callers, calls) in LOADS {
-        for contender in &mut all {
+        let chosen = |contender: &&mut Contender| is_asked(callers, &contender.name);
+        for contender in all.iter_mut().filter(chosen) {
             contender.rounds.clear();
             round(&contender.engine, callers, calls / 4).await;
         }
         for _ in 0..ROUNDS {
-            for contender in &mut all {
+            for contender in all.iter_mut().filter(chosen) {
                 let measured = round(&contender.engine, callers, calls).await;
                 contender.rounds.push(measured);
             }
         }
         println!("\n{callers} callers");
-        for contender in &all {
+        for contender in all.iter().filter(|one| is_asked(callers, &one.name)) {
             report(contender, calls / callers * callers);
         }
     }

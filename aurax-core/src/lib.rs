@@ -15,6 +15,7 @@ mod id;
 mod json;
 mod layer;
 mod ledger;
+pub mod limits;
 mod model;
 mod money;
 mod pricing;

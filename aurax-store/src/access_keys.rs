@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::bounds::{MODEL, NAME, named, refuse};
 use crate::catalogue::{access_keys as sql, users};
-use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::{AdminScope, UserScope};
 use crate::store::not_found;
@@ -233,10 +232,7 @@ impl AccessKeys {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be read.
     pub async fn get(&self, id: Uuid) -> Result<AccessKey> {
-        let row = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.row(&sql::GET, &args! { id }).await }))
-            .await?;
+        let row = self.0.row(&sql::GET, args! { id }).await?;
         shown(row)
     }
 
@@ -245,17 +241,10 @@ impl AccessKeys {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn list(&self, page: &Page) -> Result<Paged<AccessKey>> {
-        let (user, cursors) = (self.0.user_id(), self.0.store().cursors());
-        let args = args! { before: cursors.read("access keys", user, page)?, most: one_more(page) };
-        let rows = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
-        let keys = rows
-            .iter()
-            .map(AccessKey::read)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page("access keys", user, page, keys, |key| key.id))
+        let list = (&sql::LIST, args! {});
+        self.0
+            .page("access keys", list, page, AccessKey::read, |key| key.id)
+            .await
     }
 
     /// Changes a key.
@@ -301,10 +290,7 @@ impl AccessKeys {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be deleted.
     pub async fn delete(&self, id: Uuid) -> Result<()> {
-        let deleted = self
-            .0
-            .write(move |tx| Box::pin(async move { tx.run(&sql::DELETE, &args! { id }).await }))
-            .await?;
+        let deleted = self.0.run(&sql::DELETE, args! { id }).await?;
         if deleted == 0 {
             return Err(not_found("access key"));
         }
@@ -347,8 +333,7 @@ impl AdminScope {
         let before = now - USED;
         if key.last_used_at.is_none_or(|used| used < before) {
             let args = args! { id: key.id, now, before };
-            self.write(move |tx| Box::pin(async move { tx.run(&sql::USED, &args).await }))
-                .await?;
+            self.run(&sql::USED, args).await?;
         }
         Ok(Some((key, user)))
     }

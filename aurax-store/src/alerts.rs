@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::access_keys::Edit;
 use crate::bounds::{NAME, URL, at_most, named, refuse};
 use crate::catalogue::alerts as sql;
-use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::{JobScope, UserScope};
 use crate::store::not_found;
@@ -266,14 +265,10 @@ impl Alerts {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn list(&self, page: &Page) -> Result<Paged<Alert>> {
-        let (user, cursors) = (self.0.user_id(), self.0.store().cursors());
-        let args = args! { before: cursors.read("alerts", user, page)?, most: one_more(page) };
-        let rows = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
-        let alerts = rows.iter().map(Alert::read).collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page("alerts", user, page, alerts, |alert| alert.id))
+        let list = (&sql::LIST, args! {});
+        self.0
+            .page("alerts", list, page, Alert::read, |alert| alert.id)
+            .await
     }
 
     /// Changes an alert.
@@ -329,18 +324,12 @@ impl Alerts {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn events(&self, page: &Page) -> Result<Paged<AlertEvent>> {
-        let (user, cursors) = (self.0.user_id(), self.0.store().cursors());
-        let before = cursors.read("alert events", user, page)?;
-        let args = args! { before, most: one_more(page) };
-        let rows = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::EVENTS, &args).await }))
-            .await?;
-        let events = rows
-            .iter()
-            .map(AlertEvent::read)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page("alert events", user, page, events, |event| event.id))
+        let list = (&sql::EVENTS, args! {});
+        self.0
+            .page("alert events", list, page, AlertEvent::read, |event| {
+                event.id
+            })
+            .await
     }
 }
 
@@ -352,9 +341,7 @@ impl JobScope {
     /// `Store` when they cannot be read.
     pub async fn watched_alerts(&self, after: Option<Uuid>, most: u32) -> Result<Vec<Alert>> {
         let args = args! { after, most: most.min(500) };
-        let rows = self
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::ACTIVE, &args).await }))
-            .await?;
+        let rows = self.rows(&sql::ACTIVE, args).await?;
         rows.iter().map(Alert::read).collect()
     }
 
@@ -369,9 +356,7 @@ impl JobScope {
         let args = args! {
             id: new_id(), alert_id, value: Money::new(value), message, at: self.store().now(),
         };
-        let fired = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::FIRE, &args).await }))
-            .await?;
+        let fired = self.run(&sql::FIRE, args).await?;
         Ok(fired > 0)
     }
 
@@ -381,9 +366,7 @@ impl JobScope {
     /// `Store` when it cannot be written.
     pub async fn resolve_alert(&self, alert_id: Uuid) -> Result<bool> {
         let args = args! { alert_id, at: self.store().now() };
-        let resolved = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::RESOLVE, &args).await }))
-            .await?;
+        let resolved = self.run(&sql::RESOLVE, args).await?;
         Ok(resolved > 0)
     }
 }

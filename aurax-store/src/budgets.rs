@@ -235,9 +235,7 @@ impl UserScope {
     pub async fn budgets(&self) -> Result<Vec<Budget>> {
         let now = self.store().now();
         let args = args! { most: MOST };
-        let rows = self
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
+        let rows = self.rows(&sql::LIST, args).await?;
         rows.iter().map(|row| Budget::read(row, now)).collect()
     }
 
@@ -246,9 +244,7 @@ impl UserScope {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be deleted.
     pub async fn delete_budget(&self, id: Uuid) -> Result<()> {
-        let deleted = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::DELETE, &args! { id }).await }))
-            .await?;
+        let deleted = self.run(&sql::DELETE, args! { id }).await?;
         if deleted == 0 {
             return Err(not_found("budget"));
         }

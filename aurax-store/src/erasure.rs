@@ -38,8 +38,7 @@ impl UserScope {
     /// A dropped future leaves the account closed and some of its rows; call it again.
     pub async fn delete_account(&self) -> Result<()> {
         let at = self.store().now();
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::CLOSE, &args! { at }).await }))
-            .await?;
+        self.run(&sql::CLOSE, args! { at }).await?;
         for statement in MANY {
             let args = args! { most: BATCH };
             loop {

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::bounds::{MODEL, NAME, named, refuse};
 use crate::catalogue::history as sql;
-use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::UserScope;
 use crate::store::not_found;
@@ -79,8 +78,7 @@ impl UserScope {
             .transpose()?;
         let (id, at) = (new_id(), self.store().now());
         let args = args! { id, provider, model, request, response, at };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::ADD, &args).await }))
-            .await?;
+        self.run(&sql::ADD, args).await?;
         Ok(id)
     }
 
@@ -89,9 +87,7 @@ impl UserScope {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be read.
     pub async fn past_request(&self, id: Uuid) -> Result<PastRequest> {
-        let row = self
-            .read(move |tx| Box::pin(async move { tx.row(&sql::GET, &args! { id }).await }))
-            .await?;
+        let row = self.row(&sql::GET, args! { id }).await?;
         PastRequest::read(&row.ok_or_else(|| not_found("request"))?)
     }
 
@@ -100,18 +96,10 @@ impl UserScope {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn history(&self, provider: Option<&str>, page: &Page) -> Result<Paged<PastRequest>> {
-        let list = format!("history {}", provider.unwrap_or_default());
-        let (user, cursors) = (self.user_id(), self.store().cursors());
-        let before = cursors.read(&list, user, page)?;
-        let args = args! { provider, before, most: one_more(page) };
-        let rows = self
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
-        let past = rows
-            .iter()
-            .map(PastRequest::read)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page(&list, user, page, past, |past| past.id))
+        let name = format!("history {}", provider.unwrap_or_default());
+        let list = (&sql::LIST, args! { provider });
+        self.page(&name, list, page, PastRequest::read, |past| past.id)
+            .await
     }
 
     /// Forgets a request.
@@ -119,9 +107,7 @@ impl UserScope {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be deleted.
     pub async fn forget_request(&self, id: Uuid) -> Result<()> {
-        let deleted = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::DELETE, &args! { id }).await }))
-            .await?;
+        let deleted = self.run(&sql::DELETE, args! { id }).await?;
         if deleted == 0 {
             return Err(not_found("request"));
         }

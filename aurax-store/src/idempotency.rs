@@ -206,9 +206,7 @@ impl UserScope {
             owner: self.store().replica(), claimed_at: claimed.claimed_at,
             status: i64::from(reply.status), headers: to_json(&reply.headers)?, body: reply.body,
         };
-        let kept = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::FINISH, &args).await }))
-            .await?;
+        let kept = self.run(&sql::FINISH, args).await?;
         Ok(kept > 0)
     }
 
@@ -221,9 +219,7 @@ impl UserScope {
             route: claimed.key.route.as_str(), key: claimed.key.key.as_str(),
             owner: self.store().replica(), claimed_at: claimed.claimed_at,
         };
-        let released = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::RELEASE, &args).await }))
-            .await?;
+        let released = self.run(&sql::RELEASE, args).await?;
         Ok(released > 0)
     }
 }
@@ -236,7 +232,6 @@ impl JobScope {
     /// `Store` when they cannot be deleted.
     pub async fn purge_claims(&self, most: u32) -> Result<u64> {
         let args = args! { now: self.store().now(), most: most.min(500) };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::PURGE, &args).await }))
-            .await
+        self.run(&sql::PURGE, args).await
     }
 }

@@ -83,8 +83,7 @@ impl JobScope {
     /// `Store` when it cannot be kept.
     pub async fn beat(&self, replica: Uuid) -> Result<()> {
         let args = args! { id: replica, at: self.store().now() };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::BEAT, &args).await }))
-            .await?;
+        self.run(&sql::BEAT, args).await?;
         Ok(())
     }
 
@@ -94,8 +93,7 @@ impl JobScope {
     /// `Store` when it cannot be written.
     pub async fn spend(&self, budget: Uuid, spent: Money, reserved: Money) -> Result<()> {
         let args = args! { id: budget, spent, reserved };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::SPEND, &args).await }))
-            .await?;
+        self.run(&sql::SPEND, args).await?;
         Ok(())
     }
 
@@ -119,8 +117,7 @@ impl JobScope {
             response_tokens: kept(sums.response_tokens), total_tokens: kept(sums.total_tokens),
             cost_usd: cost, unpriced: kept(sums.unpriced),
         };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::ROLL_UP, &args).await }))
-            .await?;
+        self.run(&sql::ROLL_UP, args).await?;
         Ok(())
     }
 }

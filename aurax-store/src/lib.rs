@@ -62,10 +62,7 @@ pub use provider_keys::{
     NewProviderKey, ProviderKey, ProviderKeyChange, ProviderKeys, SealedKey, StoredKey,
 };
 #[cfg(feature = "redis")]
-pub use redis::{
-    Decision, Full, Limit, LimitPolicy, LoginCache, LoginTtl, ModelLists, Redis, RedisCache,
-    RedisLimits, RedisOptions, Remaining, SharedLimits, Taken,
-};
+pub use redis::{LoginCache, LoginTtl, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions};
 pub use scope::{AdminScope, JobScope, UserScope};
 #[cfg(feature = "postgres")]
 pub use store::PostgresOptions;

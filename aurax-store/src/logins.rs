@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::bounds::at_most;
 use crate::catalogue::{refresh_tokens as sql, users};
-use crate::cursor::one_more;
 use crate::db::{Row, Tx, args};
 use crate::scope::{AdminScope, JobScope, UserScope};
 use crate::store::not_found;
@@ -103,8 +102,7 @@ impl UserScope {
         let args = args! {
             id, family_id: id, hash: token.hash, label, at, expires_at, family_expires_at,
         };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::ADD, &args).await }))
-            .await?;
+        self.run(&sql::ADD, args).await?;
         Ok(RefreshToken {
             login_id: id,
             token: token.secret,
@@ -117,14 +115,9 @@ impl UserScope {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn logins(&self, page: &Page) -> Result<Paged<Login>> {
-        let (user, cursors) = (self.user_id(), self.store().cursors());
-        let (now, before) = (self.store().now(), cursors.read("logins", user, page)?);
-        let args = args! { now, before, most: one_more(page) };
-        let rows = self
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
-        let logins = rows.iter().map(Login::read).collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page("logins", user, page, logins, |login| login.id))
+        let list = (&sql::LIST, args! { now: self.store().now() });
+        self.page("logins", list, page, Login::read, |login| login.id)
+            .await
     }
 
     /// Ends a login: none of its tokens is good from now on.
@@ -133,9 +126,7 @@ impl UserScope {
     /// `NotFound` where there is none that goes on; `Store` when it cannot be written.
     pub async fn end_login(&self, id: Uuid) -> Result<()> {
         let at = self.store().now();
-        let ended = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::REVOKE, &args! { id, at }).await }))
-            .await?;
+        let ended = self.run(&sql::REVOKE, args! { id, at }).await?;
         if ended == 0 {
             return Err(not_found("login"));
         }
@@ -148,8 +139,7 @@ impl UserScope {
     /// `Store` when it cannot be written.
     pub async fn end_logins(&self) -> Result<u64> {
         let at = self.store().now();
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::REVOKE_ALL, &args! { at }).await }))
-            .await
+        self.run(&sql::REVOKE_ALL, args! { at }).await
     }
 }
 
@@ -258,7 +248,6 @@ impl JobScope {
     /// `Store` when they cannot be deleted.
     pub async fn purge_logins(&self, most: u32) -> Result<u64> {
         let args = args! { before: self.store().now(), most: most.min(500) };
-        self.write(move |tx| Box::pin(async move { tx.run(&sql::PURGE, &args).await }))
-            .await
+        self.run(&sql::PURGE, args).await
     }
 }

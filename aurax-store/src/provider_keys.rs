@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::bounds::{NAME, URL, at_most, named, refuse};
 use crate::catalogue::api_keys as sql;
-use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::{JobScope, UserScope};
 use crate::store::not_found;
@@ -300,10 +299,7 @@ impl ProviderKeys {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be read.
     pub async fn sealed(&self, id: Uuid) -> Result<StoredKey> {
-        let row = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.row(&sql::GET, &args! { id }).await }))
-            .await?;
+        let row = self.0.row(&sql::GET, args! { id }).await?;
         StoredKey::read(&row.ok_or_else(|| not_found("provider key"))?)
     }
 
@@ -312,20 +308,10 @@ impl ProviderKeys {
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn list(&self, provider: Option<&str>, page: &Page) -> Result<Paged<ProviderKey>> {
-        let list = format!("provider keys {}", provider.unwrap_or_default());
-        let user = self.0.user_id();
-        let cursors = self.0.store().cursors();
-        let before = cursors.read(&list, user, page)?;
-        let args = args! { provider, before, most: one_more(page) };
-        let rows = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::LIST, &args).await }))
-            .await?;
-        let keys = rows
-            .iter()
-            .map(|row| Ok(StoredKey::read(row)?.shown))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(cursors.page(&list, user, page, keys, |key| key.id))
+        let name = format!("provider keys {}", provider.unwrap_or_default());
+        let list = (&sql::LIST, args! { provider });
+        let shown = |row: &Row| Ok(StoredKey::read(row)?.shown);
+        self.0.page(&name, list, page, shown, |key| key.id).await
     }
 
     /// The key a call uses: the one of that name, else `default`, else the newest; only active
@@ -339,10 +325,7 @@ impl ProviderKeys {
         key_name: Option<&str>,
     ) -> Result<Option<StoredKey>> {
         let args = args! { provider, key_name };
-        let row = self
-            .0
-            .read(move |tx| Box::pin(async move { tx.row(&sql::RESOLVE, &args).await }))
-            .await?;
+        let row = self.0.row(&sql::RESOLVE, args).await?;
         row.as_ref().map(StoredKey::read).transpose()
     }
 
@@ -378,10 +361,7 @@ impl ProviderKeys {
     /// # Errors
     /// `NotFound` where there is none; `Store` when it cannot be deleted.
     pub async fn delete(&self, id: Uuid) -> Result<()> {
-        let deleted = self
-            .0
-            .write(move |tx| Box::pin(async move { tx.run(&sql::DELETE, &args! { id }).await }))
-            .await?;
+        let deleted = self.0.run(&sql::DELETE, args! { id }).await?;
         if deleted == 0 {
             return Err(not_found("provider key"));
         }
@@ -394,9 +374,7 @@ impl ProviderKeys {
     /// `Store` when they cannot be deleted.
     pub async fn delete_all(&self, provider: &str) -> Result<u64> {
         let args = args! { provider };
-        self.0
-            .write(move |tx| Box::pin(async move { tx.run(&sql::DELETE_OF_PROVIDER, &args).await }))
-            .await
+        self.0.run(&sql::DELETE_OF_PROVIDER, args).await
     }
 }
 
@@ -430,9 +408,7 @@ impl JobScope {
         most: u32,
     ) -> Result<Vec<StoredKey>> {
         let args = args! { kek_id, after, most: most.min(500) };
-        let rows = self
-            .read(move |tx| Box::pin(async move { tx.rows(&sql::OTHERS, &args).await }))
-            .await?;
+        let rows = self.rows(&sql::OTHERS, args).await?;
         rows.iter().map(StoredKey::read).collect()
     }
 
@@ -442,9 +418,7 @@ impl JobScope {
     /// `Store` when it cannot be written.
     pub async fn reseal(&self, id: Uuid, from: Vec<u8>, to: Vec<u8>, kek_id: &str) -> Result<bool> {
         let args = args! { id, from, to, kek_id };
-        let changed = self
-            .write(move |tx| Box::pin(async move { tx.run(&sql::RESEAL, &args).await }))
-            .await?;
+        let changed = self.run(&sql::RESEAL, args).await?;
         Ok(changed > 0)
     }
 }

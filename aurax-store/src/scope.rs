@@ -1,11 +1,49 @@
 //! For whom the store is asked: every door to it is one of these.
 
-use aurax_core::Result;
+use aurax_core::{Page, Paged, Result};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::db::{Access, Mode, Tx};
+use crate::cursor::one_more;
+use crate::db::{Access, Arg, Mode, Row, Statement, Tx, Value};
 use crate::store::Store;
+
+/// Statements that are a transaction of their own.
+macro_rules! single_statements {
+    () => {
+        /// The one row there may be.
+        pub(crate) async fn row(
+            &self,
+            statement: &'static Statement,
+            args: impl Into<Vec<Arg>>,
+        ) -> Result<Option<Row>> {
+            let args = args.into();
+            self.read(move |tx| Box::pin(async move { tx.row(statement, &args).await }))
+                .await
+        }
+
+        pub(crate) async fn rows(
+            &self,
+            statement: &'static Statement,
+            args: impl Into<Vec<Arg>>,
+        ) -> Result<Vec<Row>> {
+            let args = args.into();
+            self.read(move |tx| Box::pin(async move { tx.rows(statement, &args).await }))
+                .await
+        }
+
+        /// Changes something; how many rows.
+        pub(crate) async fn run(
+            &self,
+            statement: &'static Statement,
+            args: impl Into<Vec<Arg>>,
+        ) -> Result<u64> {
+            let args = args.into();
+            self.write(move |tx| Box::pin(async move { tx.run(statement, &args).await }))
+                .await
+        }
+    };
+}
 
 /// What belongs to one principal. Nothing of anybody else can be seen or changed through it.
 #[derive(Debug, Clone)]
@@ -50,6 +88,27 @@ impl UserScope {
     ) -> Result<T> {
         self.store.db().write(Access::User(self.user), work).await
     }
+
+    single_statements!();
+
+    /// A page of what a statement lists by its arguments `before` and `most`; `list` is the name
+    /// that its cursors are good for.
+    pub(crate) async fn page<T>(
+        &self,
+        list: &str,
+        (statement, args): (&'static Statement, impl Into<Vec<Arg>>),
+        page: &Page,
+        read: impl Fn(&Row) -> Result<T>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Paged<T>> {
+        let cursors = self.store.cursors();
+        let mut args = args.into();
+        args.push(("before", Value::from(cursors.read(list, self.user, page)?)));
+        args.push(("most", Value::from(one_more(page))));
+        let rows = self.rows(statement, args).await?;
+        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(cursors.page(list, self.user, page, items, id))
+    }
 }
 
 macro_rules! across_tenants {
@@ -82,6 +141,8 @@ macro_rules! across_tenants {
             ) -> Result<T> {
                 self.store.db().write(Access::Jobs, work).await
             }
+
+            single_statements!();
         }
     };
 }

@@ -158,17 +158,12 @@ impl SessionStore for Store {
             turns: i64::try_from(session.turns).unwrap_or(i64::MAX),
             created_at: session.created_at, updated_at: session.updated_at,
         };
-        self.user(principal)
-            .write(move |tx| Box::pin(async move { tx.run(&sql::ADD, &args).await }))
-            .await?;
+        self.user(principal).run(&sql::ADD, args).await?;
         Ok(())
     }
 
     async fn session(&self, principal: &Principal, id: Uuid) -> Result<Option<Session>> {
-        let row = self
-            .user(principal)
-            .read(move |tx| Box::pin(async move { tx.row(&sql::GET, &args! { id }).await }))
-            .await?;
+        let row = self.user(principal).row(&sql::GET, args! { id }).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -232,17 +227,10 @@ impl SessionStore for Store {
     }
 
     async fn sessions(&self, principal: &Principal, page: &Page) -> Result<Paged<Session>> {
-        let scope = self.user(principal);
-        let before = self.cursors().read("sessions", scope.user_id(), page)?;
-        let most = one_more(page);
-        let rows = scope
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::LIST, &args! { before, most }).await })
-            })
-            .await?;
-        let sessions = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-        let (cursors, user) = (self.cursors(), scope.user_id());
-        Ok(cursors.page("sessions", user, page, sessions, |session| session.id))
+        let list = (&sql::LIST, args! {});
+        self.user(principal)
+            .page("sessions", list, page, read, |session| session.id)
+            .await
     }
 
     async fn branch(
@@ -258,9 +246,7 @@ impl SessionStore for Store {
         let most = most.min(BRANCH);
         let rows = self
             .user(principal)
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::BRANCH, &args! { id, leaf, most }).await })
-            })
+            .rows(&sql::BRANCH, args! { id, leaf, most })
             .await?;
         read_turns(&rows)
     }
@@ -270,11 +256,7 @@ impl SessionStore for Store {
         let list = format!("turns {id}");
         let after = scope.after(&list, page)?;
         let most = one_more(page);
-        let rows = scope
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::TURNS, &args! { id, after, most }).await })
-            })
-            .await?;
+        let rows = scope.rows(&sql::TURNS, args! { id, after, most }).await?;
         scope.by_seq(&list, page, &rows)
     }
 
@@ -309,25 +291,14 @@ impl SessionStore for Store {
             let message = format!("at most {WORDS} words are looked for at once");
             return Err(refuse("q", message));
         }
-        let scope = self.user(principal);
-        let before = self.cursors().read("search", scope.user_id(), page)?;
-        let most = one_more(page);
         let words = wanted.iter().cloned().collect::<Vec<_>>().join(" ");
-        let rows = scope
-            .read(move |tx| {
-                let args = args! { words, before, most };
-                Box::pin(async move { tx.rows(&sql::SEARCH, &args).await })
-            })
-            .await?;
-        let found = read_turns(&rows)?
-            .into_iter()
-            .zip(&rows)
-            .map(|(turn, row)| {
-                let snippet = words::snippet(&row.text("content")?, &wanted);
-                Ok(Found::new(turn, snippet))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let (cursors, user) = (self.cursors(), scope.user_id());
-        Ok(cursors.page("search", user, page, found, |found| found.turn.id))
+        let list = (&sql::SEARCH, args! { words });
+        let found = |row: &Row| {
+            let snippet = words::snippet(&row.text("content")?, &wanted);
+            Ok(Found::new(turn::read(row)?, snippet))
+        };
+        self.user(principal)
+            .page("search", list, page, found, |found| found.turn.id)
+            .await
     }
 }

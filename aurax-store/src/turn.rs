@@ -52,7 +52,7 @@ pub(crate) fn columns(
     for (name, value) in fields(turn, user, request_id)? {
         let value = match value {
             Column::Uuid(id) => id.map(|id| id.to_string()).into(),
-            Column::Text(text) => text.into(),
+            Column::Text(text) => text.as_deref().into(),
             Column::Int(int) => int.into(),
             Column::Time(at) => at.map(to_micros).into(),
             Column::Money(amount) => {

@@ -215,9 +215,7 @@ impl AdminScope {
     /// `Store` when it cannot be read.
     pub async fn login(&self, email: &str) -> Result<Option<(User, Option<Secret>)>> {
         let email = normal(email);
-        let row = self
-            .read(move |tx| Box::pin(async move { tx.row(&sql::BY_EMAIL, &args! { email }).await }))
-            .await?;
+        let row = self.row(&sql::BY_EMAIL, args! { email }).await?;
         row.map(|row| {
             let hash = row.text_or_null("hashed_password")?;
             Ok((User::read(&row)?, hash.map(Secret::new)))
@@ -233,11 +231,7 @@ impl AdminScope {
         let cursors = self.store().cursors();
         let before = cursors.read("users", Uuid::nil(), page)?;
         let most = one_more(page);
-        let rows = self
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::LIST, &args! { before, most }).await })
-            })
-            .await?;
+        let rows = self.rows(&sql::LIST, args! { before, most }).await?;
         let users = rows.iter().map(User::read).collect::<Result<Vec<_>>>()?;
         Ok(cursors.page("users", Uuid::nil(), page, users, |user| user.id))
     }

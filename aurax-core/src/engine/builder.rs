@@ -15,6 +15,7 @@ use crate::layer::{
     TimeoutLayer, TraceLayer,
 };
 use crate::ledger::{Ledger, MemoryLedger};
+use crate::limits::SharedLimits;
 use crate::model::ModelId;
 use crate::pricing::{PriceBook, Pricer, UnknownModel};
 use crate::provider::Provider;
@@ -38,6 +39,7 @@ pub struct EngineBuilder {
     retry: RetryPolicy,
     timeouts: Timeouts,
     quota: QuotaPolicy,
+    shared_limits: Option<Arc<dyn SharedLimits>>,
     cache: Option<(Arc<dyn CacheStore>, CachePolicy)>,
     breaker: BreakerPolicy,
     rates: HashMap<String, RatePolicy>,
@@ -61,6 +63,7 @@ impl EngineBuilder {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             quota: QuotaPolicy::none(),
+            shared_limits: None,
             cache: None,
             breaker: BreakerPolicy::default(),
             rates: HashMap::new(),
@@ -188,6 +191,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Counts what principals use by the minute together with other processes, for the quotas of
+    /// this engine and of its calls; each process counts for itself unless set. Requests at a time
+    /// are counted by each process in any case.
+    ///
+    /// What a call used is put in place of what it took after it has ended, without anybody waiting
+    /// for it. An error of the counters is the call's, which then is not sent anywhere.
+    #[must_use]
+    pub fn shared_limits(mut self, limits: impl SharedLimits) -> Self {
+        self.shared_limits = Some(Arc::new(limits));
+        self
+    }
+
     /// Caches answers in `store`, for the calls that say so ([`Ctx::with_cache`]) or for all
     /// ([`CachePolicy::with_mode`]); nothing is cached unless set.
     ///
@@ -261,7 +276,7 @@ impl EngineBuilder {
         if let Some((store, policy)) = self.cache {
             stack = CacheLayer::new(store, policy, router.clone()).layer(stack);
         }
-        stack = QuotaLayer::new(self.quota, clock.clone()).layer(stack);
+        stack = QuotaLayer::new(self.quota, self.shared_limits, clock.clone()).layer(stack);
         stack = MeterLayer::new(
             ledger.clone(),
             clock.clone(),

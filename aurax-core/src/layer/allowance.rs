@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::quota::shared::SharedTaken;
 use super::window::Window;
 use crate::chat::Event;
 use crate::clock::Clock;
@@ -99,12 +100,36 @@ impl Allowance {
     }
 }
 
+/// What tokens were taken from.
+#[derive(Debug)]
+pub(super) enum Account {
+    /// What this process counts, at a moment.
+    Own {
+        allowance: SharedAllowance,
+        clock: Arc<dyn Clock>,
+        at: Instant,
+    },
+    /// What processes count together.
+    Shared(SharedTaken),
+}
+
+impl Account {
+    fn correct(&mut self, taken: u64, used: u64) {
+        match self {
+            Self::Own {
+                allowance,
+                clock,
+                at,
+            } => lock(allowance).correct(*at, taken, used, clock.monotonic()),
+            Self::Shared(shared) => shared.correct(used),
+        }
+    }
+}
+
 /// Follows one call that took tokens, and corrects them when it has ended, in whatever way.
 #[derive(Debug)]
 pub(super) struct Spending {
-    allowance: SharedAllowance,
-    clock: Arc<dyn Clock>,
-    at: Instant,
+    account: Account,
     taken: u64,
     used: Used,
     /// A frame with words is one token at least.
@@ -120,16 +145,9 @@ enum Used {
 }
 
 impl Spending {
-    pub(super) fn new(
-        allowance: SharedAllowance,
-        clock: Arc<dyn Clock>,
-        at: Instant,
-        taken: u64,
-    ) -> Self {
+    pub(super) const fn new(account: Account, taken: u64) -> Self {
         Self {
-            allowance,
-            clock,
-            at,
+            account,
             taken,
             used: Used::Unknown(0),
             deltas: 0,
@@ -199,7 +217,6 @@ impl Watch for Spending {
 
 impl Drop for Spending {
     fn drop(&mut self) {
-        let used = self.used();
-        lock(&self.allowance).correct(self.at, self.taken, used, self.clock.monotonic());
+        self.account.correct(self.taken, self.used());
     }
 }

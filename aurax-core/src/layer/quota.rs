@@ -1,11 +1,15 @@
 //! Holds each principal to its limits.
 
+pub(super) mod shared;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::allowance::{Allowance, Full, Limits, SharedAllowance, Spending, lock};
+use self::shared::SharedQuota;
+use super::allowance::{Account, Allowance, Limits, SharedAllowance, Spending, lock};
 use super::keyed::Keyed;
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
@@ -13,17 +17,20 @@ use crate::clock::Clock;
 use crate::ctx::{Ctx, Principal};
 use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::ledger::estimate_input;
+use crate::limits::SharedLimits;
 use crate::provider::Provider;
 use crate::reply::{Batch, Reply, Watch};
 
 /// What one principal may use. `None`, the default of each, is without limit.
 ///
-/// Limits are exact and kept in memory: no minute, wherever it begins, holds more than its limit.
+/// Limits are exact and kept in memory, unless the engine is built with counters that processes
+/// share ([`EngineBuilder::shared_limits`](crate::EngineBuilder::shared_limits)): no minute, wherever
+/// it begins, holds more than its limit.
 /// A call that exceeds one fails at once, with an error of kind `RateLimited` that was not sent
 /// anywhere ([`Phase::Encode`]), names the limit in its context and says after what time the call
 /// would pass. The engine neither retries it nor asks another model.
 ///
-/// 16,384 principals are remembered. Where more come, those that were idle for longest are
+/// 16,384 principals are remembered in memory. Where more come, those that were idle for longest are
 /// forgotten, and their minute starts anew; while as many have calls in flight, a call of another
 /// one fails as `Overloaded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +42,7 @@ pub struct QuotaPolicy {
     /// begins, and what the answer used replaces it at the end; so calls in flight may exceed the
     /// limit by their output, which later calls then wait for. Cached answers use none.
     pub tokens_per_minute: Option<u64>,
-    /// Requests at a time; one lasts until its reply has ended or is dropped.
+    /// Requests at a time in this process; one lasts until its reply has ended or is dropped.
     pub in_flight: Option<u64>,
 }
 
@@ -84,18 +91,25 @@ pub(crate) struct QuotaLayer {
     policy: QuotaPolicy,
     clock: Arc<dyn Clock>,
     principals: Arc<Keyed<Principal, Used>>,
+    /// Who counts what is used by the minute, where it is not this layer.
+    shared: Option<SharedQuota>,
 }
 
 impl QuotaLayer {
-    pub(crate) fn new(policy: QuotaPolicy, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        policy: QuotaPolicy,
+        shared: Option<Arc<dyn SharedLimits>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             policy,
             clock,
             principals: Arc::default(),
+            shared: shared.map(SharedQuota::new),
         }
     }
 
-    fn admit(&self, ctx: &Ctx, call: &Call) -> Result<Option<Admitted>> {
+    async fn admit(&self, ctx: &Ctx, call: &Call) -> Result<Option<Admitted>> {
         let policy = ctx.quota().unwrap_or(self.policy);
         if policy == QuotaPolicy::none() {
             return Ok(None);
@@ -108,36 +122,50 @@ impl QuotaLayer {
             None
         } else {
             let tokens = limits.tokens.map_or(0, |_| estimate_input(&call.op));
-            let mut allowance = lock(&used.allowance);
-            let now = self.clock.monotonic();
-            let taken = allowance.take(now, limits, tokens);
-            taken.map_err(|full| exceeded(full, limits, now))?;
-            drop(allowance);
-            let clock = self.clock.clone();
-            let spending = Spending::new(used.allowance.clone(), clock, now, tokens);
-            limits.tokens.map(|_| spending)
+            let account = match &self.shared {
+                Some(shared) => {
+                    Account::Shared(shared.take(ctx.principal(), policy, tokens).await?)
+                }
+                None => self.take(&used, policy, tokens)?,
+            };
+            limits.tokens.map(|_| Spending::new(account, tokens))
         };
         Ok(Some(Admitted {
             spending,
             _in_flight: in_flight,
         }))
     }
+
+    /// Takes one request of `tokens` from what this process counts, or nothing.
+    fn take(&self, used: &Used, policy: QuotaPolicy, tokens: u64) -> Result<Account> {
+        let now = self.clock.monotonic();
+        let taken = lock(&used.allowance).take(now, policy.per_minute(), tokens);
+        taken.map_err(|full| {
+            let wait = full.until.map(|until| until.saturating_duration_since(now));
+            minute_is_full(full.limit, policy, wait)
+        })?;
+        Ok(Account::Own {
+            allowance: used.allowance.clone(),
+            clock: self.clock.clone(),
+            at: now,
+        })
+    }
 }
 
-fn exceeded(full: Full, limits: Limits, now: tokio::time::Instant) -> Error {
-    let (limit, what) = match full.limit {
-        "tokens_per_minute" => (limits.tokens, "tokens"),
-        _ => (limits.requests, "requests"),
+/// The error for a limit that is used up until `wait` is over, or that the request alone exceeds.
+fn minute_is_full(limit: &'static str, policy: QuotaPolicy, wait: Option<Duration>) -> Error {
+    let (most, what) = match limit {
+        "tokens_per_minute" => (policy.tokens_per_minute, "tokens"),
+        _ => (policy.requests_per_minute, "requests"),
     };
-    let limit = limit.unwrap_or_default();
-    let Some(until) = full.until else {
+    let most = most.unwrap_or_default();
+    if wait.is_none() {
         let message =
-            format!("the request alone is larger than the quota of {limit} {what} a minute");
-        return refused(message, full.limit).with_retry(Retry::Never);
-    };
-    let message = format!("the quota of {limit} {what} a minute is used up; try again later");
-    let wait = until.saturating_duration_since(now);
-    refused(message, full.limit).with_retry_after(Some(wait))
+            format!("the request alone is larger than the quota of {most} {what} a minute");
+        return refused(message, limit).with_retry(Retry::Never);
+    }
+    let message = format!("the quota of {most} {what} a minute is used up; try again later");
+    refused(message, limit).with_retry_after(wait)
 }
 
 fn refused(message: String, limit: &'static str) -> Error {
@@ -234,7 +262,7 @@ impl Provider for Held {
     forward_to_inner!();
 
     async fn call(&self, ctx: &Ctx, call: &Call) -> Result<Reply> {
-        let Some(mut admitted) = self.layer.admit(ctx, call)? else {
+        let Some(mut admitted) = self.layer.admit(ctx, call).await? else {
             return self.inner.call(ctx, call).await;
         };
         match self.inner.call(ctx, call).await {

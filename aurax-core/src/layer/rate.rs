@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::allowance::{Allowance, Full, Limits, SharedAllowance, Spending, lock};
+use super::allowance::{Account, Allowance, Full, Limits, SharedAllowance, Spending, lock};
 use super::lane::Lanes;
 use super::queue::{Line, Patience};
 use super::{Layer, forward_to_inner};
@@ -186,8 +186,12 @@ impl RateLayer {
 
     fn spending(&self, pace: &Pace, at: Instant, tokens: u64) -> Option<Spending> {
         self.policy.tokens_per_minute?;
-        let allowance = pace.allowance.clone();
-        Some(Spending::new(allowance, self.clock.clone(), at, tokens))
+        let account = Account::Own {
+            allowance: pace.allowance.clone(),
+            clock: self.clock.clone(),
+            at,
+        };
+        Some(Spending::new(account, tokens))
     }
 
     fn too_long(&self, provider: &str, full: Full) -> Error {

@@ -1,7 +1,9 @@
 //! Principals and their quotas.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
 use aurax_core::{
     Ctx, Delivery, Engine, EngineBuilder, Error, ErrorKind, Phase, Principal, Provider as _,
     QuotaPolicy, Retry, RetryPolicy,
@@ -101,7 +103,7 @@ async fn a_call_that_was_refused_upstream_uses_no_tokens() {
 async fn a_reply_that_is_dropped_uses_what_was_seen() {
     let words = (0..30).map(|_| text("word "));
     let steps: Vec<Step> = [start()].into_iter().chain(words).collect();
-    let steps = std::sync::Mutex::new(Some(steps));
+    let steps = Mutex::new(Some(steps));
     let desk = Desk::new("first", move |_, _| {
         Script::Answer(steps.lock().unwrap().take().unwrap())
     });
@@ -202,4 +204,108 @@ async fn a_refused_call_is_neither_retried_nor_sent_elsewhere() {
     chat(&engine, &ctx).await.unwrap_err();
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!((first.attempts(), second.attempts()), (1, 0));
+}
+
+/// Counters that two engines share, of tokens; the clock stands still.
+#[derive(Debug, Clone, Default)]
+struct Counters {
+    used: Arc<Mutex<Vec<(String, u64)>>>,
+    settled: Arc<tokio::sync::Notify>,
+    away: bool,
+}
+
+impl Counters {
+    fn used(&self, key: &str) -> u64 {
+        let used = self.used.lock().unwrap();
+        used.iter()
+            .filter(|(of, _)| of == key)
+            .map(|(_, n)| n)
+            .sum()
+    }
+}
+
+#[aurax_core::async_trait]
+impl SharedLimits for Counters {
+    async fn take(&self, key: &str, tokens: u64, policy: LimitPolicy) -> Result<Decision, Error> {
+        if self.away {
+            return Err(Error::new(ErrorKind::Store, "the counters are away"));
+        }
+        assert_eq!(policy.window(), secs(60));
+        if self.used(key) + tokens > policy.tokens.unwrap() {
+            let full = Full::new(Limit::Tokens, Some(secs(7)));
+            return Ok(Decision::Refused(full));
+        }
+        self.used.lock().unwrap().push((key.to_owned(), tokens));
+        let taken = Taken::new(tokens, Remaining::default(), secs(60), 3);
+        Ok(Decision::Allowed(taken.with_shared_part(5)))
+    }
+
+    async fn settle(&self, key: &str, taken: Taken, used: u64, _: LimitPolicy) {
+        assert_eq!((taken.local_part, taken.shared_part), (3, Some(5)));
+        let mut all = self.used.lock().unwrap();
+        let found = all
+            .iter_mut()
+            .find(|(of, n)| of == key && *n == taken.tokens);
+        found.unwrap().1 = used;
+        drop(all);
+        self.settled.notify_one();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn engines_that_share_counters_share_the_quota() {
+    let counters = Counters::default();
+    let quota = QuotaPolicy::none().with_tokens_per_minute(37);
+    let engine = || {
+        let desk = Desk::new("first", |_, _| whole_answer());
+        let builder = Engine::builder().provider(desk).quota(quota);
+        build(builder.shared_limits(counters.clone()))
+    };
+    let (one, other) = (engine(), engine());
+    // 14 are used and 9 fit; 28 are used and 9 fit; 42 are used.
+    for engine in [&one, &other, &one] {
+        chat(engine, &user("a")).await.unwrap();
+        counters.settled.notified().await;
+    }
+    assert_eq!(counters.used("quota/a"), 42);
+    let error = chat(&other, &user("a")).await.unwrap_err();
+    assert_refused(&error, "tokens_per_minute", Some(secs(7)));
+    chat(&other, &user("b")).await.unwrap();
+}
+
+/// A reply may be dropped by a thread that knows of no runtime.
+#[tokio::test]
+async fn what_was_seen_of_a_dropped_reply_is_counted_by_all() {
+    let counters = Counters::default();
+    let words = || (0..30).map(|_| text("word "));
+    let desk = Desk::new("first", move |_, _| {
+        Script::Answer([start()].into_iter().chain(words()).collect())
+    });
+    let quota = QuotaPolicy::none().with_tokens_per_minute(40);
+    let builder = Engine::builder().provider(desk).quota(quota);
+    let engine = build(builder.shared_limits(counters.clone()));
+    let call = ask("first/a", Delivery::Streamed);
+    let mut reply = engine.call(&user("a"), &call).await.unwrap();
+    for _ in 0..31 {
+        futures::StreamExt::next(&mut reply).await.unwrap().unwrap();
+    }
+    std::thread::spawn(move || drop(reply)).join().unwrap();
+    counters.settled.notified().await;
+    assert!(counters.used("quota/a") >= 39);
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_that_cannot_decide_let_nothing_through() {
+    let desk = Desk::new("first", |_, _| whole_answer());
+    let quota = QuotaPolicy::none().with_tokens_per_minute(1_000);
+    let counters = Counters {
+        away: true,
+        ..Counters::default()
+    };
+    let builder = Engine::builder().provider(desk.clone()).quota(quota);
+    let engine = build(builder.shared_limits(counters));
+    let error = chat(&engine, &user("a")).await.unwrap_err();
+    assert_eq!((error.kind(), desk.attempts()), (ErrorKind::Store, 0));
+    let free = user("a").with_quota(QuotaPolicy::none().with_in_flight(1));
+    chat(&engine, &free).await.unwrap();
 }

@@ -260,7 +260,6 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_owner ON attempts (owner, id);
 CREATE INDEX attempts_charge ON attempts (charge_id);
-CREATE INDEX attempts_user ON attempts (user_id, id);
 
 -- What became of an attempt: one row of kind `settle`, whose id is the attempt's; corrections are rows of kind
 -- `adjust`, whose cost is the difference.
@@ -294,9 +293,7 @@ CREATE TABLE settlements (
     CHECK (kind = 'adjust' OR id = attempt_id),
     CHECK (kind = 'adjust' OR (cost IS NULL) = (cost_source = 'unpriced'))
 );
-CREATE INDEX settlements_attempt ON settlements (attempt_id);
-CREATE INDEX settlements_charge ON settlements (charge_id);
-CREATE INDEX settlements_user ON settlements (user_id, id);
+CREATE INDEX settlements_adjust ON settlements (attempt_id) WHERE kind = 'adjust';
 
 -- Processes that write the ledger. One that is silent is dead, and what it left open is settled for it.
 CREATE TABLE replicas (

@@ -1,5 +1,6 @@
 -- Every table of a tenant carries user_id. Ids are text, times microseconds since 1970. An amount of US dollars is two
 -- integers, nanodollars and the rest in units of 1e-18, so that sums are exact; NULL is "not known", never zero.
+-- The tables that each call writes check words with OR: for IN, SQLite builds a table of the words at every statement.
 
 CREATE TABLE plans (
     name text NOT NULL PRIMARY KEY,
@@ -93,18 +94,25 @@ CREATE TABLE messages (
     user_id text NOT NULL,
     parent_id text,
     seq integer NOT NULL,
-    role text NOT NULL CHECK (role IN ('system', 'developer', 'user', 'assistant', 'tool')),
+    role text NOT NULL CHECK (
+        role = 'system' OR role = 'developer' OR role = 'user' OR role = 'assistant' OR role = 'tool'
+    ),
     content text NOT NULL,
     words text NOT NULL,
     parts text,
-    status text NOT NULL CHECK (status IN ('running', 'complete', 'partial', 'failed')),
+    status text NOT NULL CHECK (
+        status = 'running' OR status = 'complete' OR status = 'partial' OR status = 'failed'
+    ),
     provider text,
     model text,
     tokens integer,
     usage text,
     cost_nano integer,
     cost_atto integer,
-    cost_source text CHECK (cost_source IN ('exact', 'reported', 'estimated', 'partial', 'free', 'unpriced')),
+    cost_source text CHECK (
+        cost_source = 'exact' OR cost_source = 'reported' OR cost_source = 'estimated' OR
+        cost_source = 'partial' OR cost_source = 'free' OR cost_source = 'unpriced'
+    ),
     request_id text,
     created_at integer NOT NULL
 ) STRICT;
@@ -136,15 +144,21 @@ CREATE TABLE usage_logs (
     response_tokens integer NOT NULL,
     total_tokens integer NOT NULL,
     buckets text NOT NULL,
-    usage_source text CHECK (usage_source IN ('provider', 'counted', 'estimated')),
+    usage_source text CHECK (usage_source = 'provider' OR usage_source = 'counted' OR usage_source = 'estimated'),
     cost_usd_nano integer,
     cost_usd_atto integer,
-    cost_source text NOT NULL CHECK (cost_source IN ('exact', 'reported', 'estimated', 'partial', 'free', 'unpriced')),
+    cost_source text NOT NULL CHECK (
+        cost_source = 'exact' OR cost_source = 'reported' OR cost_source = 'estimated' OR
+        cost_source = 'partial' OR cost_source = 'free' OR cost_source = 'unpriced'
+    ),
     price_version text NOT NULL,
     response_time_ms integer NOT NULL,
     ttft_ms integer,
-    outcome text NOT NULL CHECK (outcome IN ('not_sent', 'rejected', 'complete', 'partial', 'unknown')),
-    status text NOT NULL CHECK (status IN ('success', 'error', 'cancelled')),
+    outcome text NOT NULL CHECK (
+        outcome = 'not_sent' OR outcome = 'rejected' OR outcome = 'complete' OR outcome = 'partial' OR
+        outcome = 'unknown'
+    ),
+    status text NOT NULL CHECK (status = 'success' OR status = 'error' OR status = 'cancelled'),
     error_kind text,
     error_message text,
     attempts integer NOT NULL,
@@ -275,7 +289,6 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE INDEX attempts_owner ON attempts (owner, id);
 CREATE INDEX attempts_charge ON attempts (charge_id);
-CREATE INDEX attempts_user ON attempts (user_id, id);
 
 -- What became of an attempt: one row of kind `settle`, whose id is the attempt's; corrections are rows of kind
 -- `adjust`, whose cost is the difference.
@@ -289,12 +302,18 @@ CREATE TABLE settlements (
     provider text NOT NULL,
     model text NOT NULL,
     answered_by text,
-    outcome text NOT NULL CHECK (outcome IN ('not_sent', 'rejected', 'complete', 'partial', 'unknown')),
+    outcome text NOT NULL CHECK (
+        outcome = 'not_sent' OR outcome = 'rejected' OR outcome = 'complete' OR outcome = 'partial' OR
+        outcome = 'unknown'
+    ),
     usage text,
-    usage_source text CHECK (usage_source IN ('provider', 'counted', 'estimated')),
+    usage_source text CHECK (usage_source = 'provider' OR usage_source = 'counted' OR usage_source = 'estimated'),
     cost_nano integer,
     cost_atto integer,
-    cost_source text NOT NULL CHECK (cost_source IN ('exact', 'reported', 'estimated', 'partial', 'free', 'unpriced')),
+    cost_source text NOT NULL CHECK (
+        cost_source = 'exact' OR cost_source = 'reported' OR cost_source = 'estimated' OR
+        cost_source = 'partial' OR cost_source = 'free' OR cost_source = 'unpriced'
+    ),
     computed_cost_nano integer,
     computed_cost_atto integer,
     computed_cost_source text NOT NULL,
@@ -311,9 +330,7 @@ CREATE TABLE settlements (
     CHECK (kind = 'adjust' OR id = attempt_id),
     CHECK (kind = 'adjust' OR (cost_nano IS NULL) = (cost_source = 'unpriced'))
 ) STRICT;
-CREATE INDEX settlements_attempt ON settlements (attempt_id);
-CREATE INDEX settlements_charge ON settlements (charge_id);
-CREATE INDEX settlements_user ON settlements (user_id, id);
+CREATE INDEX settlements_adjust ON settlements (attempt_id) WHERE kind = 'adjust';
 
 -- Processes that write the ledger. One that is silent is dead, and what it left open is settled for it.
 CREATE TABLE replicas (

@@ -101,7 +101,7 @@ pub(crate) static ADD_SETTLEMENTS: BulkInsert = bulk!("settlements" (
         Money "cost", Text "cost_source", Money "computed_cost", Text "computed_cost_source", Text "price_version",
         Text "error_kind", Text "error_message", Text "upstream_request_id", Int "duration_ms", Int "ttft_ms",
         Time "started_at", Time "ended_at", Text "reason", Time "created_at",
-    ) "ON CONFLICT (id) DO NOTHING RETURNING id");
+    ) "ON CONFLICT (id) DO NOTHING");
 
 pub(crate) static ADD_USAGE: BulkInsert = bulk!("usage_logs" (
         Uuid "id", Uuid "user_id", Uuid "request_id", Uuid "session_id", Uuid "message_id", Uuid "access_key_id",
@@ -109,4 +109,4 @@ pub(crate) static ADD_USAGE: BulkInsert = bulk!("usage_logs" (
         Int "total_tokens", Text "buckets", Text "usage_source", Money "cost_usd", Text "cost_source",
         Text "price_version", Int "response_time_ms", Int "ttft_ms", Text "outcome", Text "status",
         Text "error_kind", Text "error_message", Int "attempts", Bool "is_cached", Text "tags", Time "created_at",
-    ) "ON CONFLICT (id) DO NOTHING RETURNING id");
+    ) "ON CONFLICT (id) DO NOTHING");

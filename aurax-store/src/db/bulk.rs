@@ -3,8 +3,6 @@
 //! PostgreSQL takes one array a column. SQLite takes rows of values, in statements of 1, 2, 4 …
 //! rows, so that there are few different ones and each is prepared once.
 
-use std::sync::Arc;
-
 use aurax_core::Result;
 
 use super::statement::{Dialect, compile};
@@ -30,6 +28,15 @@ pub(crate) struct BulkInsert {
     pub(crate) tail: &'static str,
 }
 
+/// What an insert says of the rows that were new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Says {
+    /// Their number.
+    Count,
+    /// Their ids.
+    Ids,
+}
+
 /// A row by the names of its columns.
 pub(crate) type Fields = Vec<Arg>;
 
@@ -52,13 +59,17 @@ impl BulkInsert {
         })
     }
 
-    fn tail(&self, dialect: Dialect) -> Result<Arc<str>> {
-        Ok(compile(self.tail, dialect)?.sql)
+    fn tail(&self, dialect: Dialect, says: Says) -> Result<String> {
+        let tail = compile(self.tail, dialect)?.sql;
+        Ok(match says {
+            Says::Count => tail.to_string(),
+            Says::Ids => format!("{tail} RETURNING id"),
+        })
     }
 
     /// SQLite's statement for so many rows.
     #[cfg(feature = "sqlite")]
-    pub(super) fn sqlite(&self, rows: usize) -> Result<String> {
+    pub(super) fn sqlite(&self, rows: usize, says: Says) -> Result<String> {
         let names: Vec<String> = self
             .columns
             .iter()
@@ -78,7 +89,7 @@ impl BulkInsert {
         let row = format!("({})", places.join(", "));
         let rows = vec![row; rows].join(", ");
         let (table, names) = (self.table, names.join(", "));
-        let tail = self.tail(Dialect::Sqlite)?;
+        let tail = self.tail(Dialect::Sqlite, says)?;
         Ok(format!(
             "INSERT INTO {table} ({names}) VALUES {rows} {tail}"
         ))
@@ -86,7 +97,7 @@ impl BulkInsert {
 
     /// PostgreSQL's statement.
     #[cfg(feature = "postgres")]
-    pub(super) fn postgres(&self) -> Result<String> {
+    pub(super) fn postgres(&self, says: Says) -> Result<String> {
         let names: Vec<&str> = self.columns.iter().map(|(_, name)| *name).collect();
         let arrays: Vec<String> = self
             .columns
@@ -105,23 +116,22 @@ impl BulkInsert {
             })
             .collect();
         let (table, names, arrays) = (self.table, names.join(", "), arrays.join(", "));
-        let tail = self.tail(Dialect::Postgres)?;
+        let tail = self.tail(Dialect::Postgres, says)?;
         Ok(format!(
             "INSERT INTO {table} ({names}) SELECT * FROM UNNEST({arrays}) {tail}"
         ))
     }
 }
 
-/// The sizes of the statements that insert so many rows: powers of two, the largest first.
+/// The rows that one statement inserts each: powers of two, the largest first.
 #[cfg(feature = "sqlite")]
-pub(super) fn sizes(mut rows: usize) -> Vec<usize> {
-    let mut sizes = Vec::new();
-    while rows > 0 {
-        let size = MOST.min(1 << rows.ilog2());
-        sizes.push(size);
-        rows -= size;
-    }
-    sizes
+pub(super) fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = MOST.min(1 << rows.len().checked_ilog2()?);
+        let (part, rest) = rows.split_at_checked(size)?;
+        rows = rest;
+        Some(part)
+    })
 }
 
 #[cfg(test)]
@@ -138,10 +148,11 @@ mod tests {
     #[test]
     fn sqlite_takes_rows() {
         assert_eq!(
-            BATCH.sqlite(2).unwrap(),
+            BATCH.sqlite(2, Says::Count).unwrap(),
             "INSERT INTO t (id, cost_nano, cost_atto) VALUES (?, ?, ?), (?, ?, ?) \
              ON CONFLICT DO NOTHING"
         );
+        let sizes = |rows: usize| parts(&vec![0; rows]).map(<[u8]>::len).collect::<Vec<_>>();
         assert_eq!(sizes(0), [0_usize; 0]);
         assert_eq!(sizes(11), [8, 2, 1]);
         assert_eq!(sizes(600), [256, 256, 64, 16, 8]);
@@ -151,9 +162,9 @@ mod tests {
     #[test]
     fn postgres_takes_columns() {
         assert_eq!(
-            BATCH.postgres().unwrap(),
+            BATCH.postgres(Says::Ids).unwrap(),
             "INSERT INTO t (id, cost) SELECT * FROM UNNEST($1::uuid[], $2::numeric[]) \
-             ON CONFLICT DO NOTHING"
+             ON CONFLICT DO NOTHING RETURNING id"
         );
     }
 

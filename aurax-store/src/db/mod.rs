@@ -12,6 +12,8 @@ pub(crate) mod sqlite;
 mod statement;
 mod value;
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -87,8 +89,11 @@ pub(crate) trait Transaction: Send {
     /// Runs a statement and returns how many rows it changed.
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64>;
 
-    /// Inserts rows, and returns what the insert returns of them.
-    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>>;
+    /// Inserts rows, and returns how many of them were new.
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<u64>;
+
+    /// Inserts rows, and returns the ids of those that were new.
+    async fn insert_new(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>>;
 
     /// Makes everything durable. An error means that nobody knows whether it is.
     async fn commit(self: Box<Self>) -> Result<()>;
@@ -127,23 +132,27 @@ impl Tx {
         self.inner.run(statement, &args).await
     }
 
-    /// Inserts rows, and returns what the insert returns of them. A NUL in a text, which no
-    /// database keeps, is replaced: such rows hold what was said and paid for, and must not fail.
-    pub(crate) async fn insert(
+    /// Inserts rows, and returns how many of them were new. A NUL in a text, which no database
+    /// keeps, is replaced: such rows hold what was said and paid for, and must not fail.
+    pub(crate) async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<u64> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        self.inner.insert(insert, &kept(rows)).await
+    }
+
+    /// Inserts rows as [`Tx::insert`] does, and returns the ids of those that were new. To hear of
+    /// each row costs as much as the row: where all are new as a rule, their number is enough.
+    pub(crate) async fn insert_new(
         &mut self,
         insert: &BulkInsert,
         rows: &[Fields],
-    ) -> Result<Vec<Row>> {
+    ) -> Result<HashSet<Uuid>> {
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(HashSet::new());
         }
-        let has_nul =
-            |(_, value): &Arg| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
-        if rows.iter().flatten().any(has_nul) {
-            let rows: Vec<Fields> = rows.iter().map(without_nul).collect();
-            return self.inner.insert(insert, &rows).await;
-        }
-        self.inner.insert(insert, rows).await
+        let new = self.inner.insert_new(insert, &kept(rows)).await?;
+        new.iter().map(|row| row.uuid("id")).collect()
     }
 
     /// Adds the tenant, and refuses what no database keeps.
@@ -168,6 +177,17 @@ impl Tx {
             ));
         }
         Ok(args)
+    }
+}
+
+/// The rows as a database keeps them.
+fn kept(rows: &[Fields]) -> Cow<'_, [Fields]> {
+    let has_nul =
+        |(_, value): &Arg| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+    if rows.iter().flatten().any(has_nul) {
+        Cow::Owned(rows.iter().map(without_nul).collect())
+    } else {
+        Cow::Borrowed(rows)
     }
 }
 

@@ -15,6 +15,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Column as _, PgPool, Postgres, Row as _};
 use tokio::sync::OnceCell;
 
+use super::bulk::Says;
 use super::error::{busy, overdue, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
@@ -356,10 +357,8 @@ impl Transacting {
             .collect()
     }
 
-    async fn run(&mut self, compiled: &Compiled, args: &[Arg]) -> Result<u64> {
-        let bound = bind(compiled, args)?;
-        let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(compiled.sql.clone()), bound)
-            .persistent(false);
+    async fn execute(&mut self, sql: Arc<str>, bound: PgArguments) -> Result<u64> {
+        let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(sql), bound).persistent(false);
         let done = query.execute(&mut *self.connection);
         Ok(in_time(self.limit, done).await?.rows_affected())
     }
@@ -403,6 +402,14 @@ struct PostgresTransaction {
     dictionary: Arc<Dictionary>,
 }
 
+impl PostgresTransaction {
+    fn bulk(&self, insert: &BulkInsert, says: Says) -> Result<Arc<str>> {
+        let write = || insert.postgres(says);
+        // One statement takes however many rows there are.
+        self.dictionary.insert(insert, 0, says, write)
+    }
+}
+
 #[async_trait]
 impl Transaction for PostgresTransaction {
     async fn rows(&mut self, statement: &Statement, args: &[Arg]) -> Result<Vec<Row>> {
@@ -412,11 +419,17 @@ impl Transaction for PostgresTransaction {
 
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
         let compiled = self.dictionary.get(statement)?;
-        self.inner.run(&compiled, args).await
+        let bound = bind(&compiled, args)?;
+        self.inner.execute(compiled.sql.clone(), bound).await
     }
 
-    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
-        let sql = self.dictionary.insert(insert, 0, || insert.postgres())?;
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<u64> {
+        let sql = self.bulk(insert, Says::Count)?;
+        self.inner.execute(sql, columns(insert, rows)?).await
+    }
+
+    async fn insert_new(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
+        let sql = self.bulk(insert, Says::Ids)?;
         self.inner.fetch(sql, columns(insert, rows)?).await
     }
 

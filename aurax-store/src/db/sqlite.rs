@@ -15,11 +15,12 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool,
+    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _,
+    Sqlite, SqlitePool,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::bulk::sizes;
+use super::bulk::{Says, parts};
 use super::error::{busy, closed, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::value::Cell;
@@ -331,6 +332,34 @@ impl SqliteTransaction {
         Ok(rows)
     }
 
+    async fn execute(&mut self, sql: Arc<str>, bound: SqliteArguments) -> Result<u64> {
+        let connection = self.connection()?;
+        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(sql), bound);
+        let done = query.execute(connection).await.map_err(read)?;
+        Ok(done.rows_affected())
+    }
+
+    /// The statement that inserts rows, and its values.
+    fn bulk(
+        &self,
+        insert: &BulkInsert,
+        rows: &[Fields],
+        says: Says,
+    ) -> Result<(Arc<str>, SqliteArguments)> {
+        let mut bound = SqliteArguments::default();
+        // Amounts take two places.
+        bound.reserve(rows.len() * insert.columns.len() * 2, 0);
+        for row in rows {
+            for value in insert.values(row) {
+                let (name, value) = value?;
+                add(&mut bound, name, value)?;
+            }
+        }
+        let write = || insert.sqlite(rows.len(), says);
+        let sql = self.dictionary.insert(insert, rows.len(), says, write)?;
+        Ok((sql, bound))
+    }
+
     async fn end(mut self: Box<Self>, how: &'static str) -> Result<()> {
         let ended = sqlx::raw_sql(how).execute(self.connection()?).await;
         self.is_over = true;
@@ -370,34 +399,28 @@ impl Transaction for SqliteTransaction {
         self.fetch(compiled.sql.clone(), bound).await
     }
 
-    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
-        let mut rest = rows;
-        let mut returned = Vec::new();
-        for size in sizes(rows.len()) {
-            let (now, later) = rest.split_at(size.min(rest.len()));
-            rest = later;
-            let mut bound = SqliteArguments::default();
-            for row in now {
-                for value in insert.values(row) {
-                    let (name, value) = value?;
-                    add(&mut bound, name, value)?;
-                }
-            }
-            let sql = self
-                .dictionary
-                .insert(insert, size, || insert.sqlite(size))?;
-            returned.extend(self.fetch(sql, bound).await?);
+    async fn insert(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<u64> {
+        let mut new = 0_u64;
+        for part in parts(rows) {
+            let (sql, bound) = self.bulk(insert, part, Says::Count)?;
+            new = new.saturating_add(self.execute(sql, bound).await?);
         }
-        Ok(returned)
+        Ok(new)
+    }
+
+    async fn insert_new(&mut self, insert: &BulkInsert, rows: &[Fields]) -> Result<Vec<Row>> {
+        let mut new = Vec::new();
+        for part in parts(rows) {
+            let (sql, bound) = self.bulk(insert, part, Says::Ids)?;
+            new.extend(self.fetch(sql, bound).await?);
+        }
+        Ok(new)
     }
 
     async fn run(&mut self, statement: &Statement, args: &[Arg]) -> Result<u64> {
         let compiled = self.dictionary.get(statement)?;
         let bound = bind(&compiled, args)?;
-        let connection = self.connection()?;
-        let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(compiled.sql.clone()), bound);
-        let done = query.execute(connection).await.map_err(read)?;
-        Ok(done.rows_affected())
+        self.execute(compiled.sql.clone(), bound).await
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

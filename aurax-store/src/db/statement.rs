@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aurax_core::{Error, ErrorKind, Result};
 
-use super::bulk::BulkInsert;
+use super::bulk::{BulkInsert, Says};
 
 /// Which SQL a database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,8 +90,8 @@ impl Statement {
     }
 }
 
-/// An insert by its table, its tail and its number of rows.
-type InsertKey = (&'static str, &'static str, usize);
+/// An insert by its table, its tail, its number of rows and what it says of them.
+type InsertKey = (&'static str, &'static str, usize, Says);
 
 /// The statements a database has met, in its own words.
 #[derive(Debug)]
@@ -134,9 +134,10 @@ impl Dictionary {
         &self,
         insert: &BulkInsert,
         rows: usize,
+        says: Says,
         write: impl FnOnce() -> Result<String>,
     ) -> Result<Arc<str>> {
-        let key = (insert.table, insert.tail, rows);
+        let key = (insert.table, insert.tail, rows, says);
         let known = self.inserts.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(sql) = known.get(&key) {
             return Ok(sql.clone());

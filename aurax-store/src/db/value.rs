@@ -10,7 +10,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Uuid(Option<Uuid>),
-    Text(Option<String>),
+    /// Shared with what it is taken from, and with what it is bound to.
+    Text(Option<Arc<str>>),
     Int(Option<i64>),
     Bool(Option<bool>),
     Time(Option<OffsetDateTime>),
@@ -37,19 +38,31 @@ macro_rules! value_from {
     };
 }
 value_from! {
-    Uuid(Uuid), Text(String), Int(i64), Bool(bool), Time(OffsetDateTime), Money(Money),
+    Uuid(Uuid), Text(Arc<str>), Int(i64), Bool(bool), Time(OffsetDateTime), Money(Money),
     Bytes(Vec<u8>),
 }
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(Some(value.to_owned()))
+        Self::Text(Some(value.into()))
     }
 }
 
 impl From<Option<&str>> for Value {
     fn from(value: Option<&str>) -> Self {
-        Self::Text(value.map(str::to_owned))
+        Self::Text(value.map(Arc::from))
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value.into()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value.map(Arc::from))
     }
 }
 

@@ -74,9 +74,7 @@ impl JobScope {
     /// `Store` when it cannot be read.
     pub async fn job(&self, name: &str) -> Result<JobState> {
         let (name, now) = (name.to_owned(), self.store().now());
-        let row = self
-            .read(move |tx| Box::pin(async move { tx.row(&sql::STATE, &args! { name }).await }))
-            .await?;
+        let row = self.row(&sql::STATE, args! { name }).await?;
         let Some(row) = row else {
             return Ok(JobState::default());
         };
@@ -131,9 +129,7 @@ impl JobLease {
     pub async fn finish(self) -> Result<()> {
         let (name, holder, at) = (self.name, self.holder, self.jobs.store().now());
         self.jobs
-            .write(move |tx| {
-                Box::pin(async move { tx.run(&sql::FINISH, &args! { name, holder, at }).await })
-            })
+            .run(&sql::FINISH, args! { name, holder, at })
             .await
             .map(drop)
     }
@@ -145,9 +141,7 @@ impl JobLease {
     pub async fn give_up(self) -> Result<()> {
         let (name, holder) = (self.name, self.holder);
         self.jobs
-            .write(move |tx| {
-                Box::pin(async move { tx.run(&sql::GIVE_UP, &args! { name, holder }).await })
-            })
+            .run(&sql::GIVE_UP, args! { name, holder })
             .await
             .map(drop)
     }

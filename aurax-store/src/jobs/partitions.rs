@@ -56,11 +56,7 @@ impl JobScope {
                 "rows lie outside all partitions: check the clocks of all processes"
             );
         }
-        let old = self
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::OLD_PARTITIONS, &args! { before }).await })
-            })
-            .await?;
+        let old = self.rows(&sql::OLD_PARTITIONS, args! { before }).await?;
         for row in &old {
             let name = row.text("name")?;
             let named = name.clone();

@@ -26,6 +26,21 @@ pub(super) struct Written {
     pub(super) receipts: Vec<Result<Receipt>>,
 }
 
+/// Why a transaction was not written.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The database says so.
+    Database(Error),
+    /// Some of its rows were there already: it is to be tried again, carefully.
+    Known,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 /// A transaction on its way.
 pub(super) struct Batch<'a> {
     pub(super) tx: &'a mut Tx,
@@ -34,10 +49,13 @@ pub(super) struct Batch<'a> {
     pub(super) now: OffsetDateTime,
     pub(super) limited: &'a Limited,
     pub(super) faults: Faults,
+    /// Asks which rows of settlements and charges are new. Else all are taken to be, as they are
+    /// unless a commit seemed to fail or a sweep was faster.
+    pub(super) is_careful: bool,
 }
 
 impl Batch<'_> {
-    pub(super) async fn write(mut self, work: &mut Work) -> Result<Written> {
+    pub(super) async fn write(mut self, work: &mut Work) -> Result<Written, Refused> {
         for settle in &mut work.settlements {
             settle.facts.finish();
             settle.facts.spoil(self.faults);
@@ -81,9 +99,15 @@ impl Batch<'_> {
         &mut self,
         batch: &crate::db::BulkInsert,
         rows: &[Fields],
-    ) -> Result<HashSet<Uuid>> {
+    ) -> Result<HashSet<Uuid>, Refused> {
+        if self.is_careful {
+            return Ok(self.tx.insert_new(batch, rows).await?);
+        }
         let new = self.tx.insert(batch, rows).await?;
-        new.iter().map(|row| row.uuid("id")).collect()
+        if usize::try_from(new).ok() != Some(rows.len()) {
+            return Err(Refused::Known);
+        }
+        Ok(rows.iter().filter_map(rows::id).collect())
     }
 
     /// The budgets that may change, locked.
@@ -111,7 +135,11 @@ impl Batch<'_> {
         Ok(lines)
     }
 
-    async fn settle(&mut self, work: &Work, lines: &mut [Line]) -> Result<Vec<Result<Receipt>>> {
+    async fn settle(
+        &mut self,
+        work: &Work,
+        lines: &mut [Line],
+    ) -> Result<Vec<Result<Receipt>>, Refused> {
         let settlements: Vec<&Settlement> = work
             .settlements
             .iter()
@@ -138,7 +166,7 @@ impl Batch<'_> {
 
     /// Writes what became of every attempt, and of those that a sweep had settled, what that
     /// changes.
-    async fn add_settlements(&mut self, settlements: &[&Settlement]) -> Result<Attempts> {
+    async fn add_settlements(&mut self, settlements: &[&Settlement]) -> Result<Attempts, Refused> {
         let mut rows = HashMap::new();
         for settlement in settlements {
             for attempt in &settlement.attempts {
@@ -217,7 +245,7 @@ impl Batch<'_> {
         &mut self,
         settlements: &[&Settlement],
         written: &Attempts,
-    ) -> Result<HashSet<Uuid>> {
+    ) -> Result<HashSet<Uuid>, Refused> {
         let mut rows: Vec<Fields> = settlements
             .iter()
             .map(|settlement| {

@@ -47,11 +47,7 @@ impl JobScope {
     pub async fn sweep_orphans(&self, silence: Duration) -> Result<Swept> {
         let before = self.store().now() - silence;
         let own = self.store().replica();
-        let silent = self
-            .read(move |tx| {
-                Box::pin(async move { tx.rows(&sql::SILENT, &args! { before, own }).await })
-            })
-            .await?;
+        let silent = self.rows(&sql::SILENT, args! { before, own }).await?;
         let mut swept = Swept::default();
         for replica in &silent {
             let owner = replica.uuid("id")?;
@@ -268,11 +264,7 @@ async fn settle(tx: &mut Tx, charges: Vec<Uuid>, now: OffsetDateTime) -> Result<
     let rows = tx.rows(&books::BUDGETS, &args! { users }).await?;
     let mut lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
     let settlements: Vec<Fields> = orphans.iter().map(|one| one.settlement(now)).collect();
-    let new = tx.insert(&books::ADD_SETTLEMENTS, &settlements).await?;
-    let new = new
-        .iter()
-        .map(|row| row.uuid("id"))
-        .collect::<Result<HashSet<_>>>()?;
+    let new = tx.insert_new(&books::ADD_SETTLEMENTS, &settlements).await?;
     let mut requests: HashMap<Uuid, Vec<&Orphan>> = HashMap::new();
     // What its own writer has settled meanwhile is not ours to charge.
     for orphan in orphans.iter().filter(|orphan| new.contains(&orphan.id)) {
@@ -282,9 +274,9 @@ async fn settle(tx: &mut Tx, charges: Vec<Uuid>, now: OffsetDateTime) -> Result<
     for attempts in requests.values() {
         rows.extend(charge(attempts, now)?);
     }
-    let charged = tx.insert(&books::ADD_USAGE, &rows).await?;
-    for row in &charged {
-        if let Some(attempts) = requests.get(&row.uuid("id")?) {
+    let charged = tx.insert_new(&books::ADD_USAGE, &rows).await?;
+    for charge in &charged {
+        if let Some(attempts) = requests.get(charge) {
             release(attempts, &mut lines, now)?;
         }
     }

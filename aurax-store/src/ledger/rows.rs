@@ -51,6 +51,14 @@ const fn source(source: UsageSource) -> &'static str {
     }
 }
 
+/// The id of a row that is written with its id first.
+pub(super) fn id(row: &Fields) -> Option<Uuid> {
+    match row.first() {
+        Some(("id", Column::Uuid(id))) => *id,
+        _ => None,
+    }
+}
+
 /// Replaces a column.
 pub(super) fn set(row: &mut Fields, name: &str, value: impl Into<Column>) {
     if let Some((_, column)) = row.iter_mut().find(|(known, _)| *known == name) {
@@ -73,7 +81,7 @@ pub(super) fn attempt(intent: &Intent, owner: Uuid, holds: &Holds) -> Fields {
         owner,
         access_key_id: intent.access_key,
         session_id: intent.step.as_ref().map(|step| step.session_id),
-        provider: &*intent.provider,
+        provider: intent.provider.clone(),
         model: &*intent.model,
         request_type: intent.operation.as_str(),
         is_stream: intent.is_stream,
@@ -82,7 +90,7 @@ pub(super) fn attempt(intent: &Intent, owner: Uuid, holds: &Holds) -> Fields {
         input_tokens: count(intent.input_tokens),
         input_cost: intent.input_cost.amount(),
         input_cost_source: intent.input_cost.source(),
-        price_version: &*intent.price_version,
+        price_version: intent.price_version.clone(),
         opened_at: intent.opened_at,
     })
 }
@@ -98,7 +106,7 @@ pub(super) fn settlement(of: &Settlement, attempt: &Attempt, at: OffsetDateTime)
         charge_id: of.id,
         request_id: of.request_id.as_uuid(),
         user_id: user_id(&of.principal),
-        provider: &*attempt.provider,
+        provider: attempt.provider.clone(),
         model: &*attempt.model,
         answered_by: attempt.answered_by.as_deref(),
         outcome: attempt.outcome.as_str(),
@@ -108,7 +116,7 @@ pub(super) fn settlement(of: &Settlement, attempt: &Attempt, at: OffsetDateTime)
         cost_source: attempt.cost.source(),
         computed_cost: attempt.computed_cost.amount(),
         computed_cost_source: attempt.computed_cost.source(),
-        price_version: &*attempt.price_version,
+        price_version: attempt.price_version.clone(),
         error_kind: failure.map(|failure| failure.kind.as_str()),
         error_message: failure.map(|failure| failure.message.as_str()),
         upstream_request_id: failure.and_then(|failure| failure.request_id.as_deref()),

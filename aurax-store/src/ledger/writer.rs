@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use super::batch::{Batch, Written};
+use super::batch::{Batch, Refused, Written};
 use super::charges::Charges;
 use super::fault::{CrashPoint, Faults, Sabotage, reached};
 use super::queue::{Inbox, Limited, Work};
@@ -130,6 +130,7 @@ impl Writer {
     /// settlements are tried for as long as it takes.
     async fn commit(&mut self, mut work: Work) {
         let mut pause = PAUSES.0;
+        let mut is_careful = false;
         loop {
             // However many are refused while the database is away, none of them stays here.
             self.forget(&mut work);
@@ -139,10 +140,17 @@ impl Writer {
             if work.is_empty() {
                 return;
             }
-            match self.attempt(&mut work).await {
+            let refused = match self.attempt(&mut work, is_careful).await {
                 Ok(written) => return self.tell(work, written),
-                Err(error) if is_about_data(&error) => return self.isolate(work, error).await,
-                Err(error) => {
+                Err(refused) => refused,
+            };
+            is_careful = true;
+            match refused {
+                Refused::Known => continue,
+                Refused::Database(error) if is_about_data(&error) => {
+                    return self.isolate(work, error).await;
+                }
+                Refused::Database(error) => {
                     tracing::warn!(
                         %error, settlements = work.settlements.len(), opens = work.opens.len(),
                         "the ledger waits for the database"
@@ -176,13 +184,13 @@ impl Writer {
     }
 
     /// One transaction.
-    async fn attempt(&mut self, work: &mut Work) -> Result<Written> {
+    async fn attempt(&mut self, work: &mut Work, is_careful: bool) -> Result<Written, Refused> {
         let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
         let now = self.desk.clock.monotonic();
         let is_silent = self.is_silent(now);
         if is_silent && let Err(error) = tx.run(&sql::HEARTBEAT, &self.heartbeat()).await {
             undo(tx).await;
-            return Err(error);
+            return Err(error.into());
         }
         let batch = Batch {
             tx: &mut tx,
@@ -191,6 +199,7 @@ impl Writer {
             now: self.desk.clock.now(),
             limited: &self.desk.limited,
             faults: self.desk.faults,
+            is_careful,
         };
         match batch.write(work).await {
             Ok(written) => {
@@ -214,9 +223,9 @@ impl Writer {
                 }
                 Ok(written)
             }
-            Err(error) => {
+            Err(refused) => {
                 undo(tx).await;
-                Err(error)
+                Err(refused)
             }
         }
     }

@@ -23,7 +23,7 @@ mod shelf;
 
 pub use answers::RedisCache;
 pub use connection::Redis;
-pub use limits::{Decision, Full, Limit, LimitPolicy, RedisLimits, Remaining, SharedLimits, Taken};
+pub use limits::RedisLimits;
 pub use login::LoginCache;
 pub use models::ModelLists;
 pub use options::{LoginTtl, RedisOptions};

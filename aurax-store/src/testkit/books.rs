@@ -256,8 +256,6 @@ pub async fn add_budget(
     let (scope, subject, period) = ("user", "", "total");
     let args = args! { id, owner, scope, subject, period, is_hard, limit, zero: Money::ZERO, at };
     let written = store.jobs();
-    written
-        .write(move |tx| Box::pin(async move { tx.run(&sql::ADD_BUDGET, &args).await }))
-        .await?;
+    written.run(&sql::ADD_BUDGET, args).await?;
     Ok(id)
 }

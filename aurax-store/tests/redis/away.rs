@@ -3,11 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use aurax_core::limits::{Decision, LimitPolicy, SharedLimits as _};
 use aurax_core::{Bytes, CacheStore as _, ErrorKind};
-use aurax_store::{
-    Decision, LimitPolicy, LoginCache, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions,
-    SharedLimits as _,
-};
+use aurax_store::{LoginCache, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions};
 
 use crate::answers::a_key;
 use crate::support::{Hung, LIMIT, Private, SLACK, ready, timed};

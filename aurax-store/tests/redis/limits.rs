@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aurax_store::{
-    Decision, Full, Limit, LimitPolicy, Redis, RedisLimits, RedisOptions, SharedLimits, Taken,
-};
+use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, SharedLimits, Taken};
+use aurax_store::{Redis, RedisLimits, RedisOptions};
 
 use crate::support::{Beside, GENEROUS, prefix, variable};
 

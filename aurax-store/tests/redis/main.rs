@@ -12,5 +12,6 @@ mod answers;
 mod away;
 mod connection;
 mod limits;
+mod quota;
 mod support;
 mod values;

@@ -104,7 +104,8 @@ pub(crate) async fn what_went_wrong_is_written_with_its_outcome(desk: Desk) -> D
 }
 
 pub(crate) async fn many_calls_at_once_are_all_written(desk: Desk) -> Desk {
-    let (engine, _) = engine(desk.store.ledger(LedgerOptions::default()).unwrap());
+    let options = LedgerOptions::default().with_patience(std::time::Duration::from_secs(60));
+    let (engine, _) = engine(desk.store.ledger(options).unwrap());
     let calls = (0..300).map(|number| {
         let engine = engine.clone();
         async move {

@@ -16,7 +16,7 @@ pub(super) fn bind(compiled: &Compiled, args: &[Arg]) -> Result<PgArguments> {
     for name in &compiled.binds {
         let added = match find(args, name)? {
             Value::Uuid(id) => bound.add(*id),
-            Value::Text(text) => bound.add(text.clone()),
+            Value::Text(text) => bound.add(text.as_deref()),
             Value::Int(int) => bound.add(*int),
             Value::Bool(bool) => bound.add(*bool),
             Value::Time(at) => bound.add(*at),
@@ -53,7 +53,7 @@ pub(super) fn columns(insert: &BulkInsert, rows: &[Fields]) -> Result<PgArgument
     for ((kind, name), column) in insert.columns.iter().zip(table) {
         let added = match kind {
             Kind::Uuid => array!(bound, name, column, Uuid => Option::clone),
-            Kind::Text => array!(bound, name, column, Text => Option::clone),
+            Kind::Text => array!(bound, name, column, Text => Option::as_deref),
             Kind::Int => array!(bound, name, column, Int => Option::clone),
             Kind::Bool => array!(bound, name, column, Bool => Option::clone),
             Kind::Time => array!(bound, name, column, Time => Option::clone),

@@ -1,8 +1,11 @@
 //! Values into SQLite's statements, and out of its rows.
 
+use std::sync::Arc;
+
 use aurax_core::{Error, ErrorKind, Result};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
+use uuid::Uuid;
 
 use super::super::error::read;
 use super::super::statement::Compiled;
@@ -19,8 +22,13 @@ pub(super) fn bind(compiled: &Compiled, args: &[Arg]) -> Result<SqliteArguments>
 
 pub(super) fn add(bound: &mut SqliteArguments, name: &str, value: &Value) -> Result<()> {
     let added = match value {
-        Value::Uuid(id) => bound.add(id.map(|id| id.to_string())),
-        Value::Text(text) => bound.add(text.clone()),
+        Value::Uuid(Some(id)) => {
+            let mut buffer = Uuid::encode_buffer();
+            let text: &str = id.hyphenated().encode_lower(&mut buffer);
+            bound.add(Arc::<str>::from(text))
+        }
+        Value::Text(Some(text)) => bound.add(text.clone()),
+        Value::Uuid(None) | Value::Text(None) => bound.add(None::<&str>),
         Value::Int(int) => bound.add(*int),
         Value::Bool(bool) => bound.add(*bool),
         Value::Time(at) => bound.add(at.map(to_micros)),

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aurax_core::Clock;
+use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, Remaining, Taken};
 use tokio::time::Instant;
 
-use super::{Decision, Full, Limit, LimitPolicy, Remaining, Taken};
+use super::part_of;
 use crate::redis::keys::Hash;
 
 /// What this process let in, by key.
@@ -79,24 +80,20 @@ impl LocalLimits {
             let Some(most) = most else { continue };
             if let Err(retry_after) = used.fits(limit, amount, self.share(most), &now) {
                 // What is larger than the share alone may fit when Redis is back.
-                let retry_after = retry_after.or((amount <= most).then_some(policy.window));
-                return Decision::Refused(Full { limit, retry_after });
+                let retry_after = retry_after.or((amount <= most).then_some(policy.window()));
+                return Decision::Refused(Full::new(limit, retry_after));
             }
         }
         used.add(1, policy.tokens.map_or(0, |_| tokens), &now);
         let left = |limit: Limit, most: Option<u64>| {
             most.map(|most| self.share(most).saturating_sub(used.sum(limit)))
         };
-        Decision::Allowed(Taken {
-            tokens,
-            remaining: Remaining {
-                requests: left(Limit::Requests, policy.requests),
-                tokens: left(Limit::Tokens, policy.tokens),
-            },
-            reset_in: now.until_free(now.part),
-            shared: None,
-            local: now.part,
-        })
+        let remaining = Remaining::new(
+            left(Limit::Requests, policy.requests),
+            left(Limit::Tokens, policy.tokens),
+        );
+        let reset_in = now.until_free(now.part);
+        Decision::Allowed(Taken::new(tokens, remaining, reset_in, now.part))
     }
 
     /// Counts what was let in by all processes' common limit; the part it falls into.
@@ -114,7 +111,7 @@ impl LocalLimits {
         let entry = self.entry(&mut all, hash, &now);
         if used > taken.tokens {
             entry.add(0, used.saturating_sub(taken.tokens), &now);
-        } else if let Some(part) = entry.parts.iter_mut().find(|p| p.index == taken.local) {
+        } else if let Some(part) = entry.parts.iter_mut().find(|p| p.index == taken.local_part) {
             let back = taken.tokens.saturating_sub(used);
             part.tokens = part.tokens.saturating_sub(back);
         }
@@ -148,7 +145,7 @@ struct Now {
 
 impl Now {
     fn new(millis: u64, policy: &LimitPolicy) -> Self {
-        let length = policy.part();
+        let length = part_of(policy);
         Self {
             millis,
             length,

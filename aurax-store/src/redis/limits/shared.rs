@@ -6,9 +6,10 @@ use std::time::Duration;
 use ::redis::Script;
 use async_trait::async_trait;
 use aurax_core::Result;
+use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
 
 use super::local::LocalLimits;
-use super::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
+use super::part_of;
 use crate::redis::connection::Redis;
 use crate::redis::error::unreadable;
 use crate::redis::keys::Hash;
@@ -52,7 +53,7 @@ impl RedisLimits {
 
     fn hash(&self, key: &str, policy: &LimitPolicy) -> Hash {
         // Windows of different lengths count in different parts.
-        let part = policy.part().to_be_bytes();
+        let part = part_of(policy).to_be_bytes();
         let keys = self.redis.keys();
         keys.hash(&[b"limit", &part, key.as_bytes()])
     }
@@ -65,7 +66,7 @@ impl RedisLimits {
         step: &[&str],
     ) -> Result<T> {
         let mut call = self.script.key(self.redis.keys().name("limit", hash));
-        call.arg(policy.part()).arg(LimitPolicy::PARTS).arg(step);
+        call.arg(part_of(policy)).arg(LimitPolicy::PARTS).arg(step);
         self.redis
             .ask(async |mut link| call.invoke_async(&mut link).await)
             .await
@@ -102,21 +103,22 @@ impl Answer {
     fn read(reply: &[i64], policy: &LimitPolicy) -> Option<Self> {
         let count = |n: i64| u64::try_from(n).unwrap_or_default();
         match *reply {
-            [0, limit, wait] => Some(Self::Full(Full {
-                limit: if limit == 0 {
+            [0, limit, wait] => {
+                let limit = if limit == 0 {
                     Limit::Requests
                 } else {
                     Limit::Tokens
-                },
-                retry_after: u64::try_from(wait).ok().map(Duration::from_millis),
-            })),
+                };
+                let wait = u64::try_from(wait).ok().map(Duration::from_millis);
+                Some(Self::Full(Full::new(limit, wait)))
+            }
             [1, part, reset_in, requests, tokens] => Some(Self::Taken {
                 part: count(part),
                 reset_in: Duration::from_millis(count(reset_in)),
-                remaining: Remaining {
-                    requests: policy.requests.map(|_| count(requests)),
-                    tokens: policy.tokens.map(|_| count(tokens)),
-                },
+                remaining: Remaining::new(
+                    policy.requests.map(|_| count(requests)),
+                    policy.tokens.map(|_| count(tokens)),
+                ),
             }),
             _ => None,
         }
@@ -134,13 +136,11 @@ impl SharedLimits for RedisLimits {
                 part,
                 reset_in,
                 remaining,
-            }) => Ok(Decision::Allowed(Taken {
-                tokens,
-                remaining,
-                reset_in,
-                shared: Some(part),
-                local: self.local.add(&hash, tokens, &policy),
-            })),
+            }) => {
+                let local = self.local.add(&hash, tokens, &policy);
+                let taken = Taken::new(tokens, remaining, reset_in, local);
+                Ok(Decision::Allowed(taken.with_shared_part(part)))
+            }
             Ok(Answer::Full(full)) => Ok(Decision::Refused(full)),
             Err(error) => {
                 tracing::debug!(%error, "a limit is shared out for now");
@@ -156,7 +156,9 @@ impl SharedLimits for RedisLimits {
         }
         let hash = self.hash(key, &policy);
         self.local.settle(&hash, &taken, used, &policy);
-        let Some(part) = taken.shared else { return };
+        let Some(part) = taken.shared_part else {
+            return;
+        };
         let (more, less) = (
             used.saturating_sub(taken.tokens).to_string(),
             taken.tokens.saturating_sub(used).to_string(),
