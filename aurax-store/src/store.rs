@@ -45,8 +45,16 @@ pub struct PostgresOptions {
 
 #[cfg(feature = "postgres")]
 impl PostgresOptions {
-    /// A database by its address, `postgres://user:password@host:5432/database`; the address also
-    /// says how TLS is used (`sslmode`, `sslrootcert`).
+    /// A database by its address, `postgres://user:password@host:5432/database`.
+    ///
+    /// One address is enough: that of the database's owner, who also may make roles
+    /// (`CREATEROLE`), or is a member of `aurax_app`, `aurax_jobs` and `aurax_ledger`, made before.
+    /// Whoever logs in, tenants' rows are reached as one of these roles, which see them by their
+    /// policies alone. A pooler may hand connections on after each transaction.
+    ///
+    /// The address also says how TLS is used, as libpq does: `sslmode` (`disable`, `prefer`,
+    /// `require`, `verify-ca`, `verify-full`; `prefer` unless set) and `sslrootcert`, a file of
+    /// authorities; `require` with one is `verify-ca`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -59,14 +67,18 @@ impl PostgresOptions {
         }
     }
 
-    /// Migrates as another login, which owns the tables; the one of the address unless set.
+    /// Migrates as another login, which owns the tables; the one of the address unless set. That
+    /// one then needs nothing but to be a member of `aurax_app`, `aurax_jobs` and `aurax_ledger`.
     #[must_use]
     pub fn with_owner_url(mut self, url: impl Into<String>) -> Self {
         self.owner_url = Some(url.into());
         self
     }
 
-    /// Asks a replica for analyses, which may be a little behind.
+    /// Asks a replica for analyses (rows, sums and series of usage), which may be a little behind,
+    /// and for nothing else. While it is away analyses fail within a second, with an error of kind
+    /// `Store`: nobody takes its place, because they are kept away from the primary on purpose.
+    /// Everything else goes on, and a store opens without it.
     #[must_use]
     pub fn with_read_url(mut self, url: impl Into<String>) -> Self {
         self.read_url = Some(url.into());
@@ -178,8 +190,10 @@ impl Store {
     /// A store in PostgreSQL, migrated and checked.
     ///
     /// # Errors
-    /// `Store` when the server cannot be reached; `Config` when its address, version, roles or
-    /// policies are not what the store relies on, or a newer program has migrated it.
+    /// `Store` when the server cannot be reached; `Config` when its address, version, TLS, roles,
+    /// settings, policies or grants are not what the store relies on, or a newer program has
+    /// migrated it: the error names what it is, and what to do. `synchronous_commit` and `fsync`
+    /// have to be on unless durability is relaxed.
     #[cfg(feature = "postgres")]
     pub async fn postgres(options: &PostgresOptions) -> Result<Self> {
         use crate::db::postgres::PostgresDatabase;

@@ -5,12 +5,17 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger'] LOOP
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', name);
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL;
-        END;
-        EXECUTE format('GRANT %I TO %I', name, current_user);
+        -- Who may make no roles finds them made, and given to it.
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+        IF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', name, current_user);
+        END IF;
     END LOOP;
 END
 $$;

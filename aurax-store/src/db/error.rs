@@ -1,10 +1,10 @@
 //! What a database's errors mean.
 #[cfg(feature = "sqlite")]
 pub(super) use known::closed;
-#[cfg(feature = "postgres")]
-pub(super) use known::out_of_range;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) use known::{busy, read};
+#[cfg(feature = "postgres")]
+pub(super) use known::{out_of_range, overdue};
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod known {
@@ -35,11 +35,19 @@ mod known {
     pub(in crate::db) fn read(error: sqlx::Error) -> Error {
         match &error {
             sqlx::Error::Database(database) => said(&**database).with_source(error),
-            sqlx::Error::PoolTimedOut => busy("no connection came free").with_source(error),
+            sqlx::Error::PoolTimedOut => overdue().with_source(error),
             sqlx::Error::PoolClosed => closed().with_source(error),
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
-                unreachable().with_source(error)
+            sqlx::Error::Tls(reason) => no_tls(reason).with_source(error),
+            // So rustls says what it does not like about a certificate.
+            sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+                no_tls(io).with_source(error)
             }
+            sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => unreachable().with_source(error),
+            sqlx::Error::Configuration(_) => Error::new(
+                ErrorKind::Config,
+                "the address of the database cannot be used: check its parameters",
+            )
+            .with_source(error),
             sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => unreachable().with_source(error),
             _ => Error::new(ErrorKind::Internal, "the database refused a statement")
                 .with_source(error),
@@ -52,6 +60,27 @@ mod known {
             "the database cannot be reached: check that it runs and that its address is right",
         )
         .with_retry_after(Some(SOON))
+    }
+
+    /// A pool does not say why it waited: for a server that does not answer, or for its other users.
+    pub(in crate::db) fn overdue() -> Error {
+        Error::new(
+            ErrorKind::Store,
+            "the database does not answer, or all connections to it are in use: check that it \
+             runs and that its address is right, or try again",
+        )
+        .with_context("code", "store_busy")
+        .with_retry_after(Some(SOON))
+    }
+
+    fn no_tls(reason: &dyn std::fmt::Display) -> Error {
+        Error::new(
+            ErrorKind::Config,
+            format!(
+                "TLS with the database failed ({reason}): check sslmode, sslrootcert and the \
+                 host's name in its address"
+            ),
+        )
     }
 
     /// A sum is beyond what is counted with.
@@ -74,6 +103,14 @@ mod known {
         // SQLite has no code of its own for it: https://sqlite.org/lang_aggfunc.html#sumunc
         if error.message() == "integer overflow" {
             return out_of_range();
+        }
+        // PgBouncer has one code for all it says: https://www.pgbouncer.org/features.html
+        if error.message().contains("statement pooling mode") {
+            return Error::new(
+                ErrorKind::Config,
+                "the pooler before the database has no transactions: set its pool_mode to \
+                 transaction or session",
+            );
         }
         let code = error.code();
         let code = code.as_deref().unwrap_or_default();
@@ -112,6 +149,12 @@ mod known {
             (_, "57014") => store("the database took too long and gave up"),
             (_, "25006") => store("the database is read-only: connect to the primary"),
             ("08" | "57" | "53" | "58", _) => unreachable(),
+            (_, "28000") => Error::new(
+                ErrorKind::Config,
+                "the server of the database lets this user in only another way (pg_hba.conf): \
+                 check the user and the name of the database, and sslmode, which may have to be \
+                 require",
+            ),
             ("28" | "3D", _) => Error::new(
                 ErrorKind::Config,
                 "the database refuses the login: check user, password and database name",
@@ -119,7 +162,8 @@ mod known {
             (_, "42501") => Error::new(
                 ErrorKind::Config,
                 "the database role may not do this: run the migrations as the owner",
-            ),
+            )
+            .with_context("code", "not_allowed"),
             (_, "22P05" | "22021") => Error::new(
                 ErrorKind::InvalidRequest,
                 "a text holds a character that cannot be kept, such as NUL: remove it",

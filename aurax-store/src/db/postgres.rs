@@ -1,11 +1,12 @@
 //! PostgreSQL: pools of connections whose transactions take the role and the tenant they are for.
 
 mod address;
+mod boot;
+mod connect;
 pub(crate) mod copy;
 mod programs;
 mod values;
 
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,19 @@ use aurax_core::{Error, ErrorKind, Result};
 use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, PgPool, Postgres, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, PgPool, Postgres, Row as _};
+use tokio::sync::OnceCell;
 
 use super::bulk::Says;
-use super::error::{busy, read};
+use super::error::{busy, overdue, read};
 use super::migration::{Applied, Migration, due, migrations};
 use super::statement::Compiled;
 use super::{
     Access, Arg, BulkInsert, Database, Dialect, Dictionary, Durability, Fields, Mode, Row,
     Statement, Transaction,
 };
+use boot::Part;
+use connect::options;
 use copy::PostgresSource;
 use values::{bind, cells, columns};
 
@@ -42,8 +46,6 @@ const STATEMENT: Duration = Duration::from_secs(5);
 const ANALYSIS: Duration = Duration::from_secs(60);
 /// How long migrations may take, another process's included.
 const MIGRATION: Duration = Duration::from_secs(600);
-/// The oldest server that partitions, policies and roles are tested with.
-const OLDEST: i64 = 150_000;
 /// The name of the lock that migrations hold, for one at a time.
 const MIGRATION_LOCK: i64 = 0x0061_7572_6178;
 
@@ -52,8 +54,8 @@ const MIGRATION_LOCK: i64 = 0x0061_7572_6178;
 pub(crate) struct PostgresDatabase {
     /// Connections for everything but the ledger.
     pool: PgPool,
-    /// Connections for analyses, where there is a replica to ask.
-    analyses: Option<PgPool>,
+    /// The server for analyses, where there is one.
+    reader: Option<Reader>,
     /// The ledger's own connection.
     ledger: PgPool,
     /// The lock that this process's ledger holds in each transaction.
@@ -93,13 +95,16 @@ impl PostgresDatabase {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options.clone());
-        let analyses = match read_url {
-            Some(url) => Some(pool(self::options(url)?, connections)),
+        let reader = match read_url {
+            Some(url) => Some(Reader {
+                pool: pool(self::options(url)?, connections),
+                is_verified: OnceCell::new(),
+            }),
             None => None,
         };
         Ok(Self {
             pool: pool(options, connections),
-            analyses,
+            reader,
             ledger,
             ledger_lock: fastrand::i64(..),
             durability,
@@ -122,104 +127,75 @@ impl PostgresDatabase {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options(owner_url)?);
+            .connect_lazy_with(self::options(owner_url)?);
         let done = tokio::time::timeout(MIGRATION, migrate(&pool)).await;
         pool.close().await;
         done.unwrap_or_else(|_| Err(busy("migrations took too long")))
+            .map_err(|error| match error.context("code") {
+                Some("not_allowed") => may_not_migrate().with_source(error),
+                _ => error,
+            })
     }
 
-    /// Checks that the server, the roles and the policies are what the store relies on.
+    /// Checks that the servers, the roles and the policies are what the store relies on. A server
+    /// for analyses that is away is checked when it is asked first.
     pub(crate) async fn verify(&self) -> Result<()> {
         let mut tx = Transacting::begin(&self.pool, "BEGIN", STATEMENT).await?;
-        let facts = tx
-            .ask(
-                "SELECT current_setting('server_version_num')::bigint AS version,
-                    (SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
-                     JOIN pg_namespace ON pg_namespace.oid = relnamespace
-                     WHERE nspname = 'public' AND relkind IN ('r', 'p')
-                       AND (relname ~ '^(messages|usage_logs)(_|$)' OR EXISTS (
-                           SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'user_id'))
-                       AND NOT (relrowsecurity AND relforcerowsecurity)) AS open_tables,
-                    (SELECT string_agg(DISTINCT relname, ', ') FROM pg_class
-                     JOIN pg_namespace ON pg_namespace.oid = relnamespace,
-                     unnest(ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger']) AS role
-                     WHERE nspname = 'public' AND relkind IN ('r', 'p')
-                       AND (has_table_privilege(role, pg_class.oid, 'TRUNCATE')
-                         OR (relispartition AND has_any_column_privilege(role, pg_class.oid, 'SELECT'))))
-                       AS open_grants,
-                    (SELECT string_agg(rolname, ', ') FROM pg_roles
-                     WHERE rolname IN ('aurax_app', 'aurax_jobs', 'aurax_ledger')
-                       AND (rolsuper OR rolbypassrls)) AS strong_roles,
-                    (SELECT string_agg(name, ', ') FROM
-                     unnest(ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger']) AS name
-                     WHERE NOT pg_has_role(current_user, name, 'MEMBER')) AS missing_roles,
-                    (SELECT string_agg(proname, ', ') FROM pg_proc
-                     JOIN pg_namespace ON pg_namespace.oid = pronamespace
-                     WHERE nspname = 'public' AND proname = 'aurax_search'
-                       AND pg_get_userbyid(proowner) <> 'aurax_jobs') AS stray_functions",
-            )
-            .await?;
+        boot::verify(&mut tx, Part::Primary(self.durability)).await?;
         tx.end("ROLLBACK").await?;
-        if facts.int("version")? < OLDEST {
-            return Err(refuse("PostgreSQL is older than 15: upgrade it", None));
-        }
-        for (column, message) in [
-            (
-                "missing_roles",
-                "the login is no member of these roles: GRANT them to it",
-            ),
-            (
-                "strong_roles",
-                "these roles pass row-level security by: ALTER ROLE … NOSUPERUSER NOBYPASSRLS",
-            ),
-            (
-                "open_tables",
-                "row-level security is not forced on these tables: ALTER TABLE … FORCE ROW LEVEL SECURITY",
-            ),
-            (
-                "open_grants",
-                "these tables are open to a role that must not reach them: REVOKE",
-            ),
-            (
-                "stray_functions",
-                "these functions find nothing as whom they run: ALTER FUNCTION … OWNER TO aurax_jobs",
-            ),
-        ] {
-            if let Some(names) = facts.text_or_null(column)? {
-                return Err(refuse(message, Some(names)));
+        let Some(reader) = &self.reader else {
+            return Ok(());
+        };
+        match reader.pool().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Config => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "analyses fail until their server can be asked");
+                Ok(())
             }
         }
-        Ok(())
     }
 }
 
-fn refuse(message: &str, names: Option<String>) -> Error {
-    let message = match names {
-        Some(names) => format!("{message} ({names})"),
-        None => message.to_owned(),
-    };
-    Error::new(ErrorKind::Config, message)
+/// A server for analyses alone. Nothing else waits for it, and nobody takes its place: analyses
+/// are kept away from the other one on purpose.
+#[derive(Debug)]
+struct Reader {
+    pool: PgPool,
+    is_verified: OnceCell<()>,
 }
 
-fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url).map_err(|_| {
-        Error::new(
-            ErrorKind::Config,
-            "the address of the database cannot be read: write it as \
-             postgres://user:password@host:5432/database",
-        )
-    })?;
-    Ok(options
-        // Poolers that hand a connection on after each transaction know neither named statements
-        // nor this parameter.
-        .statement_cache_capacity(0)
-        .extra_float_digits(None)
-        .application_name("aurax")
-        .disable_statement_logging())
+impl Reader {
+    /// Its connections, once it is known that its policies hold, too.
+    async fn pool(&self) -> Result<&PgPool> {
+        let verify = async {
+            let mut tx = Transacting::begin(&self.pool, "BEGIN READ ONLY", STATEMENT).await?;
+            boot::verify(&mut tx, Part::Reader).await?;
+            tx.end("ROLLBACK").await
+        };
+        let verified = self.is_verified.get_or_try_init(|| verify).await;
+        verified.map_err(Self::named)?;
+        Ok(&self.pool)
+    }
+
+    fn named(error: Error) -> Error {
+        error.with_context("server", "the one for analyses")
+    }
+}
+
+fn may_not_migrate() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "the login may not make the tables and roles: let it own the database, and ALTER ROLE … \
+         CREATEROLE, or have a superuser run CREATE ROLE aurax_app NOLOGIN; CREATE ROLE aurax_jobs \
+         NOLOGIN; CREATE ROLE aurax_ledger NOLOGIN; GRANT aurax_app, aurax_jobs, aurax_ledger TO it",
+    )
 }
 
 async fn migrate(pool: &PgPool) -> Result<()> {
     let mut tx = Transacting::begin(pool, "BEGIN", MIGRATION).await?;
+    boot::verify_version(&mut tx).await?;
+    tx.raw("SET LOCAL search_path = public, pg_temp").await?;
     tx.raw(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
         .await?;
     tx.raw(
@@ -256,16 +232,18 @@ async fn migrate(pool: &PgPool) -> Result<()> {
 #[async_trait]
 impl Database for PostgresDatabase {
     async fn begin(&self, access: Access, mode: Mode) -> Result<Box<dyn Transaction>> {
-        let (pool, limit) = match (access, mode, &self.analyses) {
+        let reader = self.reader.as_ref().filter(|_| mode == Mode::Analyse);
+        let (pool, limit) = match (access, mode, reader) {
             (Access::Ledger, ..) => (&self.ledger, STATEMENT),
-            (_, Mode::Analyse, Some(analyses)) => (analyses, ANALYSIS),
+            (_, Mode::Analyse, Some(reader)) => (reader.pool().await?, ANALYSIS),
             (_, Mode::Analyse, None) => (&self.pool, ANALYSIS),
             (_, Mode::Read | Mode::Write, _) => (&self.pool, STATEMENT),
         };
-        let mut begin = match mode {
-            Mode::Write => "BEGIN".to_owned(),
-            Mode::Read | Mode::Analyse => "BEGIN READ ONLY".to_owned(),
-        };
+        // What waits for a row goes on with what the row is then, whatever the server's default.
+        let mut begin = "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned();
+        if mode != Mode::Write {
+            begin.push_str(" READ ONLY");
+        }
         begin.push_str(match access {
             Access::User(_) => "; SET LOCAL ROLE aurax_app",
             Access::Jobs => "; SET LOCAL ROLE aurax_jobs",
@@ -296,7 +274,11 @@ impl Database for PostgresDatabase {
             // A UUID's own digits, which need no quoting.
             begin.push_str(&format!("; SET LOCAL app.user_id = '{user}'"));
         }
-        let inner = Transacting::begin(pool, &begin, limit).await?;
+        let begun = Transacting::begin(pool, &begin, limit).await;
+        let inner = match reader {
+            Some(_) => begun.map_err(Reader::named)?,
+            None => begun?,
+        };
         Ok(Box::new(PostgresTransaction {
             inner,
             dictionary: self.dictionary.clone(),
@@ -316,8 +298,8 @@ impl Database for PostgresDatabase {
     async fn close(&self) {
         self.pool.close().await;
         self.ledger.close().await;
-        if let Some(analyses) = &self.analyses {
-            analyses.close().await;
+        if let Some(reader) = &self.reader {
+            reader.pool.close().await;
         }
     }
 }
@@ -346,13 +328,11 @@ impl Transacting {
                         // connection at once.
                         tracing::debug!(%error, "a connection was dead");
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(not_begun(error)),
                 }
             }
         });
-        begun
-            .await
-            .unwrap_or_else(|_| Err(busy("it does not answer")))
+        begun.await.unwrap_or_else(|_| Err(overdue()))
     }
 
     /// Runs SQL without values, as many statements as there are.
@@ -414,6 +394,14 @@ impl Transacting {
         self.is_over = true;
         Ok(())
     }
+}
+
+/// Nothing was said yet that the database could refuse for what it is.
+fn not_begun(error: Error) -> Error {
+    if error.kind() != ErrorKind::Internal {
+        return error;
+    }
+    Error::new(ErrorKind::Store, "the database begins no transaction").with_source(error)
 }
 
 impl Drop for Transacting {

@@ -125,7 +125,7 @@ async fn nothing_is_found_where_nothing_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_broken_rule_is_found() {
-    for (sabotage, detector) in [
+    let broken = [
         (Sabotage::SkipIntent, Invariant::AttemptBeforeSend),
         (Sabotage::ForgetDropped, Invariant::SettledOnce),
         (Sabotage::SettleTwice, Invariant::SettledOnce),
@@ -139,10 +139,12 @@ async fn every_broken_rule_is_found() {
         (Sabotage::NeverSpend, Invariant::TotalsAddUp),
         (Sabotage::LoseMessage, Invariant::AnswerIsMessage),
         (Sabotage::StayBusy, Invariant::SessionsFree),
-    ] {
+    ];
+    let found = broken.map(|(sabotage, detector)| async move {
         let violated = after_a_load(Some(sabotage)).await;
         assert!(violated.contains(&detector), "{sabotage:?}: {violated:?}");
-    }
+    });
+    futures::future::join_all(found).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
 //! Where a store is, in words that another process understands.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl Place {
                 Store::sqlite(folder.join("aurax.db")).await
             }
             Some((_, url)) => {
-                let options = PostgresOptions::new(url).with_connections(4);
+                let options = PostgresOptions::new(url).with_connections(8);
                 Store::postgres(&options).await
             }
         }

@@ -1,7 +1,8 @@
-//! A PostgreSQL server of a test's own, to be stopped, hung and filled.
+//! A PostgreSQL server of a test's own, to be set up as it likes, stopped, hung and filled.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,8 +37,9 @@ pub(crate) fn is_root() -> bool {
 #[derive(Debug)]
 pub(crate) struct Postgres {
     bin: PathBuf,
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     port: u16,
+    settings: Vec<String>,
     /// Ends the server when its input ends.
     keeper: Mutex<Option<Child>>,
 }
@@ -46,33 +48,67 @@ impl Postgres {
     /// Starts one with its data in a folder that is made for it; `None`, with a line that says
     /// so, where there is none.
     pub(crate) async fn start(data: &Path) -> Option<Self> {
+        let server = Self::new(data)?;
+        server.initialize();
+        server.run().await;
+        Some(server)
+    }
+
+    /// One that is not started yet, and whose folder is empty.
+    pub(crate) fn new(data: &Path) -> Option<Self> {
         let Some(bin) = variable("AURAX_TEST_PG_BIN") else {
             println!("1 skipped: AURAX_TEST_PG_BIN is not set");
             return None;
         };
         fs::create_dir_all(data).unwrap();
-        if let Some((user, group)) = user() {
-            chown(data, Some(user), Some(group)).unwrap();
-        }
+        fs::set_permissions(data, fs::Permissions::from_mode(0o700)).unwrap();
+        give_away(data);
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let server = Self {
+        Some(Self {
             bin: bin.into(),
             data: data.to_owned(),
             port,
+            settings: Vec::new(),
             keeper: Mutex::new(None),
-        };
-        let made = server
+        })
+    }
+
+    /// The same server with a setting, as `name=value`, that holds from its next start on.
+    pub(crate) fn with_setting(mut self, setting: &str) -> Self {
+        self.settings.extend(["-c".to_owned(), setting.to_owned()]);
+        self
+    }
+
+    /// Makes its databases.
+    pub(crate) fn initialize(&self) {
+        let made = self
             .command("initdb")
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"])
             .args(["--no-sync", "-D"])
-            .arg(data)
+            .arg(&self.data)
             .output()
             .unwrap();
         assert!(made.status.success(), "{made:?}");
-        server.run().await;
-        Some(server)
+    }
+
+    /// Makes it follow another server, which runs.
+    pub(crate) fn follow(&self, primary: &Self) {
+        let made = self
+            .command("pg_basebackup")
+            .args(["-U", "postgres", "-h", "127.0.0.1", "-R", "-X", "stream"])
+            .args([
+                "--checkpoint=fast",
+                "--no-sync",
+                "-p",
+                &primary.port.to_string(),
+            ])
+            .arg("-D")
+            .arg(&self.data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
     }
 
     fn command(&self, name: &str) -> Command {
@@ -93,11 +129,12 @@ impl Postgres {
             .arg("-D")
             .arg(&self.data)
             .args(["-p", &self.port.to_string()])
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "max_connections=40", "-c", "shared_buffers=16MB"])
             .args(["-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"])
             .arg("-c")
             .arg(format!("unix_socket_directories={}", self.data.display()))
+            .args(&self.settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -122,7 +159,12 @@ impl Postgres {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres", "postgres")
+    }
+
+    /// The address of a database for a login.
+    pub(crate) fn url_of(&self, login: &str, database: &str) -> String {
+        format!("postgres://{login}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Stops it as a crash would.
@@ -170,7 +212,14 @@ fn end(mut keeper: Child) {
     keeper.wait().unwrap();
 }
 
-fn as_user(command: &mut Command) {
+/// Makes a file or folder that of the user who runs servers.
+pub(crate) fn give_away(path: &Path) {
+    if let Some((user, group)) = user() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+}
+
+pub(crate) fn as_user(command: &mut Command) {
     if let Some((user, group)) = user() {
         command.uid(user).gid(group).current_dir("/");
     }
@@ -232,6 +281,77 @@ impl Disk {
 }
 
 impl Drop for Disk {
+    fn drop(&mut self) {
+        let gone = Command::new("umount").arg("-l").arg(&self.folder).status();
+        assert!(gone.unwrap().success());
+    }
+}
+
+/// A small disk of its own whose file system can be told that it found an error, and turns
+/// read-only under whoever writes. It is gone with the value.
+#[derive(Debug)]
+pub(crate) struct Fragile {
+    image: PathBuf,
+    pub(crate) folder: PathBuf,
+}
+
+impl Fragile {
+    /// In a folder; `None`, with a line that says so, for those who may not make one.
+    pub(crate) fn new(within: &Path) -> Option<Self> {
+        let (image, folder) = (within.join("image"), within.join("fragile"));
+        if !is_root() {
+            println!("1 skipped: only root can make a disk");
+            return None;
+        }
+        let size = 48 << 20;
+        fs::File::create(&image).unwrap().set_len(size).unwrap();
+        fs::create_dir(&folder).unwrap();
+        let disk = Self { image, folder };
+        let mut make = Command::new("mkfs.ext4");
+        make.arg("-q").arg(&disk.image);
+        if !make.status().is_ok_and(|made| made.success()) || !disk.mount() {
+            println!("1 skipped: no disk can be made here");
+            std::mem::forget(disk);
+            return None;
+        }
+        Some(disk)
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop,errors=remount-ro"]);
+        let mounted = mount.arg(&self.image).arg(&self.folder).status();
+        mounted.unwrap().success()
+    }
+
+    /// Finds an error.
+    pub(crate) fn turn_read_only(&self) {
+        let mut abort = Command::new("mount");
+        abort.args(["-o", "remount,abort"]).arg(&self.folder);
+        assert!(abort.status().unwrap().success());
+        let file = fs::File::create(self.folder.join("file"));
+        assert!(file.is_err(), "it can be written to");
+    }
+
+    /// What is left of it, repaired, as after a new start of the machine.
+    pub(crate) fn repaired(&self) -> Self {
+        let repaired = Self {
+            image: self.image.with_extension("repaired"),
+            folder: self.folder.with_extension("repaired"),
+        };
+        fs::copy(&self.image, &repaired.image).unwrap();
+        fs::create_dir(&repaired.folder).unwrap();
+        let mut check = Command::new("e2fsck");
+        let check = check.args(["-f", "-y"]).arg(&repaired.image).output();
+        let checked = check.unwrap();
+        // One says that errors were corrected.
+        assert!(matches!(checked.status.code(), Some(0 | 1)), "{checked:?}");
+        assert!(repaired.mount());
+        repaired
+    }
+}
+
+impl Drop for Fragile {
     fn drop(&mut self) {
         let gone = Command::new("umount").arg("-l").arg(&self.folder).status();
         assert!(gone.unwrap().success());

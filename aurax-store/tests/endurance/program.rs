@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aurax_core::{
-    BreakerPolicy, Bytes, Engine, EngineBuilder, ModelId, Principal, Result, RetryPolicy,
-    async_trait,
+    BreakerPolicy, Bytes, Engine, EngineBuilder, ModelId, Principal, RatePolicy, Result,
+    RetryPolicy, async_trait,
 };
 use aurax_providers::transport::{ByteStream, ReqwestTransport, Transport};
 use aurax_providers::{Options, presets, provider};
@@ -105,6 +105,8 @@ fn builder(url: &str) -> EngineBuilder {
     Engine::builder()
         .provider(upstream)
         .retry(retry)
+        // Crowds of callers are about the ledger.
+        .rate("openai", RatePolicy::default().with_max_waiting(100_000))
         .breaker(BreakerPolicy::never())
 }
 

@@ -119,7 +119,7 @@ async fn what_one_engine_keeps_another_one_finds_for_the_same_principal() {
 /// Redis is found to be away.
 #[tokio::test]
 async fn an_engine_does_not_wait_for_a_cache_that_hangs() {
-    let hung = crate::away::Hung::start();
+    let hung = crate::support::Hung::start();
     let redis = aurax_store::Redis::new(&hung.url(), Default::default()).unwrap();
     let desk = Desk::new();
     let engine = desk.engine(RedisCache::new(redis.clone()));

@@ -1,6 +1,5 @@
 //! Redis killed, hung and back again: nobody waits, and each use does what it says.
 
-use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -8,28 +7,8 @@ use aurax_core::limits::{Decision, LimitPolicy, SharedLimits as _};
 use aurax_core::{Bytes, CacheStore as _, ErrorKind};
 use aurax_store::{LoginCache, ModelLists, Redis, RedisCache, RedisLimits, RedisOptions};
 
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-
 use crate::answers::a_key;
-use crate::support::Private;
-
-/// What a busy machine takes besides.
-const SLACK: Duration = Duration::from_millis(150);
-const LIMIT: Duration = Duration::from_millis(50);
-
-/// Takes connections in and never answers.
-pub(crate) struct Hung(TcpListener);
-
-impl Hung {
-    pub(crate) fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").unwrap())
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.0.local_addr().unwrap())
-    }
-}
+use crate::support::{Hung, LIMIT, Private, SLACK, ready, timed};
 
 /// Every use, one of each.
 struct Uses {
@@ -51,12 +30,6 @@ impl Uses {
             redis,
         }
     }
-}
-
-async fn timed<T>(asked: impl Future<Output = T>) -> (T, Duration) {
-    let began = Instant::now();
-    let answer = asked.await;
-    (answer, began.elapsed())
 }
 
 /// What each use does without Redis, and that nobody waits for longer than one command may take.
@@ -139,14 +112,6 @@ async fn a_killed_redis_is_gone_without_and_found_again() {
     assert_eq!(uses.logins.get(b"ann").await.as_deref(), Some(&b"2"[..]));
 }
 
-async fn ready(redis: &Redis) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while let Err(error) = redis.ping().await {
-        assert!(Instant::now() < until, "{error}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_hung_redis_costs_each_call_its_time_until_it_is_left_alone() {
     let hung = Hung::start();
@@ -220,112 +185,6 @@ async fn a_list_that_was_found_lives_here_no_longer_than_there() {
     assert_eq!(other.lists.get(b"openai").await, None);
 }
 
-/// Callers have time limits of their own, which may be a little shorter.
-#[tokio::test]
-async fn who_gives_up_late_has_found_it_away_and_who_gives_up_early_has_not() {
-    let hung = Hung::start();
-    let options = options()
-        .with_timeout(Duration::from_millis(400))
-        .with_connect_timeout(Duration::from_secs(60));
-    let redis = Redis::new(&hung.url(), options).unwrap();
-    for _ in 0..20 {
-        let early = tokio::time::timeout(Duration::from_millis(1), redis.ping());
-        early.await.unwrap_err();
-    }
-    assert!(redis.is_available());
-    for _ in 0..5 {
-        let late = tokio::time::timeout(Duration::from_millis(320), redis.ping());
-        late.await.unwrap_err();
-    }
-    assert!(!redis.is_available());
-}
-
-#[tokio::test]
-async fn a_restart_costs_one_command() {
-    let Some(mut server) = Private::start() else {
-        return;
-    };
-    let redis = Redis::new(&server.url(), options()).unwrap();
-    ready(&redis).await;
-    server.kill();
-    server.restart();
-    let mut failed = 0;
-    for _ in 0..5 {
-        failed += usize::from(redis.ping().await.is_err());
-    }
-    assert!(failed <= 1, "{failed}");
-}
-
-/// Lies between and lets connections go silent, as a firewall does.
-struct Between {
-    url: String,
-    silence: watch::Sender<()>,
-}
-
-impl Between {
-    async fn start(server: &Private) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("redis://{}", listener.local_addr().unwrap());
-        let (silence, _) = watch::channel(());
-        let (to, silenced) = (server.port(), silence.clone());
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut silence = silenced.subscribe();
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = silence.changed() => std::future::pending().await,
-                    }
-                });
-            }
-        });
-        Self { url, silence }
-    }
-}
-
-#[tokio::test]
-async fn a_connection_that_went_silent_is_replaced() {
-    let Some(server) = Private::start() else {
-        return;
-    };
-    let between = Between::start(&server).await;
-    let options = options().with_pause(Duration::from_millis(50));
-    let redis = Redis::new(&between.url, options).unwrap();
-    ready(&redis).await;
-    between.silence.send(()).unwrap();
-    for _ in 0..5 {
-        redis.ping().await.unwrap_err();
-    }
-    assert!(!redis.is_available());
-    ready(&redis).await;
-    assert!(redis.is_available());
-}
-
-#[tokio::test]
-async fn more_commands_than_may_wait_fail_at_once() {
-    let hung = Hung::start();
-    let options = options()
-        .with_max_waiting(8)
-        .with_timeout(Duration::from_millis(400))
-        .with_max_failures(NonZeroU32::MAX);
-    let redis = Redis::new(&hung.url(), options).unwrap();
-    let pings = (0..500).map(|_| timed(redis.ping()));
-    let mut refused = 0;
-    for (result, wait) in futures::future::join_all(pings).await {
-        match result.unwrap_err().kind() {
-            ErrorKind::Overloaded => {
-                assert!(wait < SLACK, "{wait:?}");
-                refused += 1;
-            }
-            kind => assert_eq!(kind, ErrorKind::Timeout),
-        }
-    }
-    assert_eq!(refused, 492);
-    // Those who waited have left, so there are places again.
-    assert_eq!(redis.ping().await.unwrap_err().kind(), ErrorKind::Timeout);
-}
-
 /// An hour of calls, in short: what is kept meanwhile does not grow.
 #[tokio::test]
 async fn memory_is_bounded_while_redis_is_away() {
@@ -363,19 +222,4 @@ fn resident() -> usize {
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
     kilobytes.map_or(0, |kb| kb.parse::<usize>().unwrap() << 10)
-}
-
-/// A runtime that ended takes the connection with it; the next one makes its own.
-#[test]
-fn it_outlives_a_runtime() {
-    let Some(server) = Private::start() else {
-        return;
-    };
-    let redis = Redis::new(&server.url(), options()).unwrap();
-    for _ in 0..3 {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_all().build().unwrap();
-        runtime.block_on(ready(&redis));
-    }
-    assert!(redis.is_available());
 }

@@ -10,6 +10,7 @@
 mod access;
 mod answers;
 mod away;
+mod connection;
 mod limits;
 mod quota;
 mod support;

@@ -8,8 +8,7 @@ use aurax_core::{
 use aurax_providers::Demo;
 use aurax_store::{Redis, RedisLimits, RedisOptions};
 
-use crate::away::Hung;
-use crate::support::{GENEROUS, prefix, variable};
+use crate::support::{GENEROUS, Hung, prefix, variable};
 
 fn engine(url: &str, options: RedisOptions) -> Engine {
     let limits = RedisLimits::new(Redis::new(url, options).unwrap());

@@ -145,3 +145,37 @@ impl Beside {
         command.arg(&words[1..]).query(&mut self.0).unwrap()
     }
 }
+
+/// What a busy machine takes besides.
+pub(crate) const SLACK: Duration = Duration::from_millis(150);
+/// How long a command may take.
+pub(crate) const LIMIT: Duration = Duration::from_millis(50);
+
+/// Takes connections in and never answers.
+pub(crate) struct Hung(TcpListener);
+
+impl Hung {
+    pub(crate) fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.0.local_addr().unwrap())
+    }
+}
+
+/// What somebody answers, and how long it takes.
+pub(crate) async fn timed<T>(asked: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    let answer = asked.await;
+    (answer, began.elapsed())
+}
+
+/// Waits until it answers.
+pub(crate) async fn ready(redis: &Redis) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = redis.ping().await {
+        assert!(Instant::now() < until, "{error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

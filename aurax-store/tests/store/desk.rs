@@ -14,9 +14,11 @@ pub(crate) enum Kind {
     Memory,
     /// In a file.
     File,
-    /// In PostgreSQL.
+    /// In PostgreSQL, by two logins: one owns the database, the other is a member of the roles and
+    /// nothing else.
     Postgres,
-    /// In PostgreSQL, through PgBouncer, which hands connections on after each transaction.
+    /// In PostgreSQL, by one address, that of the database's owner, and through PgBouncer, which
+    /// hands connections on after each transaction.
     PgBouncer,
 }
 
@@ -57,6 +59,44 @@ fn at(url: &str, database: &str) -> String {
     format!("{server}/{database}{separator}{parameters}")
 }
 
+/// The same address for another login, which needs no password here.
+fn by(url: &str, login: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (_, server) = rest.split_once('@').unwrap();
+    format!("{scheme}://{login}@{server}")
+}
+
+/// The logins of a database: who owns it, and who is a member of the store's roles alone.
+fn logins(database: &str) -> (String, String) {
+    (format!("{database}_owner"), format!("{database}_login"))
+}
+
+/// What an administrator does for those who may make no roles: the database, its owner, and the
+/// store's roles, which other tests may just make, too.
+async fn provide(server: &mut PgConnection, database: &str) {
+    let (owner, login) = logins(database);
+    let roles = format!(
+        "CREATE ROLE {owner} LOGIN; CREATE ROLE {login} LOGIN;
+         DO $$
+         DECLARE name text;
+         BEGIN
+             FOREACH name IN ARRAY ARRAY['aurax_app', 'aurax_jobs', 'aurax_ledger'] LOOP
+                 BEGIN
+                     EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+                 EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                     NULL;
+                 END;
+                 EXECUTE format('GRANT %I TO {owner}, {login}', name);
+             END LOOP;
+         END
+         $$"
+    );
+    let roles = sqlx::raw_sql(AssertSqlSafe(roles)).execute(&mut *server);
+    roles.await.unwrap();
+    let create = format!("CREATE DATABASE {database} OWNER {owner}");
+    server.execute(AssertSqlSafe(create)).await.unwrap();
+}
+
 impl Desk {
     /// A new store; `None`, with a line that says so, where its server is not there.
     pub(crate) async fn open(kind: Kind) -> Option<Self> {
@@ -78,11 +118,16 @@ impl Desk {
                     _ => admin.clone(),
                 };
                 let mut server = PgConnection::connect(&admin).await.unwrap();
-                let create = format!("CREATE DATABASE {name}");
-                server.execute(AssertSqlSafe(create)).await.unwrap();
-                let options = PostgresOptions::new(at(&url, &name))
-                    .with_owner_url(at(&admin, &name))
-                    .with_connections(8);
+                provide(&mut server, &name).await;
+                let (owner, login) = logins(&name);
+                let owner_url = at(&by(&url, &owner), &name);
+                let options = match kind {
+                    Kind::PgBouncer => PostgresOptions::new(owner_url),
+                    _ => {
+                        PostgresOptions::new(at(&by(&url, &login), &name)).with_owner_url(owner_url)
+                    }
+                };
+                let options = options.with_connections(8);
                 Place::Server {
                     options,
                     admin,
@@ -146,8 +191,13 @@ impl Desk {
                 admin, database, ..
             } => {
                 let mut server = PgConnection::connect(&admin).await.unwrap();
-                let drop = format!("DROP DATABASE {database} WITH (FORCE)");
-                server.execute(AssertSqlSafe(drop)).await.unwrap();
+                let (owner, login) = logins(&database);
+                for what in [
+                    format!("DROP DATABASE {database} WITH (FORCE)"),
+                    format!("DROP ROLE {owner}, {login}"),
+                ] {
+                    server.execute(AssertSqlSafe(what)).await.unwrap();
+                }
             }
         }
     }

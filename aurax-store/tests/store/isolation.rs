@@ -313,23 +313,28 @@ pub(crate) async fn every_table_of_tenants_is_closed(desk: Desk) -> Desk {
                       AND (c.relispartition OR g.privilege_type = 'TRUNCATE'))
                    + (SELECT count(*) FROM information_schema.column_privileges g
                       WHERE g.table_name = c.relname AND c.relispartition
-                        AND g.grantee <> c.relowner::regrole::text) AS grants
+                        AND g.grantee <> c.relowner::regrole::text)
+                   AS grants,
+                   (SELECT count(*) FROM pg_policy
+                    WHERE polrelid = c.oid AND c.relispartition) AS policies
                FROM pg_class c
                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-                 AND EXISTS (SELECT FROM pg_attribute a
-                             WHERE a.attrelid = c.oid AND a.attname = 'user_id')";
+                 AND (c.relname = 'users' OR EXISTS (
+                     SELECT FROM pg_attribute a
+                     WHERE a.attrelid = c.oid AND a.attname = 'user_id'))";
     let rows = sqlx::query(sql).fetch_all(&mut server).await.unwrap();
     let partitions = rows
         .iter()
         .filter(|row| row.get::<bool, _>("relispartition"));
     // Two defaults, and five periods of each.
     assert_eq!(partitions.count(), 12);
-    assert_eq!(rows.len(), 26);
+    assert_eq!(rows.len(), 27);
     for row in &rows {
         let name: String = row.get("relname");
         assert!(row.get::<bool, _>("relrowsecurity"), "{name}");
         assert!(row.get::<bool, _>("relforcerowsecurity"), "{name}");
         assert_eq!(row.get::<i64, _>("grants"), 0, "{name}");
+        assert_eq!(row.get::<i64, _>("policies"), 0, "{name}");
     }
     let functions = sqlx::query(
         "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef

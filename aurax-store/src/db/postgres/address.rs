@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use super::options;
+use super::connect::options;
 use super::programs::ssl_mode;
 
 /// An address, and what of it the driver does not tell.

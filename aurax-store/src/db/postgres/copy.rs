@@ -12,9 +12,7 @@ use tokio::process::ChildStdout;
 
 use super::address::Address;
 use super::programs::{Pipes, Program, Programs};
-use super::{
-    Database as _, MIGRATIONS, PATIENCE, PostgresDatabase, STATEMENT, Transacting, refuse,
-};
+use super::{Database as _, MIGRATIONS, PATIENCE, PostgresDatabase, STATEMENT, Transacting};
 use crate::backup::{ArchiveReader, Content, Manifest, Source, StoreKind, Watch};
 use crate::store::PostgresOptions;
 
@@ -59,13 +57,13 @@ impl PostgresSource {
             );
             return Err(Error::new(ErrorKind::Config, message));
         }
-        if facts.unreadable.is_some() {
+        if let Some(names) = facts.unreadable {
             let message = format!(
                 "the role of the backup's address may not read these tables: GRANT \
-                 pg_read_all_data TO {}",
+                 pg_read_all_data TO {} ({names})",
                 facts.role
             );
-            return Err(refuse(&message, facts.unreadable));
+            return Err(Error::new(ErrorKind::Config, message));
         }
         Ok(facts.schema_version)
     }
