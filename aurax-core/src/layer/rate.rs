@@ -126,6 +126,10 @@ impl RateLayer {
     ) -> Result<Option<Spending>> {
         let limits = self.policy.limits();
         let tokens = limits.tokens.map_or(0, |_| estimate_input(&call.op));
+        // Where nothing can run out there is no turn to wait for, but for a pause.
+        if limits.is_none() && pace.take(&*self.clock, limits, tokens).is_ok() {
+            return Ok(None);
+        }
         // Nobody is in line, or this one is the first.
         if let Ok(_first) = pace.turn.try_acquire()
             && let Ok(at) = pace.take(&*self.clock, limits, tokens)

@@ -271,3 +271,31 @@ async fn a_turn_is_not_lost_to_a_slow_answer() {
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(tenths(start), 500, "they do not wait for each other");
 }
+
+/// All calls of a task are polled before the first that waits is polled again: whoever waits for no
+/// reason keeps all of them waiting.
+#[test]
+fn without_a_limit_there_is_no_line() {
+    let desk = Desk::new("first", |_, _| whole_answer());
+    let policy = RatePolicy::default().with_max_waiting(1);
+    let engine = Engine::builder().provider(desk).rate("first", policy);
+    let engine = engine.build().unwrap();
+    let many = |engine: Engine| async move {
+        let calls = (0..3_000).map(|_| async {
+            let call = ask("first/a", Delivery::Whole);
+            let reply = engine.call(&Ctx::local(), &call).await?;
+            reply.collect().await
+        });
+        futures::future::try_join_all(calls).await.map(drop)
+    };
+    let threads = [(); 2].map(|()| {
+        let engine = engine.clone();
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(many(engine))
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap().unwrap();
+    }
+}
