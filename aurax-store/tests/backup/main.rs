@@ -12,8 +12,7 @@ mod postgres;
 mod programs;
 mod scene;
 mod schedule;
-#[allow(dead_code, reason = "other tests stop and hang it")]
-#[path = "../endurance/postgres.rs"]
+#[path = "../support/postgres.rs"]
 mod server;
 mod sqlite;
 mod tls;

@@ -15,6 +15,7 @@ mod crash;
 mod detectors;
 mod outage;
 mod place;
+#[path = "../support/postgres.rs"]
 mod postgres;
 mod program;
 mod retention;

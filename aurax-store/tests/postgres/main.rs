@@ -12,7 +12,7 @@ mod own;
 #[path = "../endurance/place.rs"]
 mod place;
 mod pooler;
-#[path = "../endurance/postgres.rs"]
+#[path = "../support/postgres.rs"]
 mod postgres;
 mod reader;
 mod refusals;
