@@ -53,8 +53,9 @@ impl UserScope {
         }
         self.write(|tx| {
             Box::pin(async move {
-                // Once more, for what was added meanwhile.
-                for statement in MANY.into_iter().chain(REST) {
+                // Once more, for what was added meanwhile: sessions before what is said in them, so
+                // that nothing more is.
+                for statement in MANY.into_iter().rev().chain(REST) {
                     tx.run(statement, &args! { most: BATCH }).await?;
                 }
                 Ok(())

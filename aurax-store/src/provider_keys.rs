@@ -432,8 +432,9 @@ impl JobScope {
         Ok(changed > 0)
     }
 
-    /// The master keys that seal provider keys of any tenant, as [`crate::KeyFile::drop_unused`]
-    /// takes them. Where processes that do not know the current master key yet add keys, ask again
+    /// The master keys that seal provider keys of any tenant. [`crate::KeyFile::drop_unused`] must
+    /// keep those, and those of the backups: [`Shelf::master_keys`](crate::backup::Shelf::master_keys).
+    /// Where processes that do not know the current master key yet add keys, ask again
     /// when there are none any more.
     ///
     /// # Errors

@@ -117,7 +117,8 @@ async fn a_backup_never_takes_the_place_of_another() {
 async fn the_newest_stay_and_other_files_are_left_alone() {
     let folder = Folder::new();
     let shelf = Shelf::new(&folder.0);
-    assert_eq!(shelf.surplus().await.unwrap(), []);
+    let ever = OffsetDateTime::UNIX_EPOCH + time::Duration::days(10_000);
+    assert_eq!(shelf.surplus(ever).await.unwrap(), []);
     let keys = KeyRing::generate().unwrap();
     // Not in the order they were made.
     for day in [5, 1, 9, 3, 7, 2, 8, 4, 6] {
@@ -146,14 +147,21 @@ async fn the_newest_stay_and_other_files_are_left_alone() {
         days(shelf.list().await.unwrap()),
         [9, 8, 7, 6, 5, 4, 3, 2, 1]
     );
-    assert_eq!(days(shelf.surplus().await.unwrap()), [2, 1]);
+    assert_eq!(days(shelf.surplus(ever).await.unwrap()), [2, 1]);
     let fewer = shelf.clone().with_keep(NonZeroUsize::MIN);
     assert_eq!(
-        days(fewer.surplus().await.unwrap()),
+        days(fewer.surplus(ever).await.unwrap()),
         [8, 7, 6, 5, 4, 3, 2, 1]
     );
+    // A clock was wrong: what claims to be of the eighth day or later goes first.
+    let wrong = OffsetDateTime::UNIX_EPOCH + time::Duration::days(7);
+    assert_eq!(days(shelf.surplus(wrong).await.unwrap()), [9, 8]);
+    assert_eq!(
+        days(fewer.surplus(wrong).await.unwrap()),
+        [6, 5, 4, 3, 2, 1, 9, 8]
+    );
     let all = shelf.with_keep(NonZeroUsize::MAX);
-    assert_eq!(all.surplus().await.unwrap(), []);
+    assert_eq!(all.surplus(ever).await.unwrap(), []);
 }
 
 #[tokio::test]

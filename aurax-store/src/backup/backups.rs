@@ -7,10 +7,10 @@ use std::time::Duration;
 use aurax_core::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
 
-use super::{Phase, Progress, Restore, Shelf, Source, StoredBackup, Watch};
+use super::{Phase, Progress, Restore, Shelf, Source, StoredBackup, Watch, blocking};
 use crate::jobs::JobLease;
 use crate::store::Store;
-use crate::vault::KeyRing;
+use crate::vault::{KeyFile, KeyRing};
 
 /// The name of the job, of which one process at a time holds the lease.
 const JOB: &str = "backup";
@@ -26,6 +26,40 @@ const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const SOON: Duration = Duration::from_secs(60);
 /// The longest time without a look: a clock may be set, and a machine sleep.
 const LATE: Duration = Duration::from_secs(15 * 60);
+
+/// Where the keys are that seal backups.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// These, and no others.
+    Ring(KeyRing),
+    /// Those that the file has when they are asked for.
+    File(KeyFile),
+}
+
+impl KeySource {
+    async fn read(&self) -> Result<KeyRing> {
+        match self {
+            Self::Ring(ring) => Ok(ring.clone()),
+            Self::File(file) => {
+                let file = file.clone();
+                blocking(move || file.read()).await
+            }
+        }
+    }
+}
+
+impl From<KeyRing> for KeySource {
+    fn from(ring: KeyRing) -> Self {
+        Self::Ring(ring)
+    }
+}
+
+impl From<KeyFile> for KeySource {
+    fn from(file: KeyFile) -> Self {
+        Self::File(file)
+    }
+}
 
 /// The backups of a store, each of all of it as it was at one moment, on a [`Shelf`].
 ///
@@ -49,7 +83,7 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 /// # #[cfg(feature = "sqlite")]
 /// # async fn run() -> aurax_core::Result<()> {
 /// let store = Store::sqlite("aurax.db").await?;
-/// let keys = KeyFile::new("aurax.keys").read()?;
+/// let keys = KeyFile::new("aurax.keys");
 /// let backups = Backups::new(&store, Shelf::new("backups"), keys);
 /// let backup = backups.now().await?;
 /// println!("{}", backup.path.display());
@@ -62,19 +96,20 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 pub struct Backups {
     store: Store,
     shelf: Shelf,
-    keys: KeyRing,
+    keys: KeySource,
     every: Duration,
     renewal: Duration,
     watch: Watch,
 }
 
 impl Backups {
-    /// Backups of `store` on `shelf`, sealed with the current key of `keys`, every 24 hours.
-    pub fn new(store: &Store, shelf: Shelf, keys: KeyRing) -> Self {
+    /// Backups of `store` on `shelf`, sealed with the current key of `keys`, every 24 hours. A
+    /// [`KeyFile`] is read anew for each, so that a master key that was added meanwhile is used.
+    pub fn new(store: &Store, shelf: Shelf, keys: impl Into<KeySource>) -> Self {
         Self {
             store: store.clone(),
             shelf,
-            keys,
+            keys: keys.into(),
             every: EVERY,
             renewal: RENEWAL,
             watch: Watch::default(),
@@ -219,20 +254,26 @@ impl Backups {
         // Before the moment that the content is of, so that nothing older is missing; as its name
         // will say it.
         let at = self.store.now().truncate_to_millisecond();
+        let keys = self.keys.read().await?;
+        let master_keys = self.store.jobs().master_keys_in_use().await?;
         let mut content = source.open(watch).await?;
-        let manifest = content.manifest(at);
-        let begun = self.shelf.begin(&self.keys, &manifest).await?;
+        let manifest = content.manifest(at).with_master_keys(master_keys);
+        let begun = self.shelf.begin(&keys, &manifest).await?;
         let mut archive = begun.with_progress(watch.during(Phase::Writing));
         archive.copy_from(&mut content.reader()).await?;
         content.end().await?;
-        let stored = archive.finish().await?;
-        if let Err(error) = self.read_back(&stored, watch).await {
-            remove(&stored.path).await;
+        let sealed = archive.seal().await?;
+        let restore = Restore::new(sealed.path(), keys).with_watch(watch.clone());
+        if let Err(error) = restore.verify().await {
             let message = "the backup that was written cannot be read back: check its disk";
             return Err(Error::new(ErrorKind::Internal, message).with_source(error));
         }
-        for old in self.shelf.surplus().await? {
-            remove(&old.path).await;
+        let stored = sealed.place().await?;
+        let latest = later(self.store.now(), self.every);
+        for old in self.shelf.surplus(latest).await? {
+            if old != stored {
+                remove(&old.path).await;
+            }
         }
         Ok(stored)
     }
@@ -242,11 +283,6 @@ impl Backups {
             let message = "a store in memory has no backups: keep it in a file";
             Error::new(ErrorKind::Unsupported, message)
         })
-    }
-
-    async fn read_back(&self, stored: &StoredBackup, watch: &Watch) -> Result<()> {
-        let restore = Restore::new(&stored.path, self.keys.clone()).with_watch(watch.clone());
-        restore.verify().await.map(drop)
     }
 }
 
@@ -292,12 +328,14 @@ fn due(
     now: OffsetDateTime,
     every: Duration,
 ) -> OffsetDateTime {
-    let later = |at: OffsetDateTime| {
-        let every = time::Duration::try_from(every).unwrap_or(time::Duration::MAX);
-        at.saturating_add(every)
-    };
-    let latest = later(now);
-    made.filter(|at| *at <= latest).max().map_or(now, later)
+    let latest = later(now, every);
+    let made = made.filter(|at| *at <= latest).max();
+    made.map_or(now, |at| later(at, every))
+}
+
+fn later(at: OffsetDateTime, every: Duration) -> OffsetDateTime {
+    let every = time::Duration::try_from(every).unwrap_or(time::Duration::MAX);
+    at.saturating_add(every)
 }
 
 /// How long to wait for what is due `next`; what is due already, another process is doing.

@@ -21,7 +21,7 @@ mod watch;
 use aurax_core::{Error, ErrorKind, Result};
 
 pub use archive::{ArchiveReader, ArchiveWriter, Manifest, Phase, Progress, StoreKind, key_of};
-pub use backups::Backups;
+pub use backups::{Backups, KeySource};
 pub use restore::Restore;
 #[cfg(feature = "sqlite")]
 pub(crate) use scratch::Scratch;

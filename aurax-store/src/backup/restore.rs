@@ -95,9 +95,9 @@ impl Restore {
         let mut reader = ArchiveReader::open(self.file().await?, &self.keys).await?;
         expect(reader.manifest(), StoreKind::Sqlite, newest())?;
         let target = path.clone();
-        let (existing, (scratch, file)) = blocking(move || {
-            let existing = room(&target)?;
-            Ok((existing, Scratch::create(&target, ".restore")?))
+        let (scratch, file) = blocking(move || {
+            room(&target)?;
+            Scratch::create(&target, ".restore")
         })
         .await?;
         reader = reader.with_progress(self.watch.during(Phase::Restoring));
@@ -109,7 +109,12 @@ impl Restore {
         self.watch
             .tell(Progress::new(Phase::Checking, size, Some(size)));
         check(scratch.path()).await?;
-        blocking(move || scratch.place(&path, existing)).await?;
+        blocking(move || {
+            // Somebody may have made a store there meanwhile.
+            let existing = room(&path)?;
+            scratch.place(&path, existing)
+        })
+        .await?;
         Ok(reader.manifest().clone())
     }
 
@@ -126,9 +131,10 @@ impl Restore {
     /// - `InvalidRequest` when the archive holds a store of SQLite.
     /// - `Config` when a newer program made it; when `pg_restore` is missing; when the roles are
     ///   not what the store relies on.
-    /// - `Store` when the server or `pg_restore` fails; the message says what it said first. The
-    ///   database is empty still, unless the message says that only its roles or policies are
-    ///   at fault.
+    /// - `Store` when the server or `pg_restore` fails; the message says what it said first.
+    ///
+    /// The database is empty still, unless the error's context has `restored`: then everything is
+    /// in it, and only what comes afterwards failed. Open the store, which does it again.
     ///
     /// # Cancel safety
     /// A future dropped before it is ready leaves the database empty, or restored without having
@@ -149,7 +155,14 @@ impl Restore {
         let size = target.fill(&mut reader).await?;
         self.watch
             .tell(Progress::new(Phase::Checking, size, Some(size)));
-        target.check(options).await?;
+        let checked = target.check(options).await;
+        checked.map_err(|error| {
+            let message = "everything is restored, and what is checked afterwards failed";
+            let hint = "open the store, which checks it again, or drop the database";
+            error
+                .with_context("restored", message)
+                .with_context("next", hint)
+        })?;
         Ok(reader.manifest().clone())
     }
 

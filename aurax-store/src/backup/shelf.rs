@@ -1,5 +1,6 @@
 //! A folder of backups.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::num::NonZeroUsize;
@@ -7,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use aurax_core::{Error, ErrorKind, Result};
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncSeekExt as _};
 
-use super::{ArchiveWriter, Manifest, Progress, blocking};
+use super::{ArchiveReader, ArchiveWriter, Manifest, Progress, blocking, key_of};
 use crate::durable::{self, Existing, beside, failed};
-use crate::vault::KeyRing;
+use crate::vault::{KeyId, KeyRing};
 
 /// How many of the newest backups stay, unless said otherwise.
 const KEEP: NonZeroUsize = NonZeroUsize::new(7).unwrap();
@@ -105,16 +106,50 @@ impl Shelf {
         Ok(stored)
     }
 
-    /// The backups that need not stay: all but the newest.
+    /// The backups that need not stay: all but the newest. Those that claim to be later than
+    /// `latest`, of a clock that was wrong, go before all others.
     ///
     /// # Errors
     /// Those of [`Shelf::list`].
     ///
     /// # Cancel safety
     /// Nothing is changed.
-    pub async fn surplus(&self) -> Result<Vec<StoredBackup>> {
+    pub async fn surplus(&self, latest: OffsetDateTime) -> Result<Vec<StoredBackup>> {
         let mut stored = self.list().await?;
+        // Stable: each part stays in its order.
+        stored.sort_by_key(|backup| backup.created_at > latest);
         Ok(stored.split_off(self.keep.get().min(stored.len())))
+    }
+
+    /// The master keys that its backups need, those that seal them and those that seal provider
+    /// keys in them: what [`KeyFile::drop_unused`](crate::KeyFile::drop_unused) must keep besides
+    /// [`JobScope::master_keys_in_use`](crate::JobScope::master_keys_in_use). A backup that `keys`
+    /// do not open any more is passed over, with a warning.
+    ///
+    /// # Errors
+    /// Those of [`Shelf::list`], and `Config`, `Decode`, `Truncated` or `Internal` when a backup
+    /// cannot be read.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn master_keys(&self, keys: &KeyRing) -> Result<Vec<KeyId>> {
+        let mut needed = BTreeSet::new();
+        for stored in self.list().await? {
+            let unreadable = |error| failed("read the backup", &stored.path, error);
+            let mut file = tokio::fs::File::open(&stored.path)
+                .await
+                .map_err(unreadable)?;
+            let key = key_of(&mut file).await?;
+            if !keys.contains(key) {
+                tracing::warn!(path = %stored.path.display(), %key, "no key opens a backup any more");
+                continue;
+            }
+            needed.insert(key);
+            file.rewind().await.map_err(unreadable)?;
+            let archive = ArchiveReader::open(file, keys).await?;
+            needed.extend(&archive.manifest().master_keys);
+        }
+        Ok(needed.into_iter().collect())
     }
 
     /// Half-written backups whose program ended before it could remove them.
@@ -185,14 +220,43 @@ impl NewBackup {
     /// # Cancel safety
     /// A future dropped before it is ready leaves a whole backup or none.
     pub async fn finish(self) -> Result<StoredBackup> {
+        self.seal().await?.place().await
+    }
+
+    /// Writes the end to the disk. The backup has no name yet.
+    pub(super) async fn seal(self) -> Result<SealedBackup> {
+        let file = self.archive.finish().await?;
+        let synced = file.sync_all().await;
+        synced.map_err(|error| failed("write the backup", &self.draft.path, error))?;
+        Ok(SealedBackup {
+            file,
+            draft: self.draft,
+            stored: self.stored,
+        })
+    }
+}
+
+/// A backup that is whole and has no name yet. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct SealedBackup {
+    file: tokio::fs::File,
+    draft: Draft,
+    stored: StoredBackup,
+}
+
+impl SealedBackup {
+    /// Where it is until it has its name.
+    pub(super) fn path(&self) -> &Path {
+        &self.draft.path
+    }
+
+    /// Gives it its name.
+    pub(super) async fn place(self) -> Result<StoredBackup> {
         let Self {
-            archive,
+            file,
             draft,
             stored,
         } = self;
-        let file = archive.finish().await?;
-        let synced = file.sync_all().await;
-        synced.map_err(|error| failed("write the backup", &draft.path, error))?;
         let path = stored.path.clone();
         // The lock goes with the file, after the file has its name.
         blocking(move || draft.place(&path)).await?;

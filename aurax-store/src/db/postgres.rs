@@ -126,7 +126,7 @@ impl PostgresDatabase {
     pub(crate) async fn migrate(owner_url: &str) -> Result<()> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(STATEMENT)
             .connect_lazy_with(self::options(owner_url)?);
         let done = tokio::time::timeout(MIGRATION, migrate(&pool)).await;
         pool.close().await;
@@ -137,12 +137,21 @@ impl PostgresDatabase {
             })
     }
 
+    /// Checks what can be checked before the database holds anything.
+    pub(crate) async fn verify_empty(&self) -> Result<()> {
+        self.verify_part(Part::Empty(self.durability)).await
+    }
+
+    async fn verify_part(&self, part: Part) -> Result<()> {
+        let mut tx = Transacting::begin_patiently(&self.pool, "BEGIN", STATEMENT).await?;
+        boot::verify(&mut tx, part).await?;
+        tx.end("ROLLBACK").await
+    }
+
     /// Checks that the servers, the roles and the policies are what the store relies on. A server
     /// for analyses that is away is checked when it is asked first.
     pub(crate) async fn verify(&self) -> Result<()> {
-        let mut tx = Transacting::begin(&self.pool, "BEGIN", STATEMENT).await?;
-        boot::verify(&mut tx, Part::Primary(self.durability)).await?;
-        tx.end("ROLLBACK").await?;
+        self.verify_part(Part::Primary(self.durability)).await?;
         let Some(reader) = &self.reader else {
             return Ok(());
         };
@@ -173,7 +182,10 @@ impl Reader {
             boot::verify(&mut tx, Part::Reader).await?;
             tx.end("ROLLBACK").await
         };
-        let verified = self.is_verified.get_or_try_init(|| verify).await;
+        // Who comes while another finds out waits for no more than one of them.
+        let verified = self.is_verified.get_or_try_init(|| verify);
+        let verified = tokio::time::timeout(STATEMENT, verified).await;
+        let verified = verified.unwrap_or_else(|_| Err(overdue()));
         verified.map_err(Self::named)?;
         Ok(&self.pool)
     }
@@ -193,7 +205,7 @@ fn may_not_migrate() -> Error {
 }
 
 async fn migrate(pool: &PgPool) -> Result<()> {
-    let mut tx = Transacting::begin(pool, "BEGIN", MIGRATION).await?;
+    let mut tx = Transacting::begin_patiently(pool, "BEGIN", MIGRATION).await?;
     boot::verify_version(&mut tx).await?;
     tx.raw("SET LOCAL search_path = public, pg_temp").await?;
     tx.raw(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
@@ -314,7 +326,21 @@ struct Transacting {
 impl Transacting {
     /// Begins on a connection that answers; those that turn out to be dead are closed.
     async fn begin(pool: &PgPool, begin: &str, limit: Duration) -> Result<Self> {
-        let begun = tokio::time::timeout(PATIENCE, async {
+        Self::begin_within(PATIENCE, pool, begin, limit).await
+    }
+
+    /// Begins where no caller waits for an answer.
+    async fn begin_patiently(pool: &PgPool, begin: &str, limit: Duration) -> Result<Self> {
+        Self::begin_within(STATEMENT, pool, begin, limit).await
+    }
+
+    async fn begin_within(
+        patience: Duration,
+        pool: &PgPool,
+        begin: &str,
+        limit: Duration,
+    ) -> Result<Self> {
+        let begun = tokio::time::timeout(patience, async {
             loop {
                 let mut this = Self {
                     connection: pool.acquire().await.map_err(read)?,

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::vault::KeyId;
+
 /// The kind of store that a backup was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +43,10 @@ pub struct Manifest {
     /// Bytes of the content, where they were known beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// The master keys that seal provider keys in it, which a restored store needs as well as the
+    /// one that seals the archive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub master_keys: Vec<KeyId>,
 }
 
 impl Manifest {
@@ -52,7 +58,15 @@ impl Manifest {
             created_at,
             aurax_version: env!("CARGO_PKG_VERSION").to_owned(),
             size: None,
+            master_keys: Vec::new(),
         }
+    }
+
+    /// Says which master keys the content needs.
+    #[must_use]
+    pub fn with_master_keys(mut self, keys: Vec<KeyId>) -> Self {
+        self.master_keys = keys;
+        self
     }
 
     /// Says how many bytes the content has. An archive of another size is never finished.

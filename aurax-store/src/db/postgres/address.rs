@@ -52,6 +52,11 @@ impl Address {
                 _ => continue,
             };
             let value = decoded(value, Plus::IsSpace)?;
+            if value.contains("-----BEGIN") {
+                let message = "the address of the database holds a key or a certificate itself: \
+                               name a file of it";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
             this.tls.push((setting, value.to_string()));
         }
         Ok(this)
@@ -205,7 +210,12 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_not_repeated() {
-        for url in ["", "hush", "postgres://ada:hu%FFsh@db.test/store"] {
+        for url in [
+            "",
+            "postgres://ada@db.test/store?sslkey=-----BEGIN%20PRIVATE%20KEY-----hush",
+            "hush",
+            "postgres://ada:hu%FFsh@db.test/store",
+        ] {
             let error = Address::parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(!error.to_string().contains("hu"), "{error}");

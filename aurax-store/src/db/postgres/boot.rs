@@ -17,6 +17,8 @@ const OLDEST: i64 = 150_000;
 pub(super) enum Part {
     /// Everything, and this is what the ledger waits for.
     Primary(Durability),
+    /// The same, once a store is restored into it: there are no tables yet.
+    Empty(Durability),
     /// Analyses alone.
     Reader,
 }
@@ -144,6 +146,8 @@ SELECT
             OR has_any_column_privilege(role.oid, own.oid, 'UPDATE')))
         OR (relispartition AND (has_table_privilege(role.oid, own.oid, 'DELETE, TRIGGER')
             OR has_any_column_privilege(role.oid, own.oid, 'SELECT, INSERT, UPDATE, REFERENCES')))) AS open_grants,
+    (SELECT string_agg(rolname, ', ') FROM role WHERE has_schema_privilege(role.oid, 'public', 'CREATE'))
+        AS open_schema,
     (SELECT string_agg(proname, ', ') FROM pg_proc
      WHERE pronamespace = 'public'::regnamespace AND proname = 'aurax_search'
        AND pg_get_userbyid(proowner) <> 'aurax_jobs') AS stray_functions";
@@ -171,6 +175,11 @@ const DOOR_REFUSALS: &[(&str, &str)] = &[
     (
         "open_grants",
         "these tables are open to a role that must not reach them: REVOKE",
+    ),
+    (
+        "open_schema",
+        "these roles may make functions in the schema public, which others would run: \
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC, and from them",
     ),
     (
         "stray_functions",
@@ -206,15 +215,18 @@ pub(super) async fn verify(tx: &mut Transacting, part: Part) -> Result<()> {
     verify_version(tx).await?;
     let server = tx.ask(SERVER).await?;
     refuse_any(&server, SERVER_REFUSALS)?;
-    if let Part::Primary(durability) = part {
+    if let Part::Primary(durability) | Part::Empty(durability) = part {
         refuse_any(&server, PRIMARY_REFUSALS)?;
         if durability == Durability::Strict {
             refuse_any(&server, STRICT_REFUSALS)?;
         }
     }
+    if let Part::Empty(_) = part {
+        return Ok(());
+    }
     if let Some(names) = tx.ask(TABLES).await?.text_or_null("absent")? {
         return Err(match part {
-            Part::Primary(_) => refusal(
+            Part::Primary(_) | Part::Empty(_) => refusal(
                 "these tables are not in the schema public, or are hidden by others of their \
                  name: run the migrations, and let search_path begin with public",
                 &names,

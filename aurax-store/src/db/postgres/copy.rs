@@ -138,8 +138,10 @@ impl Target {
         let prepared = prepare(&pool).await;
         pool.close().await;
         prepared?;
-        // Nothing is there to be found wrong but the roles, which can still be mended.
-        verify(options).await?;
+        let database = options.database()?;
+        let verified = database.verify_empty().await;
+        database.close().await;
+        verified?;
         Ok(this)
     }
 
@@ -189,15 +191,11 @@ impl Target {
         pool.close().await;
         given?;
         PostgresDatabase::migrate(options.owner_url()).await?;
-        verify(options).await
+        let database = options.database()?;
+        let verified = database.verify().await;
+        database.close().await;
+        verified
     }
-}
-
-async fn verify(options: &PostgresOptions) -> Result<()> {
-    let database = options.database()?;
-    let verified = database.verify().await;
-    database.close().await;
-    verified
 }
 
 fn pool(address: &Address) -> PgPool {
@@ -218,7 +216,7 @@ struct Facts {
 }
 
 async fn facts(pool: &PgPool) -> Result<Facts> {
-    let mut tx = Transacting::begin(pool, "BEGIN READ ONLY", STATEMENT).await?;
+    let mut tx = Transacting::begin_patiently(pool, "BEGIN READ ONLY", STATEMENT).await?;
     let row = tx
         .ask(
             "SELECT current_setting('server_version_num')::bigint / 10000 AS server,
@@ -278,7 +276,9 @@ BEGIN
                 NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+        -- Since 16, who makes a role is its member and may not become it yet.
+        IF NOT pg_has_role(current_user, name, CASE WHEN current_setting('server_version_num')::int >= 160000
+                                               THEN 'SET' ELSE 'MEMBER' END) THEN
             EXECUTE format('GRANT %I TO %I', name, current_user);
         END IF;
     END LOOP;
@@ -286,7 +286,7 @@ END
 $$";
 
 async fn prepare(pool: &PgPool) -> Result<()> {
-    let mut tx = Transacting::begin(pool, "BEGIN", STATEMENT).await?;
+    let mut tx = Transacting::begin_patiently(pool, "BEGIN", STATEMENT).await?;
     let row = tx
         .ask(
             "SELECT string_agg(name, ', ' ORDER BY name) AS found FROM (
@@ -321,7 +321,7 @@ END
 $$";
 
 async fn give(pool: &PgPool) -> Result<()> {
-    let mut tx = Transacting::begin(pool, "BEGIN", STATEMENT).await?;
+    let mut tx = Transacting::begin_patiently(pool, "BEGIN", STATEMENT).await?;
     tx.raw(GIVE).await?;
     tx.end("COMMIT").await
 }

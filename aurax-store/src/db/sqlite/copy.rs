@@ -111,6 +111,11 @@ async fn make(source: SqliteSource, watch: Watch, stop: Arc<AtomicBool>) -> Resu
     let size = file
         .metadata()
         .map_err(|error| failed("read the copy", scratch.path(), error))?;
+    // SQLite made another file, because somebody had taken this one away.
+    if size.len() == 0 {
+        let message = "the copy was taken away by another backup: try again";
+        return Err(Error::new(ErrorKind::Conflict, message));
+    }
     Ok(Snapshot {
         file: tokio::fs::File::from_std(file),
         size: size.len(),

@@ -91,7 +91,9 @@ impl KeyFile {
     }
 
     /// Drops every earlier key that seals nothing any more. `in_use` are those that stay: the keys
-    /// that stored secrets **and backups** are sealed with. The current key always stays.
+    /// that stored secrets **and backups** are sealed with, as
+    /// [`JobScope::master_keys_in_use`](crate::JobScope::master_keys_in_use) and
+    /// [`Shelf::master_keys`](crate::backup::Shelf::master_keys) say. The current key always stays.
     ///
     /// # Errors
     /// Those of [`KeyFile::add`], and `Config` when the file lacks a key of `in_use`, because then
