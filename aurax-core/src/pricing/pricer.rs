@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
 use super::bill::Bill;
@@ -116,13 +117,15 @@ impl Pricer {
 
     /// Prices one attempt.
     ///
-    /// A cost the provider itself reported is the cost; the book's is beside it. The price is
+    /// A cost the provider itself reported is the cost; the book's is beside it. Neither is
+    /// believed above a million dollars, which no attempt costs. The price is
     /// that of the model in the answer, so that a routed or aliased call is priced as what it
     /// was; where the book does not know that name, the asked model's price is an estimate. So is
     /// any price of usage that was counted or estimated here, and any whose rates were assumed.
     pub fn price(&self, sale: &Sale<'_>) -> Priced {
         let computed = self.compute(sale);
-        let reported = sale.usage.reported_cost.filter(|cost| !cost.is_negative());
+        let reported = sale.usage.reported_cost;
+        let reported = reported.filter(|cost| !cost.is_negative() && is_believable(*cost));
         Priced {
             cost: reported.map_or(computed, |cost| Cost::Reported(cost.rounded())),
             computed,
@@ -173,8 +176,17 @@ impl Pricer {
         let is_estimate = is_assumed || sale.usage.source != UsageSource::Provider;
         self.book
             .bill_found(&model, sale.usage, at)
+            .ok()
+            .filter(|bill| is_believable(bill.total))
             .map_or(Cost::Unpriced, |bill| cost(&bill, is_estimate))
     }
+}
+
+/// What no attempt costs is somebody's mistake, and more than a ledger can add up.
+fn is_believable(cost: Money) -> bool {
+    /// Of dollars.
+    const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+    cost.usd() <= MOST
 }
 
 fn cost(bill: &Bill, is_estimate: bool) -> Cost {

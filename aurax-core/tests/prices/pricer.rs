@@ -136,8 +136,13 @@ fn a_reported_cost_stands_beside_the_computed_one() {
         ..sale("cheap", &usage)
     };
     assert_eq!(acme().price(&nowhere).cost, Cost::Reported(usd("0.9")));
-    usage.reported_cost = Some(usd("-1"));
-    assert_eq!(cost(&acme(), &sale("cheap", &usage)), Cost::Exact(usd("1")));
+    for nonsense in ["-1", "1000000.01", "100000000000"] {
+        usage.reported_cost = Some(usd(nonsense));
+        assert_eq!(cost(&acme(), &sale("cheap", &usage)), Cost::Exact(usd("1")));
+    }
+    usage.reported_cost = None;
+    usage.buckets.set(Bucket::Input, 1_000_000_000_000_000);
+    assert_eq!(cost(&acme(), &sale("cheap", &usage)), Cost::Unpriced);
 }
 
 #[test]

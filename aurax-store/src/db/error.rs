@@ -2,9 +2,17 @@
 #[cfg(feature = "sqlite")]
 pub(super) use known::closed;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use known::is_about_data;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) use known::{busy, read};
 #[cfg(feature = "postgres")]
 pub(super) use known::{out_of_range, overdue};
+
+/// Without a database nothing is refused.
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+pub(crate) const fn is_about_data(_: &aurax_core::Error) -> bool {
+    false
+}
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod known {
@@ -51,6 +59,36 @@ mod known {
             sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => unreachable().with_source(error),
             _ => Error::new(ErrorKind::Internal, "the database refused a statement")
                 .with_source(error),
+        }
+    }
+
+    /// Whether a database refuses what it was given: trying again changes nothing. Everything else
+    /// that goes wrong there may pass.
+    pub(crate) fn is_about_data(error: &Error) -> bool {
+        let source = std::error::Error::source(error);
+        match source.and_then(|source| source.downcast_ref()) {
+            Some(sqlx::Error::Database(database)) => {
+                let code = database.code();
+                let code = code.as_deref().unwrap_or_default();
+                // Data and integrity: class 22 and 23 of PostgreSQL; TOOBIG, CONSTRAINT and
+                // MISMATCH of SQLite, and what it says of sums.
+                let is_primary = |code: i32| matches!(code & 0xff, 18..=20);
+                match code.len() {
+                    5 => code.starts_with("22") || code.starts_with("23"),
+                    _ => {
+                        code.parse().is_ok_and(is_primary)
+                            || database.message() == "integer overflow"
+                    }
+                }
+            }
+            Some(sqlx::Error::Encode(_) | sqlx::Error::Decode(_)) => true,
+            Some(sqlx::Error::ColumnDecode { .. }) => true,
+            Some(_) => false,
+            // Said before the database was asked.
+            None => matches!(
+                error.kind(),
+                ErrorKind::Internal | ErrorKind::InvalidRequest | ErrorKind::Conflict
+            ),
         }
     }
 
@@ -148,7 +186,7 @@ mod known {
             (_, "40001" | "40P01" | "55P03") => busy("somebody else changed the same rows"),
             (_, "57014") => store("the database took too long and gave up"),
             (_, "25006") => store("the database is read-only: connect to the primary"),
-            ("08" | "57" | "53" | "58", _) => unreachable(),
+            ("08" | "25" | "57" | "53" | "58" | "XX", _) => unreachable(),
             (_, "28000") => Error::new(
                 ErrorKind::Config,
                 "the server of the database lets this user in only another way (pg_hba.conf): \
@@ -184,5 +222,31 @@ mod known {
             return meaning_in_sqlite(code);
         }
         None
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use super::{is_about_data, known};
+
+    #[tokio::test]
+    async fn what_may_pass_is_not_about_data() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let mut is_data = async |sql: &'static str| {
+            let done = sqlx::raw_sql(sql).execute(&mut connection).await;
+            done.map_err(known::read).err().map(|e| is_about_data(&e))
+        };
+        let table = "CREATE TABLE t (n integer NOT NULL CHECK (n > 0)) STRICT";
+        assert_eq!(is_data(table).await, None);
+        assert_eq!(is_data("INSERT INTO t VALUES (0)").await, Some(true));
+        assert_eq!(is_data("INSERT INTO t VALUES (NULL)").await, Some(true));
+        assert_eq!(is_data("INSERT INTO t VALUES ('x')").await, Some(true));
+        // Migrations of another program may be under way.
+        assert_eq!(is_data("INSERT INTO u VALUES (1)").await, Some(false));
+        assert!(!is_about_data(&known::busy("somebody else writes")));
+        let refused = aurax_core::Error::new(aurax_core::ErrorKind::InvalidRequest, "no");
+        assert!(is_about_data(&refused));
     }
 }

@@ -28,6 +28,7 @@ use uuid::Uuid;
 use crate::backup::Source;
 
 pub(crate) use bulk::{BulkInsert, Fields, Kind};
+pub(crate) use error::is_about_data;
 #[cfg(feature = "testkit")]
 pub(crate) use plans::Plans;
 #[cfg(feature = "testkit")]

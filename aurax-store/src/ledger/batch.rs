@@ -13,7 +13,7 @@ use super::hold::{Caller, Demand, Holds, Line, reserve};
 use super::queue::{Limited, Open, Work};
 use super::rows;
 use crate::catalogue::ledger as sql;
-use crate::db::{Fields, Tx, args};
+use crate::db::{Fields, Tx, args, is_about_data};
 use crate::store::user_id;
 use crate::turn;
 
@@ -29,15 +29,21 @@ pub(super) struct Written {
 /// Why a transaction was not written.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The database says so.
-    Database(Error),
+    /// The database does not take what it was given.
+    Data(Error),
+    /// The database is away, or has troubles of its own.
+    Away(Error),
     /// Some of its rows were there already: it is to be tried again, carefully.
     Known,
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self::Database(error)
+        if is_about_data(&error) {
+            Self::Data(error)
+        } else {
+            Self::Away(error)
+        }
     }
 }
 

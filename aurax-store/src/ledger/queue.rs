@@ -177,7 +177,22 @@ impl Releases {
     pub(super) fn take(&self) -> Vec<Lease> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let most = waiting.len().min(BATCH);
-        waiting.drain(..most).collect()
+        let taken = waiting.drain(..most).collect();
+        if !waiting.is_empty() {
+            self.arrived.notify_one();
+        }
+        taken
+    }
+
+    /// Leaves them for later, in their order.
+    fn put_back(&self, leases: Vec<Lease>) {
+        if leases.is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.splice(..0, leases);
+        drop(waiting);
+        self.arrived.notify_one();
     }
 }
 
@@ -245,6 +260,8 @@ impl Inbox {
     /// True when settlements were among it.
     pub(super) fn fill(&mut self, work: &mut Work) -> bool {
         let before = work.settlements.len();
+        // What a run settled before it gave its session up is in the queue by now.
+        let releases = self.releases.take();
         while work.settlements.len() < BATCH
             && let Ok(settle) = self.settlements.try_recv()
         {
@@ -256,8 +273,10 @@ impl Inbox {
             work.opens.push(open);
         }
         work.opens.retain(Open::is_wanted);
-        if work.releases.len() < BATCH {
-            work.releases.extend(self.releases.take());
+        if work.settlements.len() < BATCH && work.releases.len() < BATCH {
+            work.releases.extend(releases);
+        } else {
+            self.releases.put_back(releases);
         }
         work.settlements.len() > before
     }

@@ -63,6 +63,15 @@ pub(super) struct Desk {
     pub(super) faults: Faults,
 }
 
+/// Whether a transaction takes along what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// All there is room for.
+    More,
+    /// What it was given alone.
+    Nothing,
+}
+
 struct Writer {
     desk: Desk,
     inbox: Inbox,
@@ -85,7 +94,7 @@ impl Writer {
                 }
                 goes_on = self.inbox.arrival(&mut work) => goes_on,
             };
-            self.commit(work).await;
+            self.commit(work, Takes::More).await;
             if !goes_on {
                 break;
             }
@@ -128,13 +137,13 @@ impl Writer {
 
     /// Writes work until all of it is durable. Opens whose callers have left are forgotten;
     /// settlements are tried for as long as it takes.
-    async fn commit(&mut self, mut work: Work) {
+    async fn commit(&mut self, mut work: Work, takes: Takes) {
         let mut pause = PAUSES.0;
         let mut is_careful = false;
         loop {
             // However many are refused while the database is away, none of them stays here.
             self.forget(&mut work);
-            while self.inbox.fill(&mut work) {
+            while takes == Takes::More && self.inbox.fill(&mut work) {
                 self.forget(&mut work);
             }
             if work.is_empty() {
@@ -147,10 +156,8 @@ impl Writer {
             is_careful = true;
             match refused {
                 Refused::Known => continue,
-                Refused::Database(error) if is_about_data(&error) => {
-                    return self.isolate(work, error).await;
-                }
-                Refused::Database(error) => {
+                Refused::Data(error) => return self.isolate(work, error).await,
+                Refused::Away(error) => {
                     tracing::warn!(
                         %error, settlements = work.settlements.len(), opens = work.opens.len(),
                         "the ledger waits for the database"
@@ -185,12 +192,13 @@ impl Writer {
 
     /// One transaction.
     async fn attempt(&mut self, work: &mut Work, is_careful: bool) -> Result<Written, Refused> {
-        let mut tx = self.desk.db.begin(Access::Ledger, Mode::Write).await?;
+        let begun = self.desk.db.begin(Access::Ledger, Mode::Write).await;
+        let mut tx = begun.map_err(Refused::Away)?;
         let now = self.desk.clock.monotonic();
         let is_silent = self.is_silent(now);
         if is_silent && let Err(error) = tx.run(&sql::HEARTBEAT, &self.heartbeat()).await {
             undo(tx).await;
-            return Err(error.into());
+            return Err(Refused::Away(error));
         }
         let batch = Batch {
             tx: &mut tx,
@@ -211,7 +219,7 @@ impl Writer {
                 if !work.settlements.is_empty() {
                     reached(CrashPoint::BeforeSettle);
                 }
-                tx.commit().await?;
+                tx.commit().await.map_err(Refused::Away)?;
                 if is_silent {
                     self.said = Some(now);
                 }
@@ -283,16 +291,16 @@ impl Writer {
             return;
         }
         for part in parts {
-            Box::pin(self.commit(part)).await;
+            Box::pin(self.commit(part, Takes::Nothing)).await;
         }
     }
 
-    /// What cannot be written at all.
-    fn give_up(&mut self, mut work: Work, error: &Error) {
+    /// What cannot be written at all. Its attempts stay among those in flight: when this process
+    /// has ended, a sweep settles them as estimated.
+    fn give_up(&self, mut work: Work, error: &Error) {
         for settle in work.settlements.drain(..) {
             let charge_id = settle.charge_id();
             tracing::error!(%error, %charge_id, "a settlement cannot be recorded");
-            self.charges.settled(charge_id);
             settle.answer(Err(said(error)));
         }
         for open in work.opens.drain(..) {
@@ -322,12 +330,4 @@ async fn answer_early(work: &mut Work) {
 
 fn said(error: &Error) -> Error {
     Error::new(error.kind(), error.to_string())
-}
-
-/// Whether the database refuses what it was given, rather than being away.
-fn is_about_data(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Internal | ErrorKind::InvalidRequest | ErrorKind::Conflict
-    )
 }

@@ -73,6 +73,9 @@ pub(in crate::layer) struct SharedTaken {
 impl SharedTaken {
     /// Puts what was used in place of what was taken, without making anybody wait for it.
     pub(in crate::layer) fn correct(&mut self, used: u64) {
+        if used == self.taken.tokens {
+            return;
+        }
         let corrections = self.quota.corrections.clone();
         let (Some(runtime), Ok(permit)) = (&self.runtime, corrections.try_acquire_owned()) else {
             tracing::debug!("what a call took from a quota is not corrected");

@@ -174,9 +174,22 @@ mod tests {
 
     #[test]
     fn an_address_becomes_an_environment_and_no_argument_has_the_password() {
-        let url = "postgres://ad%40a:pa%3Ass%2B+1@db.test:5433/the%20store?sslmode=verify-full\
-                   &sslrootcert=%2Fetc%2Fca.pem&ssl-cert=/c.pem&sslkey=/k+ey.pem\
-                   &options=-c%20work_mem%3D64MB";
+        // Files that cannot be read are refused.
+        let folder = std::env::temp_dir().join(format!("aurax address {}", aurax_core::new_id()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = |name: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, "").unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (authority, certificate, key) = (file("ca.pem"), file("c.pem"), file("k ey.pem"));
+        let url = &format!(
+            "postgres://ad%40a:pa%3Ass%2B+1@db.test:5433/the%20store?sslmode=verify-full\
+             &sslrootcert={}&ssl-cert={}&sslkey={}&options=-c%20work_mem%3D64MB",
+            authority.replace('/', "%2F").replace(' ', "%20"),
+            certificate.replace(' ', "%20"),
+            key.replace(' ', "+"),
+        );
         let (environment, arguments) = told(url);
         let of = |name: &str| environment[name].as_deref();
         assert_eq!(of("PGHOST"), Some("db.test"));
@@ -184,14 +197,15 @@ mod tests {
         assert_eq!(of("PGUSER"), Some("ad@a"));
         assert_eq!(of("PGPASSWORD"), Some("pa:ss++1"));
         assert_eq!(of("PGSSLMODE"), Some("verify-full"));
-        assert_eq!(of("PGSSLROOTCERT"), Some("/etc/ca.pem"));
-        assert_eq!(of("PGSSLCERT"), Some("/c.pem"));
-        assert_eq!(of("PGSSLKEY"), Some("/k ey.pem"));
+        assert_eq!(of("PGSSLROOTCERT"), Some(&*authority));
+        assert_eq!(of("PGSSLCERT"), Some(&*certificate));
+        assert_eq!(of("PGSSLKEY"), Some(&*key));
         assert_eq!(of("PGOPTIONS"), Some("-c work_mem=64MB"));
         assert_eq!(of("PGHOSTADDR"), None);
         assert!(arguments[0].starts_with("--dbname=dbname='the store' "));
         assert!(!format!("{arguments:?}").contains("pa:ss"));
         assert!(!format!("{:?}", Address::parse(url).unwrap()).contains("pa:ss"));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
