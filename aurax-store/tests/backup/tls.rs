@@ -63,10 +63,10 @@ async fn programs_log_in_as_the_address_says() {
     // The server has read its settings when it lets nobody in who does not use TLS.
     let plain = format!("{}?sslmode=disable", login(&server.url(), "postgres", "x"));
     let mut refused = Store::postgres(&PostgresOptions::new(&plain)).await;
-    while refused.is_ok() {
+    // Where the machine is busy it may not answer in time, too.
+    while !matches!(&refused, Err(error) if error.kind() == ErrorKind::Config) {
         refused = Store::postgres(&PostgresOptions::new(&plain)).await;
     }
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Config);
 
     // A busy machine may take longer than a store waits: that passes.
     let mut opened = Store::postgres(&options("store")).await;
