@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use aurax_core::{Clock, Cost, Ctx, Money, PriceBook, Pricer, Principal, Provider as _, new_id};
+use aurax_core::{
+    Call, Clock, Cost, Ctx, Money, PriceBook, Pricer, Principal, Provider as _, new_id,
+};
 use aurax_store::testkit::Books;
 use aurax_store::{LedgerOptions, NewUser, Repricing, Retention, UsageFilter, UsageRow};
+use futures::StreamExt as _;
 use time::{Duration, OffsetDateTime};
 
 use crate::desk::{Desk, Kind};
@@ -172,6 +175,71 @@ pub(crate) async fn prices_that_were_wrong_are_corrected_beside_the_charge(desk:
     let all = UsageFilter::between(now() - hour, now() + hour);
     let sums = scope.usage().summary(&all).await.unwrap();
     assert_eq!((sums.requests, sums.cost), (3, money("0.00033")));
+    desk
+}
+
+/// Prices of the last two hours' calls, in dollars a million tokens.
+fn priced(input: &str, output: &str) -> Repricing {
+    let overlay = format!(
+        r#"{{"providers": {{"openai": {{"models": [{{"id": "gpt-4o-mini",
+            "prices": [{{"usd": {{"input": "{input}", "output": "{output}"}}}}]}}]}}}}}}"#
+    );
+    let book = PriceBook::builtin().with_overlay(&overlay).unwrap();
+    let pricer = Arc::new(Pricer::new(Arc::new(book)));
+    let hour = Duration::hours(1);
+    Repricing::new(pricer, now() - hour, now() + hour).with_prices("counter", "openai")
+}
+
+pub(crate) async fn prices_that_go_back_and_forth_are_followed(desk: Desk) -> Desk {
+    let (engine, _) = engine(desk.store.ledger(LedgerOptions::default()).unwrap());
+    let reply = engine.call(&Ctx::local(), &call("5")).await.unwrap();
+    reply.collect().await.unwrap();
+    let jobs = desk.store.jobs();
+    let (old, dear) = (priced("0.15", "0.6"), priced("1", "2"));
+    for (what, difference) in [
+        (&old, None),
+        (&dear, Some("0.000092")),
+        (&old, Some("-0.000092")),
+        (&dear, Some("0.000092")),
+        (&dear, None),
+    ] {
+        let done = jobs.reprice(what).await.unwrap();
+        assert_eq!(done.changed, u64::from(difference.is_some()));
+        assert_eq!(done.difference, difference.map_or(Money::ZERO, money));
+        assert_eq!(done.priced, 0);
+    }
+    let books = Books::read(&desk.store).await.unwrap();
+    assert_eq!((books.settlements.len(), books.charges.len()), (4, 4));
+    let scope = desk.store.user(&Principal::local());
+    let sums = scope.usage().summary(&UsageFilter::default()).await;
+    assert_eq!(sums.unwrap().cost, money("0.00011"));
+    desk
+}
+
+pub(crate) async fn what_its_writer_corrected_is_priced_by_the_correction(desk: Desk) -> Desk {
+    let Some(other) = desk.another().await else {
+        return desk;
+    };
+    let (engine, _) = engine(other.ledger(LedgerOptions::default()).unwrap());
+    let mut request = crate::support::ask("2");
+    request.stream = true;
+    let asked = Call::chat(call("2").model, request);
+    let mut reply = engine.call(&Ctx::local(), &asked).await.unwrap();
+    let jobs = desk.store.jobs();
+    let swept = jobs.sweep_orphans(Duration::ZERO).await.unwrap();
+    assert_eq!(swept.attempts, 1);
+    while let Some(batch) = reply.next().await {
+        batch.unwrap();
+    }
+    // 100 tokens at 0.15 and 2 at 0.60 dollars a million: nothing that pricing again changes.
+    let same = jobs.reprice(&priced("0.15", "0.6")).await.unwrap();
+    assert_eq!((same.attempts, same.changed), (1, 0), "{same:?}");
+    let dear = jobs.reprice(&priced("1", "2")).await.unwrap();
+    assert_eq!((dear.changed, dear.difference), (1, money("0.0000878")));
+    let scope = desk.store.user(&Principal::local());
+    let sums = scope.usage().summary(&UsageFilter::default()).await;
+    assert_eq!(sums.unwrap().cost, money("0.000104"));
+    other.close().await;
     desk
 }
 

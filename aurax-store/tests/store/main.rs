@@ -75,6 +75,8 @@ desk::on_every_store! {
         sums_of_usage_outlive_its_rows,
         a_plan_says_how_long_messages_are_kept,
         prices_that_were_wrong_are_corrected_beside_the_charge,
+        prices_that_go_back_and_forth_are_followed,
+        what_its_writer_corrected_is_priced_by_the_correction,
         partitions_are_there_before_they_are_needed;
     ledger:
         a_call_has_one_intent_one_settlement_and_one_charge,
