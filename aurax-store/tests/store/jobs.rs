@@ -8,6 +8,7 @@ use aurax_core::{
 use aurax_store::testkit::Books;
 use aurax_store::{LedgerOptions, NewUser, Repricing, Retention, UsageFilter, UsageRow};
 use futures::StreamExt as _;
+use sqlx::Row as _;
 use time::{Duration, OffsetDateTime};
 
 use crate::desk::{Desk, Kind};
@@ -260,5 +261,43 @@ pub(crate) async fn partitions_are_there_before_they_are_needed(desk: Desk) -> D
     assert_eq!(strays.stray_usage, u64::from(is_partitioned));
     let dropped = jobs.partitions(new_id()).await.unwrap().dropped;
     assert_eq!(dropped.is_empty(), !is_partitioned, "{dropped:?}");
+    desk
+}
+
+pub(crate) async fn rows_that_had_no_partition_move_into_theirs(desk: Desk) -> Desk {
+    let Some(mut server) = desk.server().await else {
+        return desk;
+    };
+    // No partition was made for years, and calls went on.
+    let later = now() + Duration::days(2_000);
+    let ada = Principal::new("ada");
+    let rows: Vec<_> = [0, 1, 30]
+        .map(|days| UsageRow::answered("openai", "a", later + Duration::days(days)))
+        .into();
+    desk.store.jobs().add_usage(&ada, &rows).await.unwrap();
+    let scope = desk.store.user(&ada);
+    let all = UsageFilter::between(later - Duration::days(1), later + Duration::days(40));
+    let before = scope.usage().summary(&all).await.unwrap();
+    let jobs = desk.store.with_clock(Hand::at(later)).jobs();
+    let done = jobs.partitions(uuid::Uuid::nil()).await.unwrap();
+    // The last of them lies beyond what is made ahead.
+    assert_eq!((done.made, done.stray_usage), (10, 1));
+    assert_eq!(scope.usage().summary(&all).await.unwrap(), before);
+    assert_eq!(before.requests, 3);
+    // What they moved into is closed like any other, and has all of the table's indexes.
+    let sql = "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS is_closed, c.relacl IS NULL AS is_own,
+                   (SELECT count(*) FROM pg_index WHERE indrelid = c.oid)
+                   = (SELECT count(*) FROM pg_index WHERE indrelid = i.inhparent) AS is_indexed
+               FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind = 'r'";
+    let partitions = sqlx::query(sql).fetch_all(&mut server).await.unwrap();
+    assert_eq!(partitions.len(), 22);
+    for row in &partitions {
+        let name: String = row.get("relname");
+        for what in ["is_closed", "is_own", "is_indexed"] {
+            assert!(row.get::<bool, _>(what), "{name}: {what}");
+        }
+    }
+    let again = jobs.partitions(uuid::Uuid::nil()).await.unwrap();
+    assert_eq!((again.made, again.stray_usage), (0, 1));
     desk
 }

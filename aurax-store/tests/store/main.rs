@@ -77,7 +77,8 @@ desk::on_every_store! {
         prices_that_were_wrong_are_corrected_beside_the_charge,
         prices_that_go_back_and_forth_are_followed,
         what_its_writer_corrected_is_priced_by_the_correction,
-        partitions_are_there_before_they_are_needed;
+        partitions_are_there_before_they_are_needed,
+        rows_that_had_no_partition_move_into_theirs;
     ledger:
         a_call_has_one_intent_one_settlement_and_one_charge,
         the_caller_sees_the_end_after_it_is_written,
