@@ -104,7 +104,7 @@ impl BudgetPeriod {
 pub enum BudgetLimit {
     /// It is refused when the most it may cost does not fit.
     Hard,
-    /// It is refused when what it will probably cost does not fit.
+    /// It is made all the same, and counted: only who watches the budget finds out.
     Soft,
 }
 
@@ -173,7 +173,7 @@ impl Budget {
 }
 
 impl UserScope {
-    /// Sets the limit of a scope and period, at most nine billion dollars; what was spent and is
+    /// Sets the limit of a scope and period, at most a billion dollars; what was spent and is
     /// reserved stays. A budget counts from when it is first set.
     ///
     /// # Errors

@@ -2,9 +2,14 @@
 CREATE FUNCTION aurax_first_id(at timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid;
 
--- Makes one partition of a table, closed like the table itself: nobody reads or writes it directly.
+-- Makes one partition of a table, closed like the table itself: nobody reads or writes it directly. Rows of its span
+-- that came before it lie in the default partition, which would keep it from being made: they move into it.
 CREATE FUNCTION aurax_make_partition(parent text, partition text, from_at timestamptz, to_at timestamptz)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    strays text := parent || '_default';
+    first_id uuid := aurax_first_id(from_at);
+    end_id uuid := aurax_first_id(to_at);
 BEGIN
     IF parent NOT IN ('messages', 'usage_logs') OR partition !~ '^(messages|usage_logs)_[0-9a-z]+$' THEN
         RAISE EXCEPTION 'no partition of % may be called %', parent, partition;
@@ -12,9 +17,16 @@ BEGIN
     IF to_regclass(partition) IS NOT NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', partition, parent,
-        aurax_first_id(from_at), aurax_first_id(to_at));
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
+    -- Also against rows that would come while these move.
+    EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', strays);
+    EXECUTE format('ALTER TABLE %I NO FORCE ROW LEVEL SECURITY', strays);
+    EXECUTE format('WITH moved AS (DELETE FROM %I WHERE id >= %L AND id < %L RETURNING *)
+        INSERT INTO %I SELECT * FROM moved', strays, first_id, end_id, partition);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', strays);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partition);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, partition,
+        first_id, end_id);
     RETURN true;
 END
 $$;

@@ -58,9 +58,12 @@ statements! { "jobs":
                FROM settlements
                WHERE kind = 'settle' AND id >= :after AND id < :before AND usage IS NOT NULL
                ORDER BY id LIMIT :most";
-    /// What corrections have made of attempts' costs so far.
-    ADJUSTED = "SELECT attempt_id, {sum cost} FROM settlements
+    /// What corrections have made of attempts' costs so far, and how many there were.
+    ADJUSTED = "SELECT attempt_id, COUNT(*) AS corrections, {sum cost} FROM settlements
                 WHERE kind = 'adjust' AND attempt_id {in ids} GROUP BY attempt_id";
+    /// What their writers said at last of attempts that a sweep had settled.
+    LATE = "SELECT attempt_id, answered_by, outcome, usage, usage_source, {m cost}, cost_source, started_at, ended_at
+            FROM settlements WHERE kind = 'adjust' AND reason = 'late' AND attempt_id {in ids}";
     CHARGED = "SELECT id, session_id, message_id, access_key_id, tags, created_at FROM usage_logs WHERE id {in ids}";
 }
 

@@ -24,8 +24,8 @@ pub struct Partitions {
 }
 
 impl JobScope {
-    /// Makes the partitions of the next three periods, and drops empty ones that end before the
-    /// id `before`.
+    /// Makes the partitions of the next three periods, moves rows into them that came before they
+    /// were made, and drops empty ones that end before the id `before`.
     ///
     /// # Errors
     /// `Store` when the database is away.

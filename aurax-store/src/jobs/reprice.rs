@@ -2,7 +2,7 @@
 //! added.
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aurax_core::{Cost, Error, ErrorKind, Money, Pricer, Result, Sale, Usage};
@@ -148,36 +148,40 @@ async fn page(
         return Ok(Page { sum, next: None });
     };
     let next = Uuid::from_u128(last.uuid("id")?.as_u128().saturating_add(1));
-    let ids = rows
-        .iter()
-        .map(|row| row.uuid("id"))
-        .collect::<Result<Vec<_>>>()?;
-    let found = tx.rows(&sql::ADJUSTED, &args! { ids }).await?;
-    let mut adjusted = HashMap::new();
-    for row in &found {
-        if let Some(so_far) = row.money_or_null("cost")? {
-            adjusted.insert(row.uuid("attempt_id")?, so_far);
-        }
-    }
+    let ids = rows.iter().map(|row| row.uuid("id"));
+    let ids = ids.collect::<Result<Vec<_>>>()?;
+    let adjusted = tx.rows(&sql::ADJUSTED, &args! { ids: ids.clone() }).await?;
+    let late = tx.rows(&sql::LATE, &args! { ids }).await?;
     let mut changes = Vec::new();
-    for row in &rows {
-        let Some(change) = Change::of(row, what, &adjusted)? else {
+    for attempt in attempts(&rows, &adjusted, &late)? {
+        let Some(cost) = attempt.price(what)? else {
             continue;
         };
         sum.attempts = sum.attempts.saturating_add(1);
-        if change.difference == Some(Money::ZERO) {
-            continue;
-        }
-        let Some(difference) = change.difference else {
+        let Some(amount) = cost.amount() else {
             continue;
         };
-        sum.changed = sum.changed.saturating_add(1);
-        sum.priced = sum.priced.saturating_add(u64::from(change.had_no_price));
-        sum.difference = sum.difference.checked_add(difference)?;
-        changes.push((row, change.cost, difference));
+        let difference = amount.checked_sub(attempt.so_far()?)?;
+        if difference != Money::ZERO {
+            let id = attempt.next_correction()?;
+            changes.push(Change {
+                id,
+                attempt,
+                cost,
+                difference,
+            });
+        }
     }
     if run == Run::Real && !changes.is_empty() {
-        write(tx, what, &changes, now).await?;
+        let new = write(tx, what, &changes, now).await?;
+        changes.retain(|change| new.contains(&change.id));
+    }
+    for change in &changes {
+        sum.changed = sum.changed.saturating_add(1);
+        sum.priced = sum
+            .priced
+            .saturating_add(u64::from(change.attempt.had_no_price()?));
+        sum.difference = sum.difference.checked_add(change.difference)?;
     }
     Ok(Page {
         sum,
@@ -185,159 +189,200 @@ async fn page(
     })
 }
 
-/// What the prices make of one attempt.
-struct Change {
-    cost: Cost,
-    /// To what it costs by now; `None` where the price is still not known.
-    difference: Option<Money>,
-    had_no_price: bool,
+/// An attempt as the books have it.
+struct Attempt<'a> {
+    /// Its settlement.
+    settled: &'a Row,
+    /// The row that says what it used: the settlement, unless a sweep estimated that and the
+    /// attempt's writer said more later.
+    facts: &'a Row,
+    /// How often it was corrected.
+    corrections: i64,
+    /// What the corrections add to its cost; `None` where none of them knew.
+    added: Option<Money>,
 }
 
-impl Change {
-    /// `None` for an attempt that is not to be priced again.
-    fn of(row: &Row, what: &Repricing, adjusted: &HashMap<Uuid, Money>) -> Result<Option<Self>> {
+/// Joins settlements with what their corrections say.
+fn attempts<'a>(settled: &'a [Row], adjusted: &[Row], late: &'a [Row]) -> Result<Vec<Attempt<'a>>> {
+    let mut sums = HashMap::new();
+    for row in adjusted {
+        let sum = (row.int("corrections")?, row.money_or_null("cost")?);
+        sums.insert(row.uuid("attempt_id")?, sum);
+    }
+    let mut corrected = HashMap::new();
+    for row in late {
+        corrected.insert(row.uuid("attempt_id")?, row);
+    }
+    let mut attempts = Vec::with_capacity(settled.len());
+    for row in settled {
+        let id = row.uuid("id")?;
+        let (corrections, added) = sums.remove(&id).unwrap_or_default();
+        attempts.push(Attempt {
+            settled: row,
+            facts: corrected.remove(&id).unwrap_or(row),
+            corrections,
+            added,
+        });
+    }
+    Ok(attempts)
+}
+
+impl Attempt<'_> {
+    /// What the prices make of it; `None` for one that is not to be priced again.
+    fn price(&self, what: &Repricing) -> Result<Option<Cost>> {
+        let (row, facts) = (self.settled, self.facts);
         let provider = row.text("provider")?;
         let is_other = what
             .provider
             .as_ref()
             .is_some_and(|wanted| *wanted != provider);
-        if is_other || row.text("cost_source")? == "reported" {
+        if is_other || facts.text("cost_source")? == "reported" {
             return Ok(None);
         }
-        let usage: Usage = serde_json::from_str(&row.text("usage")?).map_err(|e| {
+        let Some(usage) = facts.text_or_null("usage")? else {
+            return Ok(None);
+        };
+        let usage: Usage = serde_json::from_str(&usage).map_err(|e| {
             Error::new(ErrorKind::Internal, "a settlement's usage cannot be read").with_source(e)
         })?;
         let prices = what.prices.get(&provider).unwrap_or(&provider);
-        let (asked, answered_by) = (row.text("model")?, row.text_or_null("answered_by")?);
+        let (asked, answered_by) = (row.text("model")?, facts.text_or_null("answered_by")?);
         let priced = what.pricer.price(&Sale {
             provider: Some(prices),
             asked: &asked,
             answered_by: answered_by.as_deref(),
             usage: &usage,
-            started_at: row.time("started_at")?,
-            ended_at: row.time("ended_at")?,
+            started_at: facts.time("started_at")?,
+            ended_at: facts.time("ended_at")?,
         });
-        let written = row.money_or_null("cost")?;
-        let so_far = adjusted
-            .get(&row.uuid("id")?)
-            .copied()
-            .unwrap_or(Money::ZERO);
-        let so_far = so_far.checked_add(written.unwrap_or(Money::ZERO))?;
-        let difference = match priced.computed.amount() {
-            Some(cost) => Some(cost.checked_sub(so_far)?),
-            None => None,
-        };
-        Ok(Some(Self {
-            cost: priced.computed,
-            difference,
-            had_no_price: written.is_none(),
-        }))
+        Ok(Some(priced.computed))
+    }
+
+    /// What it costs by now.
+    fn so_far(&self) -> Result<Money> {
+        let settled = self.settled.money_or_null("cost")?;
+        let added = self.added.unwrap_or(Money::ZERO);
+        settled.unwrap_or(Money::ZERO).checked_add(added)
+    }
+
+    fn had_no_price(&self) -> Result<bool> {
+        Ok(self.added.is_none() && self.facts.money_or_null("cost")?.is_none())
+    }
+
+    /// The id of the correction that comes next. Of two that price the same attempt at once, one
+    /// finds that it is taken, whatever their prices are.
+    fn next_correction(&self) -> Result<Uuid> {
+        let why = format!("reprice {}", self.corrections);
+        Ok(correction_id(self.settled.uuid("id")?, &why))
     }
 }
 
-/// Adds the differences, to the attempts and to their requests' charges.
+/// An attempt that costs something else now.
+struct Change<'a> {
+    /// Of the rows that say so.
+    id: Uuid,
+    attempt: Attempt<'a>,
+    cost: Cost,
+    /// To what it costs by now.
+    difference: Money,
+}
+
+/// Adds the differences, to the attempts and to their requests' charges; returns the ids of those
+/// that nobody else added meanwhile.
 async fn write(
     tx: &mut Tx,
     what: &Repricing,
-    changes: &[(&Row, Cost, Money)],
+    changes: &[Change<'_>],
     now: OffsetDateTime,
-) -> Result<()> {
+) -> Result<HashSet<Uuid>> {
     let version = what.pricer.version();
-    let ids = changes.iter().map(|(row, ..)| row.uuid("charge_id"));
+    let rows = changes
+        .iter()
+        .map(|change| change.settlement(version, now))
+        .collect::<Result<Vec<_>>>()?;
+    let new = tx.insert_new(&books::ADD_SETTLEMENTS, &rows).await?;
+    let written = || changes.iter().filter(|change| new.contains(&change.id));
+    let ids = written().map(|change| change.attempt.settled.uuid("charge_id"));
     let ids = ids.collect::<Result<Vec<_>>>()?;
     let charged = tx.rows(&sql::CHARGED, &args! { ids }).await?;
     let mut charges = HashMap::new();
     for row in &charged {
         charges.insert(row.uuid("id")?, row);
     }
-    let (mut settlements, mut usage): (Vec<Fields>, Vec<Fields>) = (Vec::new(), Vec::new());
-    for (row, cost, difference) in changes {
-        let attempt = row.uuid("id")?;
-        let id = correction_id(attempt, version);
-        settlements.push(settlement(row, id, *cost, *difference, version, now)?);
-        if let Some(charge) = charges.get(&row.uuid("charge_id")?) {
-            usage.push(charge_row(row, charge, id, *cost, *difference, version)?);
+    let mut rows = Vec::new();
+    for change in written() {
+        if let Some(charge) = charges.get(&change.attempt.settled.uuid("charge_id")?) {
+            rows.push(change.charge(charge, version)?);
         }
     }
-    tx.insert(&books::ADD_SETTLEMENTS, &settlements).await?;
-    tx.insert(&books::ADD_USAGE, &usage).await?;
-    Ok(())
+    tx.insert(&books::ADD_USAGE, &rows).await?;
+    Ok(new)
 }
 
-fn settlement(
-    row: &Row,
-    id: Uuid,
-    cost: Cost,
-    difference: Money,
-    version: &str,
-    now: OffsetDateTime,
-) -> Result<Fields> {
-    Ok(Vec::from(args! {
-        id,
-        kind: "adjust",
-        attempt_id: row.uuid("attempt_id")?,
-        charge_id: row.uuid("charge_id")?,
-        request_id: row.uuid("request_id")?,
-        user_id: row.uuid("user_id")?,
-        provider: row.text("provider")?,
-        model: row.text("model")?,
-        answered_by: row.text_or_null("answered_by")?,
-        outcome: row.text("outcome")?,
-        usage: None::<&str>,
-        usage_source: row.text_or_null("usage_source")?,
-        cost: difference,
-        cost_source: cost.source(),
-        computed_cost: cost.amount(),
-        computed_cost_source: cost.source(),
-        price_version: version,
-        error_kind: None::<&str>,
-        error_message: None::<&str>,
-        upstream_request_id: None::<&str>,
-        duration_ms: 0_i64,
-        ttft_ms: None::<i64>,
-        started_at: row.time("started_at")?,
-        ended_at: row.time("ended_at")?,
-        reason: "reprice",
-        created_at: now,
-    }))
-}
+impl Change<'_> {
+    fn settlement(&self, version: &str, now: OffsetDateTime) -> Result<Fields> {
+        let (row, facts) = (self.attempt.settled, self.attempt.facts);
+        Ok(Vec::from(args! {
+            id: self.id,
+            kind: "adjust",
+            attempt_id: row.uuid("attempt_id")?,
+            charge_id: row.uuid("charge_id")?,
+            request_id: row.uuid("request_id")?,
+            user_id: row.uuid("user_id")?,
+            provider: row.text("provider")?,
+            model: row.text("model")?,
+            answered_by: facts.text_or_null("answered_by")?,
+            outcome: facts.text("outcome")?,
+            usage: None::<&str>,
+            usage_source: facts.text_or_null("usage_source")?,
+            cost: self.difference,
+            cost_source: self.cost.source(),
+            computed_cost: self.cost.amount(),
+            computed_cost_source: self.cost.source(),
+            price_version: version,
+            error_kind: None::<&str>,
+            error_message: None::<&str>,
+            upstream_request_id: None::<&str>,
+            duration_ms: 0_i64,
+            ttft_ms: None::<i64>,
+            started_at: facts.time("started_at")?,
+            ended_at: facts.time("ended_at")?,
+            reason: "reprice",
+            created_at: now,
+        }))
+    }
 
-fn charge_row(
-    row: &Row,
-    charge: &Row,
-    id: Uuid,
-    cost: Cost,
-    difference: Money,
-    version: &str,
-) -> Result<Fields> {
-    Ok(Vec::from(args! {
-        id,
-        user_id: row.uuid("user_id")?,
-        request_id: row.uuid("request_id")?,
-        session_id: charge.uuid_or_null("session_id")?,
-        message_id: charge.uuid_or_null("message_id")?,
-        access_key_id: charge.uuid_or_null("access_key_id")?,
-        provider: row.text("provider")?,
-        model: row.text_or_null("answered_by")?.map_or_else(|| row.text("model"), Ok)?,
-        request_type: ADJUST,
-        request_tokens: 0_i64,
-        response_tokens: 0_i64,
-        total_tokens: 0_i64,
-        buckets: "{}",
-        usage_source: row.text_or_null("usage_source")?,
-        cost_usd: difference,
-        cost_source: cost.source(),
-        price_version: version,
-        response_time_ms: 0_i64,
-        ttft_ms: None::<i64>,
-        outcome: row.text("outcome")?,
-        status: "success",
-        error_kind: None::<&str>,
-        error_message: None::<&str>,
-        attempts: 0_i64,
-        is_cached: false,
-        tags: charge.text("tags")?,
-        // In the period of the charge it corrects.
-        created_at: charge.time("created_at")?,
-    }))
+    fn charge(&self, charge: &Row, version: &str) -> Result<Fields> {
+        let (row, facts) = (self.attempt.settled, self.attempt.facts);
+        Ok(Vec::from(args! {
+            id: self.id,
+            user_id: row.uuid("user_id")?,
+            request_id: row.uuid("request_id")?,
+            session_id: charge.uuid_or_null("session_id")?,
+            message_id: charge.uuid_or_null("message_id")?,
+            access_key_id: charge.uuid_or_null("access_key_id")?,
+            provider: row.text("provider")?,
+            model: facts.text_or_null("answered_by")?.map_or_else(|| row.text("model"), Ok)?,
+            request_type: ADJUST,
+            request_tokens: 0_i64,
+            response_tokens: 0_i64,
+            total_tokens: 0_i64,
+            buckets: "{}",
+            usage_source: facts.text_or_null("usage_source")?,
+            cost_usd: self.difference,
+            cost_source: self.cost.source(),
+            price_version: version,
+            response_time_ms: 0_i64,
+            ttft_ms: None::<i64>,
+            outcome: facts.text("outcome")?,
+            status: "success",
+            error_kind: None::<&str>,
+            error_message: None::<&str>,
+            attempts: 0_i64,
+            is_cached: false,
+            tags: charge.text("tags")?,
+            // In the period of the charge it corrects.
+            created_at: charge.time("created_at")?,
+        }))
+    }
 }

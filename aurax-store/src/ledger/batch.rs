@@ -258,7 +258,10 @@ impl Batch<'_> {
                 let message = settlement.answer().map(|turn| turn.id);
                 let row = rows::usage(settlement, message, self.now);
                 if written.is_late(settlement) {
-                    let estimated = self.estimated(settlement, written);
+                    let estimated = rows::Estimated {
+                        tokens: self.estimated_tokens(settlement, written),
+                        cost: self.estimated(settlement, written),
+                    };
                     rows::late_usage(row, derived(settlement.id), settlement, estimated)
                 } else {
                     row
@@ -267,6 +270,15 @@ impl Batch<'_> {
             .collect();
         self.faults.spoil_charges(&mut rows);
         self.insert(&sql::ADD_USAGE, &rows).await
+    }
+
+    /// For how many input tokens a sweep has charged a request.
+    fn estimated_tokens(&self, settlement: &Settlement, written: &Attempts) -> u64 {
+        let known = self.charges.get(settlement.id).into_iter();
+        known
+            .flat_map(|charge| &charge.attempts)
+            .filter(|attempt| written.late.contains(&attempt.id))
+            .fold(0, |sum, attempt| sum.saturating_add(attempt.input_tokens))
     }
 
     /// What a sweep has charged for a request: for its attempts that it settled.
@@ -412,6 +424,7 @@ impl Batch<'_> {
             id: intent.attempt_id,
             raises,
             opened,
+            input_tokens: intent.input_tokens,
             input_cost,
             is_certain: false,
         })

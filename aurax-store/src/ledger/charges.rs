@@ -15,6 +15,8 @@ pub(super) struct Attempt {
     /// What its intent raised the request's holds by.
     pub(super) raises: Holds,
     pub(super) opened: Opened,
+    /// How many input tokens a sweep would charge for.
+    pub(super) input_tokens: u64,
     /// What a sweep would charge for it.
     pub(super) input_cost: Option<Money>,
     /// False while nobody knows whether the commit that wrote it failed.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::batch::ORPHAN;
+use super::batch::{ORPHAN, correction_id};
 use super::hold::{Holds, Line};
+use super::rows::{ADJUST, set};
 use crate::catalogue::{ledger as books, orphans as sql};
-use crate::db::{Fields, Row, Tx, args};
+use crate::db::{Arg, Fields, Row, Tx, args};
 use crate::scope::JobScope;
 
 /// Requests that are settled in one transaction.
@@ -24,11 +25,11 @@ pub const SILENCE: Duration = Duration::seconds(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Swept {
-    /// Processes that had died.
+    /// Processes that were silent: that had died, or had left in order.
     pub replicas: u64,
     /// Attempts that were settled for them.
     pub attempts: u64,
-    /// Requests that were charged, as estimated.
+    /// Requests that were charged for them, as estimated.
     pub charges: u64,
     /// Sessions that are free again.
     pub sessions: u64,
@@ -52,17 +53,20 @@ impl JobScope {
         for replica in &silent {
             let owner = replica.uuid("id")?;
             let after = replica.uuid_or_null("oldest_open")?.unwrap_or(Uuid::nil());
-            while self.sweep_page(owner, after, &mut swept).await? {}
-            swept.sessions += self
+            let page = args! { owner, before, after, most: PAGE };
+            while self.sweep_page(&page, &mut swept).await? {}
+            let (freed, forgotten) = self
                 .write(move |tx| {
                     Box::pin(async move {
-                        let freed = tx.run(&sql::FREE_SESSIONS, &args! { owner }).await?;
-                        tx.run(&sql::FORGET, &args! { owner, before }).await?;
-                        Ok(freed)
+                        let args = args! { owner, before };
+                        let freed = tx.run(&sql::FREE_SESSIONS, &args).await?;
+                        Ok((freed, tx.run(&sql::FORGET, &args).await?))
                     })
                 })
                 .await?;
-            swept.replicas += 1;
+            swept.sessions += freed;
+            // One that came back meanwhile is there still.
+            swept.replicas += forgotten;
         }
         if swept.attempts > 0 {
             tracing::warn!(
@@ -76,13 +80,12 @@ impl JobScope {
     }
 
     /// Settles some requests; false when there are no more.
-    async fn sweep_page(&self, owner: Uuid, after: Uuid, swept: &mut Swept) -> Result<bool> {
-        let now = self.store().now();
+    async fn sweep_page(&self, page: &[Arg], swept: &mut Swept) -> Result<bool> {
+        let (now, page) = (self.store().now(), page.to_vec());
         let (found, attempts, charges) = self
             .write(move |tx| {
                 Box::pin(async move {
-                    let args = args! { owner, after, most: PAGE };
-                    let found = tx.rows(&sql::CHARGES, &args).await?;
+                    let found = tx.rows(&sql::CHARGES, &page).await?;
                     let charges = found.iter().map(|row| row.uuid("charge_id"));
                     let charges = charges.collect::<Result<Vec<_>>>()?;
                     if charges.is_empty() {
@@ -186,7 +189,8 @@ impl Orphan {
             duration_ms: 0_i64,
             ttft_ms: None::<i64>,
             started_at: self.opened_at,
-            ended_at: now,
+            // When it ended nobody knows, and what is charged is the input at the prices of then.
+            ended_at: self.opened_at,
             reason: ORPHAN,
             created_at: now,
         })
@@ -214,8 +218,9 @@ fn total(attempts: &[&Orphan]) -> Result<(Option<Money>, String)> {
     })
 }
 
-/// The charge of a request, from its attempts in order.
-fn charge(attempts: &[&Orphan], now: OffsetDateTime) -> Result<Option<Fields>> {
+/// The charge of a request, from its attempts in order. It is dated when they were made: readers
+/// look for usage not far from its id, however long nobody looked after it.
+fn charge(attempts: &[&Orphan]) -> Result<Option<Fields>> {
     let Some(last) = attempts.last() else {
         return Ok(None);
     };
@@ -251,7 +256,7 @@ fn charge(attempts: &[&Orphan], now: OffsetDateTime) -> Result<Option<Fields>> {
         attempts: i64::try_from(attempts.len()).unwrap_or(i64::MAX),
         is_cached: false,
         tags: last.tags.as_str(),
-        created_at: now,
+        created_at: last.opened_at,
     })))
 }
 
@@ -270,19 +275,33 @@ async fn settle(tx: &mut Tx, charges: Vec<Uuid>, now: OffsetDateTime) -> Result<
     for orphan in orphans.iter().filter(|orphan| new.contains(&orphan.id)) {
         requests.entry(orphan.charge_id).or_default().push(orphan);
     }
-    let mut rows = Vec::new();
+    add_charges(tx, &requests).await?;
     for attempts in requests.values() {
-        rows.extend(charge(attempts, now)?);
-    }
-    let charged = tx.insert_new(&books::ADD_USAGE, &rows).await?;
-    for charge in &charged {
-        if let Some(attempts) = requests.get(charge) {
-            release(attempts, &mut lines, now)?;
-        }
+        release(attempts, &mut lines, now)?;
     }
     super::batch::keep(tx, &lines, now).await?;
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    Ok((count(new.len()), count(charged.len())))
+    Ok((count(new.len()), count(requests.len())))
+}
+
+/// Charges requests for attempts that were settled just now. One that was charged before, by an
+/// earlier sweep or by its writer, is charged for them beside that.
+async fn add_charges(tx: &mut Tx, requests: &HashMap<Uuid, Vec<&Orphan>>) -> Result<()> {
+    let mut rows = HashMap::new();
+    for (id, attempts) in requests {
+        rows.extend(charge(attempts)?.map(|row| (*id, row)));
+    }
+    let all: Vec<Fields> = rows.values().cloned().collect();
+    let new = tx.insert_new(&books::ADD_USAGE, &all).await?;
+    let mut beside = Vec::new();
+    for (id, mut row) in rows.into_iter().filter(|(id, _)| !new.contains(id)) {
+        if let Some(last) = requests.get(&id).and_then(|attempts| attempts.last()) {
+            set(&mut row, "id", correction_id(last.id, ORPHAN));
+            set(&mut row, "request_type", ADJUST);
+            beside.push(row);
+        }
+    }
+    tx.insert(&books::ADD_USAGE, &beside).await.map(drop)
 }
 
 fn release(attempts: &[&Orphan], lines: &mut [Line], now: OffsetDateTime) -> Result<()> {

@@ -144,16 +144,30 @@ pub(super) fn correction(
     settlement
 }
 
-/// A correction of a charge that was made in its writer's absence.
+/// What a sweep has charged a request for.
+pub(super) struct Estimated {
+    /// Input tokens.
+    pub(super) tokens: u64,
+    /// Their cost.
+    pub(super) cost: Option<Money>,
+}
+
+/// A correction of a charge that was made in its writer's absence: the difference to it. Tokens
+/// that were estimated and not used stay, because none are counted below zero.
 pub(super) fn late_usage(
     mut usage: Fields,
     id: Uuid,
     of: &Settlement,
-    estimated: Option<Money>,
+    estimated: Estimated,
 ) -> Fields {
-    let cost = difference(of.charge.amount(), estimated);
+    let mut used = Sum::of(of);
+    used.leave_out(estimated.tokens);
+    let cost = difference(of.charge.amount(), estimated.cost);
     set(&mut usage, "id", id);
     set(&mut usage, "request_type", ADJUST);
+    set(&mut usage, "request_tokens", count(used.input));
+    set(&mut usage, "total_tokens", count(used.total()));
+    set(&mut usage, "buckets", json_text(&used.buckets));
     set(&mut usage, "cost_usd", cost);
     usage
 }
@@ -216,7 +230,7 @@ pub(super) fn usage(of: &Settlement, message: Option<Uuid>, at: OffsetDateTime) 
         request_type: of.operation.as_str(),
         request_tokens: count(totals.input),
         response_tokens: count(totals.output),
-        total_tokens: count(totals.input.saturating_add(totals.output)),
+        total_tokens: count(totals.total()),
         buckets: json_text(&totals.buckets),
         usage_source: totals.source.map(source),
         cost_usd: of.charge.amount(),
@@ -256,6 +270,22 @@ impl Sum {
             sum.add(usage);
         }
         sum
+    }
+
+    const fn total(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+
+    /// Leaves out input that is counted elsewhere, first what was read at the full rate.
+    fn leave_out(&mut self, mut tokens: u64) {
+        let is_input = |bucket: &&Bucket| Buckets::new().with(**bucket, 1).input_tokens() > 0;
+        for bucket in Bucket::ALL.iter().filter(is_input) {
+            let count = self.buckets.get(*bucket);
+            let less = count.min(tokens);
+            self.buckets.set(*bucket, count.saturating_sub(less));
+            tokens = tokens.saturating_sub(less);
+        }
+        self.input = self.buckets.input_tokens();
     }
 
     fn add(&mut self, usage: &Usage) {

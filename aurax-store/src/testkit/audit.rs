@@ -201,7 +201,7 @@ impl Story<'_> {
     /// Whether a sweep settled something of it that nobody corrected.
     fn is_orphan(&self) -> bool {
         let swept = |row: &&&SettlementRow| row.reason.as_deref() == Some("orphan");
-        let late = |row: &&&SettlementRow| row.kind == "adjust";
+        let late = |row: &&&SettlementRow| row.reason.as_deref() == Some("late");
         self.settlements.iter().filter(swept).count() > self.settlements.iter().filter(late).count()
     }
 }

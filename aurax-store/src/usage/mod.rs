@@ -18,7 +18,7 @@ use crate::turn::{self, from_json, from_word};
 pub use figures::{Bucketing, Grouping, Percentiles, UsageFigures, UsageGroup, UsagePoint};
 
 /// How much earlier than its row a call's id may have been made. Calls take minutes; one whose
-/// process died is settled when another looks after it.
+/// process died is dated when it was made.
 const EARLIER: Duration = Duration::days(7);
 /// How much later, where clocks differ.
 const LATER: Duration = Duration::days(1);

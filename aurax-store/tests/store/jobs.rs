@@ -2,9 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use aurax_core::{Clock, Cost, Ctx, Money, PriceBook, Pricer, Principal, Provider as _, new_id};
+use aurax_core::{
+    Call, Clock, Cost, Ctx, Money, PriceBook, Pricer, Principal, Provider as _, new_id,
+};
 use aurax_store::testkit::Books;
 use aurax_store::{LedgerOptions, NewUser, Repricing, Retention, UsageFilter, UsageRow};
+use futures::StreamExt as _;
+use sqlx::Row as _;
 use time::{Duration, OffsetDateTime};
 
 use crate::desk::{Desk, Kind};
@@ -175,6 +179,71 @@ pub(crate) async fn prices_that_were_wrong_are_corrected_beside_the_charge(desk:
     desk
 }
 
+/// Prices of the last two hours' calls, in dollars a million tokens.
+fn priced(input: &str, output: &str) -> Repricing {
+    let overlay = format!(
+        r#"{{"providers": {{"openai": {{"models": [{{"id": "gpt-4o-mini",
+            "prices": [{{"usd": {{"input": "{input}", "output": "{output}"}}}}]}}]}}}}}}"#
+    );
+    let book = PriceBook::builtin().with_overlay(&overlay).unwrap();
+    let pricer = Arc::new(Pricer::new(Arc::new(book)));
+    let hour = Duration::hours(1);
+    Repricing::new(pricer, now() - hour, now() + hour).with_prices("counter", "openai")
+}
+
+pub(crate) async fn prices_that_go_back_and_forth_are_followed(desk: Desk) -> Desk {
+    let (engine, _) = engine(desk.store.ledger(LedgerOptions::default()).unwrap());
+    let reply = engine.call(&Ctx::local(), &call("5")).await.unwrap();
+    reply.collect().await.unwrap();
+    let jobs = desk.store.jobs();
+    let (old, dear) = (priced("0.15", "0.6"), priced("1", "2"));
+    for (what, difference) in [
+        (&old, None),
+        (&dear, Some("0.000092")),
+        (&old, Some("-0.000092")),
+        (&dear, Some("0.000092")),
+        (&dear, None),
+    ] {
+        let done = jobs.reprice(what).await.unwrap();
+        assert_eq!(done.changed, u64::from(difference.is_some()));
+        assert_eq!(done.difference, difference.map_or(Money::ZERO, money));
+        assert_eq!(done.priced, 0);
+    }
+    let books = Books::read(&desk.store).await.unwrap();
+    assert_eq!((books.settlements.len(), books.charges.len()), (4, 4));
+    let scope = desk.store.user(&Principal::local());
+    let sums = scope.usage().summary(&UsageFilter::default()).await;
+    assert_eq!(sums.unwrap().cost, money("0.00011"));
+    desk
+}
+
+pub(crate) async fn what_its_writer_corrected_is_priced_by_the_correction(desk: Desk) -> Desk {
+    let Some(other) = desk.another().await else {
+        return desk;
+    };
+    let (engine, _) = engine(other.ledger(LedgerOptions::default()).unwrap());
+    let mut request = crate::support::ask("2");
+    request.stream = true;
+    let asked = Call::chat(call("2").model, request);
+    let mut reply = engine.call(&Ctx::local(), &asked).await.unwrap();
+    let jobs = desk.store.jobs();
+    let swept = jobs.sweep_orphans(Duration::ZERO).await.unwrap();
+    assert_eq!(swept.attempts, 1);
+    while let Some(batch) = reply.next().await {
+        batch.unwrap();
+    }
+    // 100 tokens at 0.15 and 2 at 0.60 dollars a million: nothing that pricing again changes.
+    let same = jobs.reprice(&priced("0.15", "0.6")).await.unwrap();
+    assert_eq!((same.attempts, same.changed), (1, 0), "{same:?}");
+    let dear = jobs.reprice(&priced("1", "2")).await.unwrap();
+    assert_eq!((dear.changed, dear.difference), (1, money("0.0000878")));
+    let scope = desk.store.user(&Principal::local());
+    let sums = scope.usage().summary(&UsageFilter::default()).await;
+    assert_eq!(sums.unwrap().cost, money("0.000104"));
+    other.close().await;
+    desk
+}
+
 pub(crate) async fn partitions_are_there_before_they_are_needed(desk: Desk) -> Desk {
     let hand = Hand::at(now());
     let jobs = desk.store.with_clock(hand.clone()).jobs();
@@ -192,5 +261,43 @@ pub(crate) async fn partitions_are_there_before_they_are_needed(desk: Desk) -> D
     assert_eq!(strays.stray_usage, u64::from(is_partitioned));
     let dropped = jobs.partitions(new_id()).await.unwrap().dropped;
     assert_eq!(dropped.is_empty(), !is_partitioned, "{dropped:?}");
+    desk
+}
+
+pub(crate) async fn rows_that_had_no_partition_move_into_theirs(desk: Desk) -> Desk {
+    let Some(mut server) = desk.server().await else {
+        return desk;
+    };
+    // No partition was made for years, and calls went on.
+    let later = now() + Duration::days(2_000);
+    let ada = Principal::new("ada");
+    let rows: Vec<_> = [0, 1, 30]
+        .map(|days| UsageRow::answered("openai", "a", later + Duration::days(days)))
+        .into();
+    desk.store.jobs().add_usage(&ada, &rows).await.unwrap();
+    let scope = desk.store.user(&ada);
+    let all = UsageFilter::between(later - Duration::days(1), later + Duration::days(40));
+    let before = scope.usage().summary(&all).await.unwrap();
+    let jobs = desk.store.with_clock(Hand::at(later)).jobs();
+    let done = jobs.partitions(uuid::Uuid::nil()).await.unwrap();
+    // The last of them lies beyond what is made ahead.
+    assert_eq!((done.made, done.stray_usage), (10, 1));
+    assert_eq!(scope.usage().summary(&all).await.unwrap(), before);
+    assert_eq!(before.requests, 3);
+    // What they moved into is closed like any other, and has all of the table's indexes.
+    let sql = "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS is_closed, c.relacl IS NULL AS is_own,
+                   (SELECT count(*) FROM pg_index WHERE indrelid = c.oid)
+                   = (SELECT count(*) FROM pg_index WHERE indrelid = i.inhparent) AS is_indexed
+               FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind = 'r'";
+    let partitions = sqlx::query(sql).fetch_all(&mut server).await.unwrap();
+    assert_eq!(partitions.len(), 22);
+    for row in &partitions {
+        let name: String = row.get("relname");
+        for what in ["is_closed", "is_own", "is_indexed"] {
+            assert!(row.get::<bool, _>(what), "{name}: {what}");
+        }
+    }
+    let again = jobs.partitions(uuid::Uuid::nil()).await.unwrap();
+    assert_eq!((again.made, again.stray_usage), (0, 1));
     desk
 }

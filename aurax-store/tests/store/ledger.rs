@@ -1,10 +1,9 @@
 //! The books: intents, settlements, charges and budgets.
 
 use aurax_core::{Call, Ctx, ErrorKind, Event, Money, Principal, Provider as _, RequestId};
+use aurax_store::LedgerOptions;
 use aurax_store::testkit::{self, Books};
-use aurax_store::{LedgerOptions, SILENCE, Swept};
 use futures::StreamExt as _;
-use time::Duration;
 
 use crate::desk::Desk;
 use crate::support::{call, engine};
@@ -235,57 +234,6 @@ pub(crate) async fn a_soft_budget_counts_and_never_refuses(desk: Desk) -> Desk {
     let books = Books::read(&desk.store).await.unwrap();
     assert_eq!(books.budgets[0].spent, money("0.000054"));
     assert_eq!(books.budgets[0].reserved, Money::ZERO);
-    desk
-}
-
-pub(crate) async fn what_a_dead_process_left_open_is_settled_once(desk: Desk) -> Desk {
-    let Some(other) = desk.another().await else {
-        return desk;
-    };
-    let ada = Principal::new("ada");
-    testkit::add_budget(&desk.store, &ada, true, money("1"))
-        .await
-        .unwrap();
-    let (engine, _) = engine(other.ledger(LedgerOptions::default()).unwrap());
-    let ctx = Ctx::new(ada);
-    let mut reply = engine.call(&ctx, &streamed("2")).await.unwrap();
-    let jobs = desk.store.jobs();
-    // It said that it lives when it started, which is not a minute ago.
-    let swept = jobs.sweep_orphans(SILENCE).await.unwrap();
-    assert_eq!(swept, Swept::default());
-    let swept = jobs.sweep_orphans(Duration::ZERO).await.unwrap();
-    assert_eq!((swept.replicas, swept.attempts, swept.charges), (1, 1, 1));
-    let again = jobs.sweep_orphans(Duration::ZERO).await.unwrap();
-    assert_eq!(again.attempts, 0);
-    let books = Books::read(&desk.store).await.unwrap();
-    let estimated = books.charges[0].cost.unwrap();
-    assert_eq!(books.settlements[0].reason.as_deref(), Some("orphan"));
-    assert_eq!(books.budgets[0].spent, estimated);
-    assert_eq!(books.budgets[0].reserved, Money::ZERO);
-    // It was not dead: what it says at last corrects the estimate.
-    while let Some(batch) = reply.next().await {
-        batch.unwrap();
-    }
-    let cost = money("0.0000162");
-    let books = Books::read(&desk.store).await.unwrap();
-    let kinds: Vec<_> = books
-        .settlements
-        .iter()
-        .map(|row| row.kind.as_str())
-        .collect();
-    assert_eq!(kinds.len(), 2);
-    assert!(
-        kinds.contains(&"settle") && kinds.contains(&"adjust"),
-        "{kinds:?}"
-    );
-    let charged = books.charges.iter().filter_map(|charge| charge.cost);
-    let charged = charged.fold(Money::ZERO, |sum, cost| sum.checked_add(cost).unwrap());
-    assert_eq!(charged, cost);
-    assert_eq!(
-        (books.budgets[0].spent, books.budgets[0].reserved),
-        (cost, Money::ZERO)
-    );
-    other.close().await;
     desk
 }
 

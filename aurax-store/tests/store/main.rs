@@ -20,6 +20,7 @@ mod jobs;
 mod ledger;
 mod logins;
 mod money;
+mod orphans;
 mod plans;
 mod provider_keys;
 mod sessions;
@@ -74,7 +75,10 @@ desk::on_every_store! {
         sums_of_usage_outlive_its_rows,
         a_plan_says_how_long_messages_are_kept,
         prices_that_were_wrong_are_corrected_beside_the_charge,
-        partitions_are_there_before_they_are_needed;
+        prices_that_go_back_and_forth_are_followed,
+        what_its_writer_corrected_is_priced_by_the_correction,
+        partitions_are_there_before_they_are_needed,
+        rows_that_had_no_partition_move_into_theirs;
     ledger:
         a_call_has_one_intent_one_settlement_and_one_charge,
         the_caller_sees_the_end_after_it_is_written,
@@ -85,7 +89,6 @@ desk::on_every_store! {
         a_hard_budget_is_not_overspent_by_calls_at_once,
         a_call_within_a_hard_budget_gets_an_output_limit,
         a_soft_budget_counts_and_never_refuses,
-        what_a_dead_process_left_open_is_settled_once,
         an_answer_with_a_nul_is_charged_like_any_other;
     logins:
         a_refresh_token_is_exchanged_for_the_next,
@@ -95,6 +98,11 @@ desk::on_every_store! {
         a_user_ends_one_login_or_all,
         a_closed_account_renews_nothing,
         logins_that_ended_are_forgotten_in_batches;
+    orphans:
+        what_a_dead_process_left_open_is_settled_once,
+        what_was_left_open_long_ago_counts_for_then,
+        a_request_that_is_swept_twice_is_charged_for_both,
+        a_process_that_comes_back_is_left_alone;
     provider_keys:
         a_provider_key_is_shown_masked,
         a_provider_has_one_key_of_a_name,

@@ -27,6 +27,11 @@ fn usage(row: &SettlementRow) -> Option<Usage> {
     serde_json::from_str(row.usage.as_deref()?).ok()
 }
 
+/// Whether a writer says what became of an attempt that a sweep had settled.
+fn is_late(row: &SettlementRow) -> bool {
+    row.reason.as_deref() == Some("late")
+}
+
 fn is_correction(charge: &ChargeRow) -> bool {
     charge.request_type == "adjust"
 }
@@ -147,8 +152,8 @@ impl Joined<'_> {
                 let rows = story.settlements.iter();
                 rows.filter(|other| other.attempt_id == row.attempt_id)
             };
-            // Corrections come with the usage that stands, and the difference in cost.
-            let standing = of_attempt().find(|row| row.kind == "adjust").unwrap_or(row);
+            // What its writer says late is the usage that stands; other corrections have none.
+            let standing = of_attempt().find(|row| is_late(row)).unwrap_or(row);
             let Some(cost) = sum(of_attempt().map(|row| row.cost)) else {
                 continue;
             };
@@ -260,14 +265,14 @@ fn acknowledged_is_written(request: Uuid, story: &Story<'_>, verdict: &mut Verdi
         .filter(|row| row.outcome == "complete");
     let charges = || story.charges.iter();
     let paid = sum(charges().map(|charge| charge.cost));
-    // A failed attempt before it may have used something, too.
-    let is_told = |charge: &&ChargeRow| {
-        charge.request_tokens >= *input
-            && charge.response_tokens >= *output
-            && charge.outcome == "complete"
-    };
-    let is_written =
-        complete.count() == 1 && charges().any(is_told) && (paid == *cost || cost.is_none());
+    // A failed attempt before it may have used something, too. What was estimated first and
+    // corrected later is counted in parts.
+    let counted =
+        |of: fn(&ChargeRow) -> u64| charges().map(|row| of(row)).fold(0, u64::saturating_add);
+    let is_told = charges().any(|charge| charge.outcome == "complete")
+        && counted(|charge| charge.request_tokens) >= *input
+        && counted(|charge| charge.response_tokens) >= *output;
+    let is_written = complete.count() == 1 && is_told && (paid == *cost || cost.is_none());
     verdict.check(is_written, || {
         let (settled, charged) = (story.settlements.len(), story.charges.len());
         format!(
