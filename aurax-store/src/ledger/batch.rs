@@ -262,7 +262,7 @@ impl Batch<'_> {
                         tokens: self.estimated_tokens(settlement, written),
                         cost: self.estimated(settlement, written),
                     };
-                    rows::late_usage(row, derived(settlement.id), settlement, estimated)
+                    rows::late_usage(row, derived(settlement.id), settlement, &estimated)
                 } else {
                     row
                 }

@@ -158,7 +158,7 @@ pub(super) fn late_usage(
     mut usage: Fields,
     id: Uuid,
     of: &Settlement,
-    estimated: Estimated,
+    estimated: &Estimated,
 ) -> Fields {
     let mut used = Sum::of(of);
     used.leave_out(estimated.tokens);
@@ -302,5 +302,31 @@ impl Sum {
             (source, UsageSource::Provider) => source,
             _ => Some(UsageSource::Estimated),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_that_is_left_out_is_left_out_once() {
+        let buckets = Buckets::new()
+            .with(Bucket::Input, 20)
+            .with(Bucket::CacheRead, 70)
+            .with(Bucket::InputImage, 10)
+            .with(Bucket::Output, 5);
+        for (estimate, input) in [(0, 100), (15, 85), (60, 40), (100, 0), (1_000, 0)] {
+            let mut sum = Sum {
+                input: 100,
+                output: 5,
+                buckets: buckets.clone(),
+                source: None,
+            };
+            sum.leave_out(estimate);
+            assert_eq!((sum.input, sum.output), (input, 5), "{estimate}");
+            assert_eq!(sum.buckets.input_tokens(), input, "{estimate}");
+            assert_eq!(sum.buckets.get(Bucket::Output), 5, "{estimate}");
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aurax_core::{Call, Ctx, Engine, Message, ModelId, Money, Principal, Provider as _, Request};
-use aurax_core::{Reply, RequestId};
+use aurax_core::{Clock as _, PriceBook, Pricer, Reply, RequestId, SystemClock};
 use aurax_store::testkit::{
     self, Audit, Books, Ending, Invariant, Journal, Load, Mix, Moment, Plan, Prompt, Sabotage,
     Seen, Upstream,
 };
-use aurax_store::{LedgerOptions, Store};
+use aurax_store::{LedgerOptions, Repricing, Store};
 use futures::StreamExt as _;
 
 use crate::place::{Place, until};
@@ -211,6 +211,34 @@ async fn what_is_not_durable_when_the_caller_sees_the_end_is_found() {
 async fn a_hold_that_is_given_back_twice_is_found() {
     let violated = after_an_end(Some(Sabotage::ReleaseTwice)).await;
     assert!(violated.contains(&Invariant::HeldInFlight));
+}
+
+/// Prices a bench's answers again, in dollars a million tokens.
+async fn reprice(bench: &Bench, input: &str, output: &str) {
+    let overlay = format!(
+        r#"{{"providers": {{"openai": {{"models": [{{"id": "gpt-4o-mini",
+            "prices": [{{"usd": {{"input": "{input}", "output": "{output}"}}}}]}}]}}}}}}"#
+    );
+    let book = PriceBook::builtin().with_overlay(&overlay).unwrap();
+    let (now, hour) = (SystemClock.now(), time::Duration::hours(1));
+    let pricer = Arc::new(Pricer::new(Arc::new(book)));
+    let what = Repricing::new(pricer, now - hour, now + hour);
+    let done = bench.store.jobs().reprice(&what).await.unwrap();
+    assert_eq!(done.changed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cost_that_was_corrected_is_looked_at_with_its_tokens() {
+    let bench = Bench::in_memory(None).await;
+    let (_, answer) = bench.begin(Ending::Complete).await;
+    answer.collect().await.unwrap();
+    reprice(&bench, "1", "2").await;
+    let dearer = bench.audit(Moment::AtRest).await;
+    assert!(dearer.violated().contains(&Invariant::Repriced), "{dearer}");
+    reprice(&bench, "0.15", "0.6").await;
+    let audit = bench.audit(Moment::AtRest).await;
+    assert_eq!(audit.violated(), [], "{audit}");
+    bench.clear().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

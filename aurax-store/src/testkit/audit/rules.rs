@@ -32,6 +32,11 @@ fn is_late(row: &SettlementRow) -> bool {
     row.reason.as_deref() == Some("late")
 }
 
+/// Whether it says what other prices change, and nothing of how the attempt went.
+fn is_repriced(row: &SettlementRow) -> bool {
+    row.reason.as_deref() == Some("reprice")
+}
+
 fn is_correction(charge: &ChargeRow) -> bool {
     charge.request_type == "adjust"
 }
@@ -99,7 +104,8 @@ impl Joined<'_> {
             let swept = rows
                 .iter()
                 .filter(|row| row.reason.as_deref() == Some("orphan"));
-            let corrected = rows.len() - settled;
+            let other = rows.iter().filter(|row| row.kind != "settle");
+            let corrected = other.filter(|row| !is_repriced(row)).count();
             let is_enough = settled == 1 || settled == 0 && self.moment == Moment::Running;
             let is_right = is_enough && corrected <= swept.count();
             verdict.check(is_right, || {
@@ -262,7 +268,7 @@ fn acknowledged_is_written(request: Uuid, story: &Story<'_>, verdict: &mut Verdi
     let complete = story
         .settlements
         .iter()
-        .filter(|row| row.outcome == "complete");
+        .filter(|row| row.outcome == "complete" && !is_repriced(row));
     let charges = || story.charges.iter();
     let paid = sum(charges().map(|charge| charge.cost));
     // A failed attempt before it may have used something, too. What was estimated first and
@@ -283,7 +289,7 @@ fn acknowledged_is_written(request: Uuid, story: &Story<'_>, verdict: &mut Verdi
 
 fn counts_agree(request: Uuid, story: &Story<'_>, verdict: &mut Verdict) {
     let complete = story.settlements.iter();
-    for row in complete.filter(|row| row.outcome == "complete") {
+    for row in complete.filter(|row| row.outcome == "complete" && !is_repriced(row)) {
         let usage = usage(row);
         let recorded = usage.map(|usage| {
             let output = usage.buckets.get(Bucket::Output);
