@@ -248,7 +248,7 @@ pub(crate) async fn a_process_that_comes_back_is_left_alone(desk: Desk) -> Desk 
     let (engine, _) = engine(other.ledger(LedgerOptions::default()).unwrap());
     let reply = engine.call(&Ctx::local(), &streamed("hang")).await.unwrap();
     let (reached, stopped) = mpsc::sync_channel(1);
-    let (go, wait) = mpsc::channel();
+    let (go, wait) = mpsc::sync_channel(1);
     let clock = Halting {
         at: aurax_core::SystemClock.now() + Duration::hours(1),
         asked: AtomicU64::new(0),
