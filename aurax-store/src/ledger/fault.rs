@@ -45,6 +45,8 @@ pub enum Sabotage {
     ReleaseTwice,
     /// A charge does not count against budgets.
     NeverSpend,
+    /// The settlement of an attempt whose id ends in 0 says a word that no database keeps.
+    Unkeepable,
     /// The answer is not added to its session.
     LoseMessage,
     /// The session stays taken after its answer.
@@ -138,6 +140,15 @@ impl Faults {
                     {
                         super::rows::set(row, "cost", more);
                     }
+                }
+            }
+            Some(Sabotage::Unkeepable) => {
+                let is_meant = |row: &Fields| {
+                    let id = super::rows::id(row);
+                    id.is_some_and(|id| id.as_u128().is_multiple_of(16))
+                };
+                for row in rows.iter_mut().filter(|row| is_meant(row)) {
+                    super::rows::set(row, "outcome", "nonsense");
                 }
             }
             _ => {}

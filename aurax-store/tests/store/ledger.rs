@@ -2,7 +2,7 @@
 
 use aurax_core::{Call, Ctx, ErrorKind, Event, Money, Principal, Provider as _, RequestId};
 use aurax_store::LedgerOptions;
-use aurax_store::testkit::{self, Books};
+use aurax_store::testkit::{self, Books, Sabotage};
 use futures::StreamExt as _;
 
 use crate::desk::Desk;
@@ -130,6 +130,34 @@ pub(crate) async fn many_calls_at_once_are_all_written(desk: Desk) -> Desk {
         .map(|charge| charge.response_tokens)
         .sum();
     assert_eq!(tokens, (0..300).map(|number| number % 7 + 1).sum::<u64>());
+    desk
+}
+
+pub(crate) async fn what_no_database_takes_fails_alone(desk: Desk) -> Desk {
+    let patience = std::time::Duration::from_secs(60);
+    let options = LedgerOptions::default().with_patience(patience);
+    let options = testkit::sabotaged(options, Sabotage::Unkeepable);
+    let (engine, _) = engine(desk.store.ledger(options).unwrap());
+    let calls = (0..300).map(|_| async {
+        let ctx = Ctx::local().with_request_id(RequestId::new());
+        let reply = engine.call(&ctx, &call("3")).await?;
+        reply.collect().await.map(drop)
+    });
+    let done = futures::future::join_all(calls).await;
+    let failed = done.iter().filter(|done| done.is_err()).count();
+    // One of sixteen, as a rule.
+    assert!((1..100).contains(&failed), "{failed}");
+    let books = Books::read(&desk.store).await.unwrap();
+    assert_eq!(books.attempts.len(), 300);
+    assert_eq!(books.settlements.len(), 300 - failed);
+    assert_eq!(books.charges.len(), 300 - failed);
+    let ends_in_0 = |id: uuid::Uuid| id.as_u128() % 16 == 0;
+    assert!(
+        !books
+            .settlements
+            .iter()
+            .any(|row| ends_in_0(row.attempt_id))
+    );
     desk
 }
 

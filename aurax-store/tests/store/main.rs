@@ -84,6 +84,7 @@ desk::on_every_store! {
         the_caller_sees_the_end_after_it_is_written,
         what_went_wrong_is_written_with_its_outcome,
         many_calls_at_once_are_all_written,
+        what_no_database_takes_fails_alone,
         a_closed_ledger_refuses_calls,
         the_same_words_are_chatted_by_name,
         a_hard_budget_is_not_overspent_by_calls_at_once,
