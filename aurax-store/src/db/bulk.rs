@@ -40,7 +40,8 @@ pub(crate) enum Says {
 /// A row by the names of its columns.
 pub(crate) type Fields = Vec<Arg>;
 
-/// The most rows in one of SQLite's statements; at 28 columns it takes 32,766 values.
+/// The most rows in one of SQLite's statements. At 28 columns they hold far fewer than the 32,766
+/// values that it takes.
 #[cfg(feature = "sqlite")]
 pub(super) const MOST: usize = 256;
 

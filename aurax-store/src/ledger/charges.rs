@@ -45,7 +45,8 @@ impl Charge {
     }
 }
 
-/// How much older than the oldest of them an attempt may be that is not written yet.
+/// How much older than the oldest of them an attempt may be that is not written yet, in
+/// milliseconds.
 const LATEST_OPEN: u64 = 10 * 60 * 1_000;
 
 /// The first id of a moment some minutes before that of `id`. A UUIDv7 begins with its

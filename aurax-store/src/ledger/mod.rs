@@ -37,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LedgerOptions {
-    /// Requests from their first attempt until they are settled; 10,000. More wait for a second
-    /// and are refused then.
+    /// Requests from their first attempt until they are settled; 10,000. More wait for as
+    /// long as `patience` says, and are refused then.
     pub in_flight: usize,
     /// Attempts that wait for their intent; 1,024.
     pub opens: usize,
@@ -78,8 +78,8 @@ impl LedgerOptions {
 /// Records calls in a store. Cheap to clone.
 ///
 /// An attempt is sent only after its intent is durable, and a caller sees the end of an answer
-/// only after its settlement is. Where the database is away, attempts are refused within a second
-/// and settlements wait for it to come back.
+/// only after its settlement is. Where the database is away, attempts are refused when
+/// [`LedgerOptions::patience`] is over, and settlements wait for it to come back.
 #[derive(Debug, Clone)]
 pub struct StoreLedger(Arc<Shared>);
 
