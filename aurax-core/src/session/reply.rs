@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
+use uuid::Uuid;
 
 use super::Turn;
 use super::run::Run;
@@ -25,8 +26,13 @@ pub enum SessionEvent {
     /// A turn was added. The person's and the model's are durable by then; the tools' results are
     /// with the call that follows.
     Turn(Box<Turn>),
-    /// A model begins to answer; what was left out of the conversation is among the warnings.
-    Head(Box<Head>),
+    /// A model begins to answer.
+    Head {
+        /// The id of the answer's turn.
+        answer_id: Uuid,
+        /// Who answers; what was left out of the conversation is among the warnings.
+        head: Box<Head>,
+    },
     /// More of the answer.
     Batch(Batch),
 }
@@ -85,7 +91,7 @@ impl SessionReply {
         while let Some(event) = self.0.next().await {
             match event? {
                 SessionEvent::Turn(turn) => turns.push(*turn),
-                SessionEvent::Head(head) => fold = Some(Fold::from_head(&head)),
+                SessionEvent::Head { head, .. } => fold = Some(Fold::from_head(&head)),
                 SessionEvent::Batch(batch) => push(&mut fold, batch),
             }
         }

@@ -179,7 +179,8 @@ impl Run {
         self.turns.extend(added);
         reply.head_mut().warnings.extend(warnings);
         let head = Box::new(reply.head().clone());
-        self.ready.push_back(SessionEvent::Head(head));
+        let answer_id = step.answer_id;
+        self.ready.push_back(SessionEvent::Head { answer_id, head });
         self.phase = Phased::Answering(Box::new(Answering {
             fold: Fold::from_head(reply.head()),
             reply,

@@ -85,11 +85,20 @@ pub(crate) async fn each_call_of_the_model_is_a_request_of_its_own(world: &World
         .collect()
         .await;
     let mut receipts = Vec::new();
+    let mut announced = Vec::new();
     let mut order = String::new();
     for event in &events {
         match event {
-            SessionEvent::Turn(turn) => order.push_str(turn.message.role.as_str()),
-            SessionEvent::Head(_) => order.push_str(" ["),
+            SessionEvent::Turn(turn) => {
+                order.push_str(turn.message.role.as_str());
+                if turn.message.role == Role::Assistant {
+                    assert_eq!(announced.pop(), Some(turn.id));
+                }
+            }
+            SessionEvent::Head { answer_id, .. } => {
+                order.push_str(" [");
+                announced.push(*answer_id);
+            }
             SessionEvent::Batch(batch) => {
                 for event in &batch.events {
                     if let Event::End(end) = event {

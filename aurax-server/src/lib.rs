@@ -1,0 +1,1 @@
+//! The server of AURAX: the documented REST API and WebSocket over one engine and one store.

@@ -1,0 +1,3 @@
+//! The command `aurax`.
+
+fn main() {}
