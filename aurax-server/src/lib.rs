@@ -15,6 +15,7 @@ mod edge;
 mod error;
 mod extract;
 mod routes;
+pub mod serve;
 mod state;
 mod view;
 
