@@ -18,6 +18,7 @@ mod routes;
 pub mod serve;
 mod state;
 mod view;
+mod ws;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -30,6 +31,7 @@ pub use edge::Peer;
 pub use error::{Code, ErrorBody, ErrorObject, Failure, KeyOwner};
 pub use routes::Route;
 pub use state::{State, StateParts};
+pub use ws::Sockets;
 
 /// The documented API.
 pub fn router(state: State) -> Router {

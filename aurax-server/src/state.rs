@@ -10,6 +10,7 @@ use http::request::Parts;
 use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ struct Inner {
     passwords: Passwords,
     clock: Arc<dyn Clock>,
     drain: Drain,
+    sockets: Sockets,
 }
 
 /// What a [`State`] is made of.
@@ -99,6 +101,7 @@ impl State {
             auth,
             clock,
             drain: Drain::new(),
+            sockets: Sockets::new(),
         })))
     }
 
@@ -140,6 +143,11 @@ impl State {
     /// How the server goes down.
     pub fn drain(&self) -> &Drain {
         &self.0.drain
+    }
+
+    /// The WebSockets that are open, and who is at them.
+    pub fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 }
 

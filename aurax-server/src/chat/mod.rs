@@ -4,11 +4,11 @@ mod events;
 mod frame;
 mod live;
 
-use aurax::{Engine, Receipt, Result, Role, SendRequest, SessionSettings};
+use aurax::{CancellationToken, Engine, Receipt, Result, Role, SendRequest, SessionSettings};
 use uuid::Uuid;
 
 pub(crate) use events::events;
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Broken, Frame};
 pub(crate) use live::{Live, Moment};
 
 use crate::auth::Caller;
@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) session_id: Uuid,
     pub(crate) send: SendRequest,
     pub(crate) owner: KeyOwner,
+    /// Stops the call: it ends with an error, once it is settled.
+    pub(crate) cancel: CancellationToken,
 }
 
 /// The model a send will ask.
@@ -49,6 +51,7 @@ pub(crate) async fn whole(
         session_id,
         send,
         owner,
+        cancel: _,
     } = exchange;
     let started = state.clock().monotonic();
     let answer = send.await.map_err(|error| failed(state, &error, owner))?;

@@ -21,6 +21,7 @@ pub use tls::acceptor;
 use crate::edge::Peer;
 use crate::state::State;
 use connection::Connections;
+pub(crate) use connection::Held;
 use places::Places;
 
 /// How long the loop waits when the process has no file descriptors left.
