@@ -10,15 +10,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::frame::{Answered, Broken, Chunk, Frame};
-use super::{Exchange, failed, sent};
+use super::{Exchange, failed, recheck, sent};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Failure, KeyOwner};
 use crate::state::State;
 use crate::view::{Priced, Tokens};
-
-/// How often is asked whether the caller may go on.
-const RECHECK: Duration = Duration::from_secs(20);
 
 /// What happens next.
 #[derive(Debug)]
@@ -76,6 +73,7 @@ impl Live {
             phase: Phase::Asking(Box::pin(exchange.send.stream())),
             session_id: exchange.session_id,
             owner: exchange.owner,
+            recheck_at: started + recheck(&state),
             state,
             caller,
             seen,
@@ -84,7 +82,6 @@ impl Live {
             message_id: None,
             receipt: None,
             started,
-            recheck_at: started + RECHECK,
         }
     }
 
@@ -165,7 +162,7 @@ impl Live {
 
     /// Whoever asks may have logged out meanwhile. While the store is away nobody knows.
     async fn recheck(&mut self) {
-        self.recheck_at = self.state.clock().monotonic() + RECHECK;
+        self.recheck_at = self.state.clock().monotonic() + recheck(&self.state);
         match self.state.auth().again(&self.caller).await {
             Ok(caller) => self.caller = caller,
             Err(failure) if failure.status() == http::StatusCode::UNAUTHORIZED => {

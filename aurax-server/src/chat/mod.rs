@@ -4,6 +4,8 @@ mod events;
 mod frame;
 mod live;
 
+use std::time::Duration;
+
 use aurax::{CancellationToken, Engine, Receipt, Result, Role, SendRequest, SessionSettings};
 use uuid::Uuid;
 
@@ -15,6 +17,13 @@ use crate::auth::Caller;
 use crate::error::{Failure, KeyOwner};
 use crate::state::State;
 use crate::view::{Message, Tokens};
+
+/// How often is asked whether whoever waits for an answer may go on: as often as there is news, at
+/// least every 20 seconds and at most every second.
+pub(crate) fn recheck(state: &State) -> Duration {
+    let (most, least) = (Duration::from_secs(20), Duration::from_secs(1));
+    state.config().timeouts.login_cache.clamp(least, most)
+}
 
 /// Something that is about to be said.
 #[derive(Debug)]
@@ -76,12 +85,7 @@ pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Fa
 }
 
 /// The one line a chat leaves in the log: whose it was and what it cost, never what was said.
-pub(crate) fn sent(
-    caller: &Caller,
-    session_id: Uuid,
-    receipt: &Receipt,
-    took: std::time::Duration,
-) {
+pub(crate) fn sent(caller: &Caller, session_id: Uuid, receipt: &Receipt, took: Duration) {
     let tokens = receipt
         .usage
         .as_deref()

@@ -17,13 +17,11 @@ use super::sockets::{News, Seat};
 use super::upgrade::entered;
 use super::wire::{Gone, Incoming, Wire};
 use crate::auth::{Caller, Scope};
-use crate::chat::{Broken, Frame};
+use crate::chat::{Broken, Frame, recheck};
 use crate::edge::Seen;
 use crate::error::{Code, Failure};
 use crate::state::State;
 
-/// How often is asked whether whoever is there may stay.
-const RECHECK: Duration = Duration::from_secs(20);
 /// How long answers that were cut off have to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -100,7 +98,7 @@ impl Socket {
             auth_by: now + timeouts.socket_auth,
             ping_at: now + timeouts.ping,
             heard_at: now,
-            recheck_at: now + RECHECK,
+            recheck_at: now + recheck(&state),
             pace: Pace::new(now),
             state,
             seen,
@@ -243,7 +241,7 @@ impl Socket {
             sent(wire.ping().await)?;
         }
         if now >= self.recheck_at {
-            self.recheck_at = now + RECHECK;
+            self.recheck_at = now + recheck(&self.state);
             self.recheck();
         }
         self.rest()

@@ -7,6 +7,7 @@
 
 mod client;
 mod place;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, Streamed};
 pub(crate) use place::{Kind, Place, variable};
+pub(crate) use socket::{Opening, Socket};
 
 /// How a server is set up.
 pub(crate) struct Setup {

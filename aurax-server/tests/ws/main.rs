@@ -1,0 +1,19 @@
+//! Live chat over WebSocket: who may, what is said, and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod auth;
+mod clock;
+mod drain;
+mod frames;
+mod limits;
+mod opening;
+mod scene;
+mod slow;
