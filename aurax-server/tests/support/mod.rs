@@ -25,6 +25,11 @@ pub(crate) use client::{Answer, Client, Streamed};
 pub(crate) use place::{Kind, Place, variable};
 pub(crate) use socket::{Opening, Socket};
 
+/// Between two looks at something that is about to be.
+pub(crate) async fn moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+}
+
 /// How a server is set up.
 pub(crate) struct Setup {
     pub(crate) config: Config,

@@ -35,21 +35,20 @@ async fn what_is_being_answered_ends_before_the_server_does() {
 /// While the server still takes requests, sockets are served, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_says_it_goes_down_still_answers_for_a_moment() {
-    let scene = Scene::with(|config| config.timeouts.drain_notice = Duration::from_secs(2)).await;
+    let scene = Scene::with(|config| config.timeouts.drain_notice = Duration::from_secs(5)).await;
     let mut socket = scene.socket().await;
     let session = scene.session().await;
     scene.server.state.drain().announce();
-    assert_eq!(socket.hear().await, json!({"type": "going_away"}));
+    let token = scene.ada.token.clone().unwrap();
+    let opening = Opening::new(scene.server.address).bearer(&token);
+    let mut late = opening.opened().await;
+    for socket in [&mut socket, &mut late] {
+        assert_eq!(socket.hear().await, json!({"type": "going_away"}));
+    }
     socket
         .say(message(&session, &prompt(2, Ending::Complete)))
         .await;
     socket.until("chat_response").await;
-    let token = scene.ada.token.clone().unwrap();
-    let mut late = Opening::new(scene.server.address)
-        .bearer(&token)
-        .opened()
-        .await;
-    assert_eq!(late.hear().await, json!({"type": "going_away"}));
     assert_eq!(late.closed().await.1, 1001);
     assert_eq!(socket.closed().await.1, 1001);
     scene.end().await;

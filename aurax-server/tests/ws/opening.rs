@@ -284,7 +284,7 @@ async fn a_socket_keeps_the_place_of_its_connection() {
     for _ in 0..3 {
         // The connection before may still be ending.
         while !is_served(&server).await {
-            tokio::task::yield_now().await;
+            crate::support::moment().await;
         }
         let opening = Opening::new(server.address).bearer(&token);
         let mut socket = loop {
@@ -298,7 +298,7 @@ async fn a_socket_keeps_the_place_of_its_connection() {
     assert!(!is_served(&server).await, "a fourth connection was taken");
     drop(open.pop());
     while !is_served(&server).await {
-        tokio::task::yield_now().await;
+        crate::support::moment().await;
     }
     drop(open);
     server.stop().await;

@@ -9,7 +9,7 @@ use aurax_server::config::Config;
 use aurax_store::testkit::{Books, ChargeRow, Ending, Plan, Prompt, Upstream};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Kind, Server, Setup, Socket};
+use crate::support::{Client, Kind, Server, Setup, Socket, moment};
 
 /// A server, its provider `openai`, and somebody who is logged in.
 pub(crate) struct Scene {
@@ -62,17 +62,7 @@ impl Scene {
 
     /// So many charges, each of a request with one settlement.
     pub(crate) async fn charges(&self, many: usize) -> Vec<ChargeRow> {
-        loop {
-            let books = Books::read(&self.server.store).await.unwrap();
-            assert!(books.charges.len() <= many, "{:?}", books.charges);
-            assert!(books.settlements.len() <= many, "{:?}", books.settlements);
-            if books.charges.len() == many && books.busy_sessions.is_empty() {
-                assert_eq!(books.settlements.len(), many);
-                assert_eq!(books.attempts.len(), many);
-                return books.charges;
-            }
-            tokio::task::yield_now().await;
-        }
+        settled(&self.server, many).await.charges
     }
 
     /// Goes down, and leaves nothing behind.
@@ -83,6 +73,28 @@ impl Scene {
         assert_eq!(state.sockets().count(), 0, "a socket is counted still");
         assert_eq!(self.upstream.open(), 0, "the upstream still answers");
         std::fs::remove_file(&self.journal).unwrap();
+    }
+}
+
+/// The books, once so many requests are charged and nothing is in flight; each of them was settled
+/// and charged once.
+pub(crate) async fn settled(server: &Server, many: usize) -> Books {
+    loop {
+        // A database in memory has one connection, which may be busy.
+        let Ok(books) = Books::read(&server.store).await else {
+            moment().await;
+            continue;
+        };
+        let counts = [
+            books.attempts.len(),
+            books.settlements.len(),
+            books.charges.len(),
+        ];
+        assert!(counts.iter().all(|&count| count <= many), "{books:?}");
+        if counts == [many; 3] && books.busy_sessions.is_empty() {
+            return books;
+        }
+        moment().await;
     }
 }
 
@@ -134,7 +146,7 @@ pub(crate) fn message(session: &str, content: &str) -> Value {
 pub(crate) async fn eventually(holds: impl Fn() -> bool) {
     let waited = async {
         while !holds() {
-            tokio::task::yield_now().await;
+            moment().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), waited)
