@@ -1,4 +1,4 @@
-//! Live chat over WebSocket: who may, what is said, and how it ends.
+//! Live chat over WebSocket and as events: who may, what is said, and how it ends.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,6 +12,7 @@ mod answers;
 mod auth;
 mod clock;
 mod drain;
+mod events;
 mod frames;
 mod limits;
 mod opening;
