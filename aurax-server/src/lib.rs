@@ -14,6 +14,7 @@ mod drain;
 mod edge;
 mod error;
 mod extract;
+mod idempotency;
 mod routes;
 pub mod serve;
 mod state;

@@ -9,6 +9,7 @@
 mod support;
 
 mod accounts;
+mod idempotency;
 mod sessions;
 
 /// Runs a test over each kind of store.
