@@ -36,7 +36,11 @@ pub(crate) async fn of_many_first_accounts_one_is_the_first(desk: Desk) -> Desk 
         .iter()
         .zip(admins.iter().cycle())
         .map(|(new, admin)| admin.add_first_user(new));
-    let made: Vec<_> = join_all(made).await.into_iter().collect::<Result<_, _>>().unwrap();
+    let made: Vec<_> = join_all(made)
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
     let first: Vec<_> = made.into_iter().flatten().collect();
     let [first] = &first[..] else {
         panic!("one is first: {first:?}");
@@ -207,7 +211,10 @@ pub(crate) async fn a_plan_that_cannot_be_kept_is_named(desk: Desk) -> Desk {
     }
     assert_eq!(admin.plans().await.unwrap().len(), 3);
     for number in 0..997 {
-        admin.set_plan(&Plan::new(format!("{number}"))).await.unwrap();
+        admin
+            .set_plan(&Plan::new(format!("{number}")))
+            .await
+            .unwrap();
     }
     let error = admin.set_plan(&Plan::new("one more")).await.unwrap_err();
     assert_eq!(error.context("field"), Some("name"), "{error}");

@@ -145,7 +145,10 @@ pub(crate) async fn a_logins_account_is_known_while_it_goes_on(desk: Desk) -> De
     let (store, clock, scope) = somebody(&desk).await;
     let admin = store.admin();
     let whose = async |id: Uuid| admin.login_account(id).await.unwrap();
-    let (idle, busy) = (scope.begin_login(None).await.unwrap(), scope.begin_login(None).await);
+    let (idle, busy) = (
+        scope.begin_login(None).await.unwrap(),
+        scope.begin_login(None).await,
+    );
     let busy = busy.unwrap();
     let user = scope.account().await.unwrap();
     assert_eq!(whose(idle.login_id).await, Some(user.clone()));
