@@ -15,6 +15,7 @@ mod edge;
 mod error;
 mod extract;
 mod idempotency;
+mod limits;
 mod routes;
 pub mod serve;
 mod state;

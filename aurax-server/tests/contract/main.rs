@@ -10,6 +10,7 @@ mod support;
 
 mod accounts;
 mod idempotency;
+mod limits;
 mod sessions;
 
 /// Runs a test over each kind of store.
