@@ -241,8 +241,8 @@ pub(crate) async fn every_process_tells_its_listeners_once(desk: Desk) -> Desk {
         assert_eq!((notice.user_id(), notice.kind()), (owner, "alert.fired"));
         assert!(listener.try_recv().is_err());
     }
-    scene.look(Duration::seconds(30)).await;
-    assert_eq!(scene.look(Duration::seconds(31)).await, (0, 1));
+    assert_eq!(scene.look(Duration::seconds(29)).await, (0, 0));
+    assert_eq!(scene.look(Duration::SECOND).await, (0, 1));
     other.run_once().await.unwrap();
     // Those who come later hear of what comes later.
     let mut late = other.subscribe();

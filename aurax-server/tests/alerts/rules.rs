@@ -97,7 +97,7 @@ pub(crate) async fn unusual_use_fires_by_the_same_hour_of_the_days_before(desk: 
     // A week of thirty calls an hour, at this time of day, but for one day of very many.
     for day in 0..7 {
         scene.hands.pass(Duration::DAY - MINUTE * 5);
-        let count = if day == 3 { 400 } else { 30 };
+        let count = if day == 1 { 400 } else { 30 };
         scene.call(&ada(), count, succeeds).await;
         assert_eq!(scene.look(MINUTE * 5).await, (0, 0));
     }

@@ -1,8 +1,8 @@
 //! What users want to hear of.
 
-use aurax::store::{BudgetLimit, BudgetPeriod, BudgetScope, NewAlert, UsageRow};
+use aurax::store::{AlertChange, BudgetLimit, BudgetPeriod, BudgetScope, NewAlert, UsageRow};
 use aurax::{Cost, ErrorKind, Money, Principal};
-use aurax_server::alerts::{Metric, Watched, check_change, check_new};
+use aurax_server::alerts::{ERROR_RATE, Metric, Watched, check_change, check_new};
 use time::Duration;
 
 use crate::desk::Desk;
@@ -15,6 +15,10 @@ fn money(text: &str) -> Money {
 pub(crate) async fn every_metric_fires_above_its_threshold_alone(desk: Desk) -> Desk {
     let scene = Scene::new(desk);
     scene.look(Duration::ZERO).await;
+    let mut off = AlertChange::default();
+    off.is_active = Some(false);
+    let rules = scene.store.admin().alerts();
+    rules.change(ERROR_RATE, off).await.unwrap();
     // Of ten calls, one fails; whole replies take 100 ms, streams 60 until they begin.
     let call = async || {
         scene.call(&ada(), 1, fails).await;
@@ -43,7 +47,7 @@ pub(crate) async fn every_metric_fires_above_its_threshold_alone(desk: Desk) -> 
         let alert = scene.threshold(metric, equal).await;
         let round = scene.alerts.run_once().await.unwrap();
         assert_eq!((round.fired, round.resolved), (0, 0), "{metric:?} at it");
-        let mut change = aurax::store::AlertChange::default();
+        let mut change = AlertChange::default();
         change.threshold = Some(number(below));
         alerts.change(alert.id, change.clone()).await.unwrap();
         assert_eq!(
@@ -65,7 +69,7 @@ pub(crate) async fn every_metric_fires_above_its_threshold_alone(desk: Desk) -> 
     let alerts = scene.store.user(&ada()).alerts();
     let alert = scene.threshold(Metric::Cost, "0.000000000000000012").await;
     assert_eq!(scene.look(Duration::ZERO).await, (0, 0));
-    let mut change = aurax::store::AlertChange::default();
+    let mut change = AlertChange::default();
     change.threshold = Some(number("0.000000000000000011"));
     alerts.change(alert.id, change).await.unwrap();
     assert_eq!(scene.look(Duration::ZERO).await, (1, 0));
@@ -201,7 +205,7 @@ async fn a_change_that_nobody_can_watch_is_refused() {
     let alerts = store.user(&ada()).alerts();
     let new = NewAlert::new("a", "error_rate", number("5"));
     let alert = alerts.add(new).await.unwrap();
-    let mut change = aurax::store::AlertChange::default();
+    let mut change = AlertChange::default();
     check_change(&alert, &change).unwrap();
     change.threshold = Some(number("100"));
     let error = check_change(&alert, &change).unwrap_err();
