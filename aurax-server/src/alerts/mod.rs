@@ -9,20 +9,21 @@ mod measure;
 mod metric;
 mod notice;
 mod options;
+mod say;
 mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aurax::providers::transport::Transport;
-use aurax::store::{Alert, AlertEvent, JobLease, JobScope, Severity, Store};
+use aurax::store::{Alert, AlertEvent, JobLease, JobScope, Store};
 use aurax::{CancellationToken, Result, Secret};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use feed::Feed;
-use measure::{Measures, Reading};
+use measure::Measures;
 use webhook::Webhooks;
 
 pub use metric::{Metric, Watched, check_change, check_new};
@@ -210,9 +211,12 @@ impl Alerts {
                 tracing::warn!(target: "aurax::alerts", %error, "alerts are measured one by one");
                 self.judge_each(jobs, &due, &mut round).await;
             }
+            if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+                break;
+            }
             lease.note(last.to_string()).await?;
         }
-        self.forget(jobs).await?;
+        self.forget(jobs, before).await?;
         Ok(round)
     }
 
@@ -260,7 +264,7 @@ impl Alerts {
             let is_above = reading.value > alert.threshold;
             round.measured += 1;
             if is_above && reading.is_enough && !goes_on {
-                let message = words(alert, *metric, &reading);
+                let message = say::words(alert, *metric, &reading);
                 let value = reading.value.round_dp(4);
                 if let Some(event) = jobs.fire_alert(alert.id, value, &message).await? {
                     round.fired += 1;
@@ -280,14 +284,16 @@ impl Alerts {
     /// the store, each in its own process.
     fn tell(&self, alert: &Alert, event: AlertEvent) {
         let notice = Arc::new(Notice::new(alert.clone(), event));
-        log(&notice);
+        say::log(&notice);
         self.0.webhooks.send(notice);
     }
 
-    async fn forget(&self, jobs: &JobScope) -> Result<()> {
+    /// Forgets events of long ago, once an hour: there is a batch of them at most.
+    async fn forget(&self, jobs: &JobScope, before: Option<OffsetDateTime>) -> Result<()> {
+        let now = self.now();
         let keep = Duration::try_from(self.0.options.keep).unwrap_or(Duration::MAX);
-        if let Some(before) = self.now().checked_sub(keep) {
-            jobs.forget_alert_events(before).await?;
+        if let (true, Some(until)) = (is_turn(3_600, before, now), now.checked_sub(keep)) {
+            jobs.forget_alert_events(until).await?;
         }
         Ok(())
     }
@@ -308,57 +314,40 @@ fn is_due(
     };
     let step = i64::from(window_seconds / often).max(1);
     let is_often = i64::try_from(interval_seconds).is_ok_and(|interval| step <= interval);
+    is_often || is_turn(step, before, now)
+}
+
+/// Whether another step of so many seconds began since the last look.
+fn is_turn(step: i64, before: Option<OffsetDateTime>, now: OffsetDateTime) -> bool {
     let slot = |at: OffsetDateTime| at.unix_timestamp().div_euclid(step);
-    is_often || before.is_none_or(|before| slot(before) != slot(now))
+    before.is_none_or(|before| slot(before) != slot(now))
 }
 
-/// An alert's message: what was measured, against what, and of how much.
-fn words(alert: &Alert, metric: Metric, reading: &Reading) -> String {
-    let (name, unit) = match metric {
-        Metric::ErrorRate => ("the error rate is", " %"),
-        Metric::P95 => ("the response time is", " ms"),
-        Metric::TtftP95 => ("the time to the first content is", " ms"),
-        Metric::LatencyP95 => (
-            "the response time, for streams to the first content, is",
-            " ms",
-        ),
-        Metric::Cost => ("the cost is", " dollars"),
-        Metric::Tokens => ("the number of tokens is", ""),
-        Metric::Requests => ("the number of calls is", ""),
-        Metric::BudgetUsed => ("spent is", " %"),
-        Metric::UsageRatio => ("usage is", " times the usual"),
-    };
-    let value = reading.value.round_dp(4).normalize();
-    let threshold = alert.threshold.normalize();
-    let within = match metric {
-        Metric::BudgetUsed => String::new(),
-        _ => format!(" within {} s", alert.window_seconds),
-    };
-    let basis = &reading.basis;
-    format!("{name} {value}{unit}{within}, above {threshold}{unit}: {basis}")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// One line for operators. Names are left out, because users choose them.
-fn log(notice: &Notice) {
-    macro_rules! log {
-        ($level:ident) => {
-            tracing::$level!(
-                target: "aurax::alerts",
-                alert_id = %notice.alert.id,
-                user_id = %notice.alert.user_id,
-                metric = %notice.alert.metric,
-                severity = notice.alert.severity.as_str(),
-                value = %notice.event.value,
-                threshold = %notice.alert.threshold.normalize(),
-                "{}",
-                notice.kind()
-            )
-        };
+    /// How often an alert is measured in its window, when it is looked at every 30 s.
+    fn measured(metric: Metric, window_seconds: u32) -> usize {
+        let start = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        let end = start + Duration::seconds(i64::from(window_seconds));
+        let (mut at, mut measured) = (start, 0);
+        while at < end {
+            let before = at;
+            at += Duration::seconds(30);
+            measured += usize::from(is_due(metric, window_seconds, 30, Some(before), at));
+        }
+        measured
     }
-    match notice.alert.severity {
-        _ if notice.is_over() => log!(info),
-        Severity::Critical => log!(error),
-        Severity::Warning => log!(warn),
-        Severity::Info => log!(info),
+
+    #[test]
+    fn what_looks_far_back_is_measured_less_often() {
+        assert_eq!(measured(Metric::ErrorRate, 300), 10);
+        assert_eq!(measured(Metric::ErrorRate, 7_200), 240);
+        assert_eq!(measured(Metric::Cost, 86_400), 240);
+        assert_eq!(measured(Metric::P95, 31 * 86_400), 240);
+        assert_eq!(measured(Metric::UsageRatio, 3_600), 12);
+        let (first, none) = (OffsetDateTime::UNIX_EPOCH, None);
+        assert!(is_due(Metric::Cost, 86_400, 30, none, first));
     }
 }

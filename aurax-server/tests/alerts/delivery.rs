@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use aurax::providers::transport::{ReqwestOptions, ReqwestTransport};
 use aurax::store::{Alert, NewAlert};
-use aurax::{Principal, new_id};
-use aurax_server::alerts::{Alerts, Metric};
+use aurax::{CancellationToken, Principal, Secret, new_id};
+use aurax_server::alerts::{AlertOptions, Alerts, Metric};
 use aws_lc_rs::hmac;
 use axum::Router;
 use axum::body::Bytes;
@@ -253,4 +253,101 @@ pub(crate) async fn every_process_tells_its_listeners_once(desk: Desk) -> Desk {
     other.run_once().await.unwrap();
     assert!(late.try_recv().is_err());
     scene.desk
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn operators_find_one_line_of_each_in_the_log() {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(move || written.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let scene = in_memory().await;
+    let refused = Server::start(&[400]).await;
+    let alert = hooked(&scene, &ada(), &refused.url()).await;
+    scene.call(&ada(), 2, succeeds).await;
+    scene.look(Duration::seconds(30)).await;
+    scene.alerts.delivered().await;
+    scene.look(MINUTE).await;
+    scene.alerts.delivered().await;
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["target"] == "aurax::alerts")
+        .collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| &line["fields"]["message"])
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "alert.fired",
+            "a webhook was not delivered",
+            "alert.resolved"
+        ]
+    );
+    let fields = &lines[0]["fields"];
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(fields["alert_id"], alert.id.to_string());
+    assert_eq!(
+        (&fields["metric"], &fields["severity"]),
+        (&"requests".into(), &"warning".into())
+    );
+    assert_eq!(
+        (&fields["value"], &fields["threshold"]),
+        (&"2".into(), &"0.5".into())
+    );
+    // Neither what users chose as a name, nor what an address may hold.
+    assert!(
+        !text.contains("calls \\\"all") && !text.contains("hush"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn it_looks_by_itself_until_it_is_told_to_stop() {
+    let scene = in_memory().await;
+    let server = Server::start(&[]).await;
+    hooked(&scene, &ada(), &server.url()).await;
+    let options = AlertOptions::new().with_interval(std::time::Duration::from_millis(5));
+    let transport = Arc::new(ReqwestTransport::new());
+    let alerts = Alerts::new(
+        scene.store.clone(),
+        transport,
+        &Secret::new("hush"),
+        options,
+    );
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn({
+        let (alerts, cancel) = (alerts.clone(), cancel.clone());
+        async move { alerts.run(cancel).await }
+    });
+    scene.call(&ada(), 1, succeeds).await;
+    while server.asked().is_empty() {
+        scene.hands.pass(Duration::MILLISECOND * 5);
+        tokio::task::yield_now().await;
+    }
+    cancel.cancel();
+    running.await.unwrap();
+    assert_eq!(server.asked().len(), 1);
 }
