@@ -15,6 +15,7 @@ mod drain;
 mod edge;
 mod error;
 mod extract;
+mod idempotency;
 mod routes;
 pub mod serve;
 mod state;
