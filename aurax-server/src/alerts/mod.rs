@@ -270,11 +270,12 @@ impl Alerts {
                     round.fired += 1;
                     self.tell(alert, event);
                 }
-            } else if !is_above && goes_on {
-                if let Some(event) = jobs.resolve_alert(alert.id).await? {
-                    round.resolved += 1;
-                    self.tell(alert, event);
-                }
+            } else if !is_above
+                && goes_on
+                && let Some(event) = jobs.resolve_alert(alert.id).await?
+            {
+                round.resolved += 1;
+                self.tell(alert, event);
             }
         }
         Ok(())
