@@ -5,6 +5,7 @@
 //! or the store.
 
 mod admit;
+pub mod alerts;
 pub mod auth;
 mod call;
 mod chat;
