@@ -28,7 +28,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::{Location, location};
+pub(crate) use given::{shown, time};
 pub use network::Network;
+pub(crate) use production::is_demo;
 pub use providers::ProviderSettings;
 
 /// Where the server runs, which decides what it refuses to start with.
