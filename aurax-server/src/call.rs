@@ -1,0 +1,122 @@
+//! What every call that costs money is made with: whose key, which limits, and when it ends.
+
+use aurax::{Ctx, Engine, QuotaPolicy};
+
+use crate::auth::Caller;
+use crate::edge::Seen;
+use crate::error::{Code, Failure, KeyOwner};
+use crate::state::State;
+use http::StatusCode;
+
+/// The provider that answers by itself, for whom nobody needs a key.
+const DEMO: &str = "demo";
+
+/// A call that may be made.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What it is made with.
+    pub(crate) ctx: Ctx,
+    /// Whose key it is made with.
+    pub(crate) owner: KeyOwner,
+}
+
+/// Prepares a call of `caller` to a model, by its name as the caller gave it or with its provider.
+pub(crate) async fn prepare(
+    state: &State,
+    caller: &Caller,
+    seen: &Seen,
+    model: &str,
+    key_name: Option<&str>,
+) -> Result<Prepared, Failure> {
+    let engine = state.engine();
+    let (provider, id) = engine.resolve(model)?;
+    check_model(engine, caller, &provider.name, id.as_str())?;
+    let mut ctx = Ctx::new(caller.principal())
+        .with_request_id(seen.request_id)
+        .with_cancel(state.drain().over().child_token())
+        .with_quota(quota(state));
+    if let Some(key) = caller.access_key() {
+        ctx = ctx.with_access_key(key.id);
+    }
+    let keys = caller.scope(state.store()).provider_keys();
+    let credential = keys
+        .credential(state.vault(), &provider.name, key_name)
+        .await?;
+    let owner = match credential {
+        Some(credential) => {
+            if let Some(base_url) = &credential.base_url {
+                check_base_url(state, base_url)?;
+            }
+            ctx = ctx.with_credential(provider.name.clone(), credential);
+            KeyOwner::Caller
+        }
+        None if &*provider.name == DEMO || may_share(state, caller) => KeyOwner::Operator,
+        None => {
+            let name = &provider.name;
+            let message =
+                format!("there is no key for {name}: add one with POST /providers/{name}/keys");
+            let failure = Failure::new(
+                StatusCode::FAILED_DEPENDENCY,
+                Code::ProviderKeyMissing,
+                message,
+            );
+            return Err(failure.with_detail("provider", &**name));
+        }
+    };
+    Ok(Prepared { ctx, owner })
+}
+
+fn quota(state: &State) -> QuotaPolicy {
+    QuotaPolicy::none().with_in_flight(state.config().limits.user_in_flight)
+}
+
+/// Whether the caller's access key may use a model: one is listed by `provider/model`, by the
+/// model's name at its provider, or as `provider/*`.
+fn check_model(
+    engine: &Engine,
+    caller: &Caller,
+    provider: &str,
+    model: &str,
+) -> Result<(), Failure> {
+    let Some(models) = caller.access_key().and_then(|key| key.models.as_ref()) else {
+        return Ok(());
+    };
+    let is_listed = models.iter().any(|listed| match listed.split_once('/') {
+        Some((first, "*")) => first == provider,
+        Some((first, rest)) if engine.provider(first).is_ok() => first == provider && rest == model,
+        _ => listed == model,
+    });
+    if is_listed {
+        return Ok(());
+    }
+    let message = format!("the access key may not use {provider}/{model}");
+    Err(Failure::forbidden(message).with_detail("model", format!("{provider}/{model}")))
+}
+
+/// A key goes to an address of the operator's list alone, even where the list was longer when the
+/// key was added.
+pub(crate) fn check_base_url(state: &State, base_url: &str) -> Result<(), Failure> {
+    let origin = aurax::store::Origin::parse(base_url)
+        .map_err(|error| Failure::invalid("base_url", error.message()))?;
+    if state.config().base_urls.contains(&origin) {
+        return Ok(());
+    }
+    let message = format!(
+        "keys are not sent to {origin}: the operator adds it to `base_urls` in aurax.toml, \
+         base_urls = [\"{origin}\"]"
+    );
+    Err(Failure::invalid("base_url", message))
+}
+
+/// Whether a caller may use the operator's keys.
+fn may_share(state: &State, caller: &Caller) -> bool {
+    let shared = &state.config().shared_keys;
+    let by_key = caller
+        .access_key()
+        .is_some_and(|key| shared.access_keys.contains(&key.id));
+    let by_plan = shared
+        .plans
+        .as_ref()
+        .is_none_or(|plans| plans.iter().any(|plan| *plan == caller.user().plan_type));
+    by_key || by_plan
+}

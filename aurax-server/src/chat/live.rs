@@ -1,0 +1,269 @@
+//! An answer while it is made.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use aurax::{Delta, Event, Receipt, Role, SessionEvent, SessionReply, Turn};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::frame::{Answered, Broken, Chunk, Frame};
+use super::{Exchange, failed, sent};
+use crate::auth::Caller;
+use crate::edge::Seen;
+use crate::error::{Failure, KeyOwner};
+use crate::state::State;
+use crate::view::{Priced, Tokens};
+
+/// How often is asked whether the caller may go on.
+const RECHECK: Duration = Duration::from_secs(20);
+
+/// What happens next.
+#[derive(Debug)]
+pub(crate) enum Moment {
+    /// Frames, all that are ready.
+    Frames(Vec<Frame>),
+    /// Nothing has happened for a while.
+    Silence,
+}
+
+/// An answer while it is made. Dropping it stops the call, which is settled with what had arrived.
+///
+/// It ends after a [`Frame::ChatResponse`] or a [`Frame::Error`], and never without one.
+pub(crate) struct Live {
+    state: State,
+    caller: Caller,
+    seen: Seen,
+    session_id: Uuid,
+    owner: KeyOwner,
+    client_id: Option<String>,
+    phase: Phase,
+    ready: VecDeque<Frame>,
+    message_id: Option<Uuid>,
+    receipt: Option<Receipt>,
+    started: Instant,
+    recheck_at: Instant,
+}
+
+enum Phase {
+    /// Nobody has answered yet.
+    Asking(BoxFuture<'static, aurax::Result<SessionReply>>),
+    Reading(SessionReply),
+    Over,
+}
+
+/// What woke the answer.
+enum Woken {
+    Asked(aurax::Result<SessionReply>),
+    Read(Option<aurax::Result<SessionEvent>>),
+    Recheck,
+    Silence,
+}
+
+impl Live {
+    /// Says it. Nothing happens before the first [`Live::begin`] or [`Live::next`].
+    pub(crate) fn new(
+        state: State,
+        caller: Caller,
+        seen: Seen,
+        exchange: Exchange,
+        client_id: Option<String>,
+    ) -> Self {
+        let started = state.clock().monotonic();
+        Self {
+            phase: Phase::Asking(Box::pin(exchange.send.stream())),
+            session_id: exchange.session_id,
+            owner: exchange.owner,
+            state,
+            caller,
+            seen,
+            client_id,
+            ready: VecDeque::new(),
+            message_id: None,
+            receipt: None,
+            started,
+            recheck_at: started + RECHECK,
+        }
+    }
+
+    /// Waits for the first content, for so long at most: a failure until then has a status of its
+    /// own.
+    pub(crate) async fn begin(&mut self, at_most: Duration) -> Result<(), Failure> {
+        let Phase::Asking(asking) = &mut self.phase else {
+            return Ok(());
+        };
+        match tokio::time::timeout(at_most, asking).await {
+            Err(_) => Ok(()),
+            Ok(Ok(reply)) => {
+                self.phase = Phase::Reading(reply);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                self.phase = Phase::Over;
+                Err(failed(&self.state, &error, self.owner))
+            }
+        }
+    }
+
+    /// What happens next, within so long; `None` after the last frame.
+    pub(crate) async fn next(&mut self, at_most: Duration) -> Option<Moment> {
+        let silent_at = self.state.clock().monotonic() + at_most;
+        loop {
+            if !self.ready.is_empty() {
+                return Some(Moment::Frames(self.ready.drain(..).collect()));
+            }
+            let (recheck_at, silence) = (
+                tokio::time::sleep_until(self.recheck_at),
+                tokio::time::sleep_until(silent_at),
+            );
+            let woken = match &mut self.phase {
+                Phase::Over => return None,
+                Phase::Asking(asking) => tokio::select! {
+                    biased;
+                    asked = asking => Woken::Asked(asked),
+                    () = recheck_at => Woken::Recheck,
+                    () = silence => Woken::Silence,
+                },
+                Phase::Reading(reply) => tokio::select! {
+                    biased;
+                    read = reply.next() => Woken::Read(read),
+                    () = recheck_at => Woken::Recheck,
+                    () = silence => Woken::Silence,
+                },
+            };
+            match woken {
+                Woken::Silence => return Some(Moment::Silence),
+                Woken::Recheck => self.recheck().await,
+                Woken::Asked(Ok(reply)) => self.phase = Phase::Reading(reply),
+                Woken::Asked(Err(error)) | Woken::Read(Some(Err(error))) => {
+                    let failure = failed(&self.state, &error, self.owner);
+                    self.fail(&failure);
+                }
+                Woken::Read(Some(Ok(event))) => self.take(event),
+                Woken::Read(None) => self.broken_off(),
+            }
+        }
+    }
+
+    /// Ends with a failure of the client's or the server's own.
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        self.phase = Phase::Over;
+        let body = failure.body(&self.seen.shown_id, self.state.clock().now());
+        self.ready.push_back(Frame::Error(Broken {
+            error: body.error,
+            message_id: self.message_id,
+            client_id: self.client_id.clone(),
+        }));
+    }
+
+    /// The answer's id, once somebody answers.
+    pub(crate) const fn message_id(&self) -> Option<Uuid> {
+        self.message_id
+    }
+
+    /// Whoever asks may have logged out meanwhile. While the store is away nobody knows.
+    async fn recheck(&mut self) {
+        self.recheck_at = self.state.clock().monotonic() + RECHECK;
+        match self.state.auth().again(&self.caller).await {
+            Ok(caller) => self.caller = caller,
+            Err(failure) if failure.status() == http::StatusCode::UNAUTHORIZED => {
+                self.fail(&failure);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// The stream ended without an end.
+    fn broken_off(&mut self) {
+        tracing::error!(request_id = %self.seen.request_id, "an answer ended without an end");
+        self.fail(&Failure::internal());
+    }
+
+    fn take(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Head { answer_id, .. } => self.message_id = Some(answer_id),
+            SessionEvent::Batch(batch) => {
+                for event in batch.events {
+                    self.event(event);
+                }
+            }
+            SessionEvent::Turn(turn) if turn.message.role == Role::Assistant => {
+                self.answered(*turn)
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Delta {
+                choice: 0, delta, ..
+            } => {
+                let id = self.message_id.unwrap_or_default();
+                self.ready.extend(chunk(id, delta).map(Frame::ChatChunk));
+            }
+            Event::End(end) => self.receipt = end.receipt,
+            _ => {}
+        }
+    }
+
+    /// The answer is whole and settled.
+    fn answered(&mut self, turn: Turn) {
+        self.phase = Phase::Over;
+        if let Some(receipt) = self.receipt.take() {
+            let now = self.state.clock().monotonic();
+            let took = now.saturating_duration_since(self.started);
+            sent(&self.caller, self.session_id, &receipt, took);
+        }
+        let priced = Priced(turn.cost);
+        let usage = turn.usage.as_ref().map(Tokens::of);
+        self.ready.push_back(Frame::ChatResponse(Box::new(Answered {
+            message_id: turn.id,
+            session_id: turn.session_id,
+            content: turn.message.text(),
+            provider: turn.provider,
+            model: turn.model,
+            tokens: usage.map(|usage| usage.total),
+            cost: priced.amount(),
+            cost_decimal: priced.text(),
+            cost_source: priced.source(),
+            usage,
+            client_id: self.client_id.clone(),
+        })));
+    }
+}
+
+/// A piece of an answer as clients see it; `None` for what means something to its provider alone.
+fn chunk(id: Uuid, delta: Delta) -> Option<Chunk> {
+    let none = || Chunk::words(id, "");
+    Some(match delta {
+        Delta::Text(text) | Delta::Refusal(text) => Chunk::words(id, text),
+        Delta::Thinking(text) => Chunk {
+            thinking: Some(text),
+            ..none()
+        },
+        Delta::ToolCall(call) => Chunk {
+            tool_call: Some(call),
+            ..none()
+        },
+        Delta::Arguments(arguments) => Chunk {
+            arguments: Some(arguments),
+            ..none()
+        },
+        Delta::Citation(citation) => Chunk {
+            citation: Some(citation),
+            ..none()
+        },
+        Delta::Image(image) => Chunk {
+            image: Some(image),
+            ..none()
+        },
+        Delta::Audio(audio) => Chunk {
+            audio: Some(audio),
+            ..none()
+        },
+        _ => return None,
+    })
+}

@@ -1,0 +1,100 @@
+//! One exchange in a session, as it happens: what REST, SSE and WebSocket have in common.
+
+mod events;
+mod frame;
+mod live;
+
+use aurax::{Engine, Receipt, Result, Role, SendRequest, SessionSettings};
+use uuid::Uuid;
+
+pub(crate) use events::events;
+pub(crate) use frame::Frame;
+pub(crate) use live::{Live, Moment};
+
+use crate::auth::Caller;
+use crate::error::{Failure, KeyOwner};
+use crate::state::State;
+use crate::view::{Message, Tokens};
+
+/// Something that is about to be said.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) session_id: Uuid,
+    pub(crate) send: SendRequest,
+    pub(crate) owner: KeyOwner,
+}
+
+/// The model a send will ask.
+pub(crate) fn model(
+    engine: &Engine,
+    own: &SessionSettings,
+    kept: &SessionSettings,
+) -> Result<String> {
+    let provider = own.provider.as_ref().or(kept.provider.as_ref());
+    let model = own.model.as_ref().or(kept.model.as_ref());
+    Ok(match (provider, model) {
+        (Some(provider), Some(model)) => format!("{provider}/{model}"),
+        (None, Some(model)) => model.clone(),
+        _ => engine.default_model()?.to_owned(),
+    })
+}
+
+/// Says it, and waits for the whole answer.
+pub(crate) async fn whole(
+    state: &State,
+    caller: &Caller,
+    exchange: Exchange,
+) -> Result<Message, Failure> {
+    let Exchange {
+        session_id,
+        send,
+        owner,
+    } = exchange;
+    let started = state.clock().monotonic();
+    let answer = send.await.map_err(|error| failed(state, &error, owner))?;
+    if let Some(receipt) = &answer.response.receipt {
+        let took = state.clock().monotonic().saturating_duration_since(started);
+        sent(caller, session_id, receipt, took);
+    }
+    let turn = answer.turns.into_iter().next_back();
+    let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
+    turn.map(Message::from).ok_or_else(|| {
+        let error = aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing");
+        failed(state, &error, owner)
+    })
+}
+
+/// What a failed call is for its caller.
+pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Failure {
+    if error.kind() == aurax::ErrorKind::Cancelled && state.drain().over().is_cancelled() {
+        return Failure::shutting_down();
+    }
+    Failure::of_call(error, owner)
+}
+
+/// The one line a chat leaves in the log: whose it was and what it cost, never what was said.
+pub(crate) fn sent(
+    caller: &Caller,
+    session_id: Uuid,
+    receipt: &Receipt,
+    took: std::time::Duration,
+) {
+    let tokens = receipt
+        .usage
+        .as_deref()
+        .map_or(0, |usage| Tokens::of(usage).total);
+    let cost = receipt.cost.amount().map(|cost| cost.to_string());
+    tracing::info!(
+        target: "aurax::chat",
+        event = "chat_message_sent",
+        user_id = %caller.user().id,
+        %session_id,
+        request_id = %receipt.request_id,
+        provider = &*receipt.provider,
+        model = receipt.model.as_str(),
+        tokens,
+        cost,
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "chat_message_sent"
+    );
+}

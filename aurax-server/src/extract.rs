@@ -1,0 +1,154 @@
+//! What a request says, read strictly: every refusal is a 400 that names the field.
+
+mod json;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::admit::Rule;
+use crate::error::{Code, Failure};
+use crate::state::State;
+
+pub(crate) use json::parse as parse_json;
+
+/// A JSON body. Unknown fields are refused by the type, everything else here: another content type,
+/// a compressed body, one that is too large or too deep, and NUL.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<State> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Failure> {
+        expect_json(request.headers())?;
+        let body = read_body(request, state).await?;
+        parse_json(&body).map(Self)
+    }
+}
+
+fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let essence = content_type.map(|value| value.split(';').next().unwrap_or_default().trim());
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(Failure::invalid(
+            "content-type",
+            "the body is read as JSON: send `content-type: application/json`",
+        )),
+    }
+}
+
+/// The whole body, of at most what the route takes, within the time there is.
+pub(crate) async fn read_body(request: Request, state: &State) -> Result<Bytes, Failure> {
+    let headers = request.headers();
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        let message = "send the body without content-encoding";
+        return Err(Failure::invalid("content-encoding", message));
+    }
+    let limits = &state.config().limits;
+    let is_paid = request
+        .extensions()
+        .get::<Rule>()
+        .is_some_and(Rule::is_paid);
+    let limit = if is_paid {
+        limits.paid_body
+    } else {
+        limits.body
+    };
+    let too_large = || {
+        let message = format!("the body has more than {limit} bytes");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message)
+            .with_detail("limit", limit)
+    };
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let body = to_bytes(request.into_body(), limit);
+    match tokio::time::timeout(state.config().timeouts.body, body).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => Err(if is_too_long(&error) {
+            too_large()
+        } else {
+            Failure::invalid("body", "the body ended before its end, or cannot be read")
+        }),
+        Err(_) => Err(Failure::invalid("body", "the body took too long to arrive")),
+    }
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        if cause.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
+}
+
+/// What stands behind the question mark.
+#[derive(Debug)]
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Failure> {
+        parse_query(&parts.uri).map(Self)
+    }
+}
+
+/// The one id in a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl FromRequestParts<State> for Id {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Failure> {
+        let found = RawPathParams::from_request_parts(parts, state).await;
+        let found = found.map_err(|_| Failure::invalid("id", "the path is not UTF-8"))?;
+        let (name, value) = found.iter().next().unwrap_or(("id", ""));
+        // One spelling alone, so that no id has two names.
+        let id = Uuid::try_parse(value).ok();
+        let id = id.filter(|id| id.to_string() == value.to_ascii_lowercase());
+        id.map(Self)
+            .ok_or_else(|| Failure::invalid(name, "an id is a UUID, as it was given out"))
+    }
+}
+
+/// Reads a form. A field that is there twice, unknown or missing is refused by its name.
+pub(crate) fn parse_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let uri = std::str::from_utf8(body)
+        .ok()
+        .and_then(|form| format!("/?{form}").parse::<http::Uri>().ok())
+        .ok_or_else(|| Failure::invalid("body", "the body is no form"))?;
+    parse_query(&uri)
+}
+
+fn parse_query<T: DeserializeOwned>(uri: &http::Uri) -> Result<T, Failure> {
+    for pair in uri.query().unwrap_or_default().split('&') {
+        if pair.contains("%00") {
+            let name = pair.split('=').next().unwrap_or_default();
+            return Err(Failure::invalid(name, "a value has the character NUL"));
+        }
+    }
+    Query::try_from_uri(uri)
+        .map(|Query(params)| params)
+        .map_err(|rejection| {
+            let text = rejection.body_text();
+            let text = text.split_once("string: ").map_or(&*text, |(_, rest)| rest);
+            let (path, message) = text.split_once(": ").unwrap_or(("", text));
+            Failure::invalid(&json::field(path, message), message)
+        })
+}

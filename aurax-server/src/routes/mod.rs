@@ -1,0 +1,89 @@
+//! The documented routes: each maps HTTP to the engine or the store, and back.
+//!
+//! A route is registered with its rule, so none is without an answer to who may use it, and with
+//! what of somebody's it names, so that a test can ask for it as somebody else.
+
+mod auth;
+mod operations;
+mod paging;
+mod sessions;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::MethodRouter;
+use utoipa::openapi::path::Paths;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
+
+use crate::admit::{Rule, admit};
+use crate::document;
+use crate::state::State;
+
+/// What `utoipa_axum::routes!` makes of one handler.
+type Documented = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<State>);
+
+/// A route, as the tests that go over all of them see it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Route {
+    /// The method, in upper case.
+    pub method: &'static str,
+    /// The path, with `{names}`.
+    pub path: String,
+    /// What holds for it.
+    pub rule: Rule,
+}
+
+/// Routes that were put together: the router, the document and the list of them.
+pub(crate) struct Routes {
+    state: State,
+    router: Router<State>,
+    document: OpenApi,
+    list: Vec<Route>,
+}
+
+impl Routes {
+    fn new(state: State) -> Self {
+        Self {
+            state,
+            router: Router::new(),
+            document: document::new(),
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds one handler under a rule.
+    #[must_use]
+    pub(crate) fn add(mut self, rule: Rule, (schemas, paths, handler): Documented) -> Self {
+        let components = self.document.components.get_or_insert_default();
+        components.schemas.extend(schemas);
+        for (path, mut item) in paths.paths {
+            for (method, operation) in document::operations(&mut item) {
+                document::finish(operation, rule);
+                self.list.push(Route {
+                    method,
+                    path: path.clone(),
+                    rule,
+                });
+            }
+            let (state, admitted) = (self.state.clone(), rule);
+            let layer = from_fn(move |request, next| admit(state.clone(), admitted, request, next));
+            let handler = handler.clone().route_layer(layer);
+            self.router = self.router.route(&path, handler);
+            let known = self.document.paths.paths.entry(path).or_default();
+            known.merge_operations(item);
+        }
+        self
+    }
+
+    pub(crate) fn into_parts(self) -> (Router<State>, OpenApi, Vec<Route>) {
+        (self.router, self.document, self.list)
+    }
+}
+
+/// All routes.
+pub(crate) fn all(state: State) -> Routes {
+    let routes = Routes::new(state);
+    let routes = operations::add(routes);
+    let routes = auth::add(routes);
+    sessions::add(routes)
+}

@@ -1,0 +1,152 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use aurax::store::{Store, Vault};
+use aurax::{Clock, Engine, Result, SystemClock};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
+use crate::config::Config;
+use crate::drain::Drain;
+
+/// What all requests share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct State(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    engine: Engine,
+    store: Store,
+    vault: Vault,
+    auth: Authenticator,
+    passwords: Passwords,
+    clock: Arc<dyn Clock>,
+    drain: Drain,
+}
+
+/// What a [`State`] is made of.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StateParts {
+    /// What the operator chose.
+    pub config: Config,
+    /// The engine, which records in `store`.
+    pub engine: Engine,
+    /// Where everything is kept.
+    pub store: Store,
+    /// What seals users' provider keys.
+    pub vault: Vault,
+    /// What signs access tokens.
+    pub keys: SigningKeys,
+    /// What time it is; the machine's unless set.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl StateParts {
+    /// The parts, by the machine's clock.
+    pub fn new(
+        config: Config,
+        engine: Engine,
+        store: Store,
+        vault: Vault,
+        keys: SigningKeys,
+    ) -> Self {
+        Self {
+            config,
+            engine,
+            store,
+            vault,
+            keys,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Reads time here.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl State {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no random bytes.
+    pub fn new(parts: StateParts) -> Result<Self> {
+        let StateParts {
+            config,
+            engine,
+            store,
+            vault,
+            keys,
+            clock,
+        } = parts;
+        let ttl = config.auth.access_token_ttl;
+        let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
+        let remembered = config.timeouts.login_cache;
+        let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
+        Ok(Self(Arc::new(Inner {
+            passwords: Passwords::new()?,
+            config,
+            engine,
+            store,
+            vault,
+            auth,
+            clock,
+            drain: Drain::new(),
+        })))
+    }
+
+    /// What the operator chose.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What seals users' provider keys.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// What finds out who calls.
+    pub fn auth(&self) -> &Authenticator {
+        &self.0.auth
+    }
+
+    /// What hashes passwords.
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// How the server goes down.
+    pub fn drain(&self) -> &Drain {
+        &self.0.drain
+    }
+}
+
+impl FromRequestParts<Self> for State {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(_: &mut Parts, state: &Self) -> Result<Self, Self::Rejection> {
+        Ok(state.clone())
+    }
+}
