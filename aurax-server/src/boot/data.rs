@@ -12,7 +12,11 @@ use crate::config::Config;
 /// `Config` when it cannot be made, or something else has its name.
 pub fn folder(path: &Path) -> Result<()> {
     let cannot = |error: std::io::Error| {
-        let message = format!("the data folder {} cannot be made: {}", path.display(), error.kind());
+        let message = format!(
+            "the data folder {} cannot be made: {}",
+            path.display(),
+            error.kind()
+        );
         Error::new(ErrorKind::Config, message).with_source(error)
     };
     if path.is_dir() {

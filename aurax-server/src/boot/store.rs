@@ -37,7 +37,10 @@ pub fn postgres_options(settings: &PostgresSettings) -> PostgresOptions {
     options
 }
 
-#[expect(clippy::disallowed_methods, reason = "the store connects with the address")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the store connects with the address"
+)]
 pub(super) fn exposed(url: &Secret) -> &str {
     url.expose().trim()
 }

@@ -59,7 +59,10 @@ impl Backup {
         let settings = opened.config.backup.as_ref().unwrap_or(&usual);
         let folder = self.to.as_ref().unwrap_or(&settings.folder);
         boot::folder(folder)?;
-        let keep = self.keep.or(NonZeroUsize::new(settings.keep)).unwrap_or(NonZeroUsize::MIN);
+        let keep = self
+            .keep
+            .or(NonZeroUsize::new(settings.keep))
+            .unwrap_or(NonZeroUsize::MIN);
         let vault = opened.vault().await?;
         let gauge = Gauge::new(&shell.out);
         let progress = gauge.clone();
@@ -75,7 +78,11 @@ impl Backup {
             return self.show(shell, &stored?);
         };
         backups = backups.with_interval(every);
-        shell.out.remark(format!("a backup every {}, {keep} of them in {}", shown(every), folder.display()));
+        shell.out.remark(format!(
+            "a backup every {}, {keep} of them in {}",
+            shown(every),
+            folder.display()
+        ));
         self.again_and_again(shell, &backups, &gauge).await
     }
 
@@ -97,7 +104,9 @@ impl Backup {
                     left.clamp(Duration::from_secs(1), LATE)
                 }
                 Err(error) => {
-                    shell.out.error(format!("error: {error}; it is tried again in a minute"));
+                    shell
+                        .out
+                        .error(format!("error: {error}; it is tried again in a minute"));
                     SOON
                 }
             };
@@ -112,6 +121,10 @@ impl Backup {
             let shown = json!({"path": path.to_string(), "created_at": at(stored.created_at), "bytes": bytes});
             return shell.out.json(&shown);
         }
-        shell.out.line(format!("{path} ({}, of {} UTC)", size(bytes), at(stored.created_at)))
+        shell.out.line(format!(
+            "{path} ({}, of {} UTC)",
+            size(bytes),
+            at(stored.created_at)
+        ))
     }
 }

@@ -27,8 +27,6 @@ pub(super) type Done<T = ()> = Result<T, Failure>;
 pub(super) enum Failure {
     /// With what to say, and what may help.
     Error(Error, Option<String>),
-    /// It was said already.
-    Told(u8),
     /// Nobody reads what is printed any more, which is no fault.
     Closed,
 }
@@ -79,7 +77,6 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Error(error, _) => code(error),
-            Self::Told(code) => *code,
             Self::Closed => DONE,
         }
     }
@@ -163,7 +160,8 @@ mod tests {
         assert_eq!(of(ErrorKind::Store), 1);
         assert_eq!(of(ErrorKind::Cancelled), 130);
         assert_eq!(of(ErrorKind::Decode), 1);
-        let said = Error::new(ErrorKind::InvalidRequest, "x").with_upstream(Upstream::new(Some(400), "y"));
+        let said =
+            Error::new(ErrorKind::InvalidRequest, "x").with_upstream(Upstream::new(Some(400), "y"));
         assert_eq!(Failure::from(said).code(), 3);
         let cut = Error::new(ErrorKind::Truncated, "x").with_phase(Phase::Body);
         assert_eq!(Failure::from(cut).code(), 3);

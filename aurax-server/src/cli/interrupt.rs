@@ -29,6 +29,12 @@ impl Interrupts {
     }
 }
 
+fn tell(sender: &mpsc::Sender<()>) {
+    if sender.try_send(()).is_err() {
+        tracing::trace!("an interrupt waits already, and stands for both");
+    }
+}
+
 #[cfg(unix)]
 fn listen(sender: mpsc::Sender<()>) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -41,8 +47,7 @@ fn listen(sender: mpsc::Sender<()>) -> io::Result<()> {
                 _ = terminate.recv() => {}
                 () = sender.closed() => return,
             }
-            // Where one waits already, it stands for both.
-            drop(sender.try_send(()));
+            tell(&sender);
         }
     });
     Ok(())
@@ -52,7 +57,7 @@ fn listen(sender: mpsc::Sender<()>) -> io::Result<()> {
 fn listen(sender: mpsc::Sender<()>) -> io::Result<()> {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() && !sender.is_closed() {
-            drop(sender.try_send(()));
+            tell(&sender);
         }
     });
     Ok(())

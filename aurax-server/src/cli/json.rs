@@ -10,7 +10,8 @@ pub(super) struct Digits(pub(super) Money);
 
 impl Serialize for Digits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digits = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
+        let digits =
+            RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
         digits.serialize(serializer)
     }
 }
@@ -45,6 +46,9 @@ mod tests {
             r#"{"cost":1234567890.123456789012345678,"cost_decimal":"1234567890.123456789012345678","cost_source":"exact"}"#
         );
         let unknown = serde_json::to_string(&JsonCost::from(&Cost::Unpriced)).unwrap();
-        assert_eq!(unknown, r#"{"cost":null,"cost_decimal":null,"cost_source":"unpriced"}"#);
+        assert_eq!(
+            unknown,
+            r#"{"cost":null,"cost_decimal":null,"cost_source":"unpriced"}"#
+        );
     }
 }

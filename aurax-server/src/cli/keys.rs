@@ -112,14 +112,16 @@ impl Keys {
 
 /// The one name of a provider.
 fn provider(name: &str) -> Done<&'static str> {
-    presets::find(name).map(|preset| preset.name).ok_or_else(|| {
-        let near = presets::near(name);
-        let failure = Failure::not_found(format!("there is no provider `{name}`"));
-        match near.is_empty() {
-            true => failure.with_hint("`aurax models` names the providers"),
-            false => failure.with_hint(format!("did you mean {}?", near.join(", "))),
-        }
-    })
+    presets::find(name)
+        .map(|preset| preset.name)
+        .ok_or_else(|| {
+            let near = presets::near(name);
+            let failure = Failure::not_found(format!("there is no provider `{name}`"));
+            match near.is_empty() {
+                true => failure.with_hint("`aurax models` names the providers"),
+                false => failure.with_hint(format!("did you mean {}?", near.join(", "))),
+            }
+        })
 }
 
 async fn keys_of(opened: &Opened, user: Option<&str>) -> Done<ProviderKeys> {
@@ -177,7 +179,9 @@ impl Add {
             None => secret(std::io::stdin().lock(), "standard input")?,
         };
         match key.is_blank() {
-            true => Err(Failure::usage("there is no key: pipe it in, or name a file with --file")),
+            true => Err(Failure::usage(
+                "there is no key: pipe it in, or name a file with --file",
+            )),
             false => Ok(key),
         }
     }
@@ -199,7 +203,10 @@ impl Add {
             }
             stored => stored?,
         };
-        let what = format!("stored {} key `{}` {}", stored.provider, stored.key_name, stored.masked_key);
+        let what = format!(
+            "stored {} key `{}` {}",
+            stored.provider, stored.key_name, stored.masked_key
+        );
         shell.out.line(what)
     }
 }
@@ -240,11 +247,15 @@ pub(super) fn secret(stream: impl std::io::Read, place: &str) -> Done<Secret> {
     const MOST: u64 = 16 << 10;
     // Room for all of it: a buffer that grows would leave copies behind.
     let mut text = zeroize::Zeroizing::new(String::with_capacity(MOST as usize + 64));
-    let read = stream.take(MOST.saturating_add(1)).read_to_string(&mut text);
+    let read = stream
+        .take(MOST.saturating_add(1))
+        .read_to_string(&mut text);
     let length =
         read.map_err(|error| Failure::config(format!("{place} cannot be read: {}", error.kind())))?;
     match length as u64 > MOST {
-        true => Err(Failure::usage(format!("{place} is longer than {MOST} bytes: it is no key"))),
+        true => Err(Failure::usage(format!(
+            "{place} is longer than {MOST} bytes: it is no key"
+        ))),
         false => Ok(Secret::new(text.trim())),
     }
 }

@@ -9,9 +9,11 @@ use super::exit::{Done, Failure};
 /// (`info,aurax_store=debug`).
 pub(super) fn begin(filter: Option<&str>, quiet: bool) -> Done {
     let usual = if quiet { "error" } else { "warn" };
-    let filter = EnvFilter::builder().parse(filter.unwrap_or(usual)).map_err(|_| {
-        Failure::config("AURAX_LOG is no filter such as `info` or `warn,aurax_store=debug`")
-    })?;
+    let filter = EnvFilter::builder()
+        .parse(filter.unwrap_or(usual))
+        .map_err(|_| {
+            Failure::config("AURAX_LOG is no filter such as `info` or `warn,aurax_store=debug`")
+        })?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -38,14 +38,19 @@ impl Migrate {
         let done = opened.store.migrated().to_vec();
         opened.close(Ok(())).await?;
         if self.json {
-            return shell.out.json(&json!({"database": place, "migrations": done}));
+            return shell
+                .out
+                .json(&json!({"database": place, "migrations": done}));
         }
         for name in &done {
             shell.out.line(format!("migrated {name}"))?;
         }
         match done.is_empty() {
             true => shell.out.line(format!("{place} is up to date")),
-            false => shell.out.line(format!("{place} is up to date, after {} migrations", done.len())),
+            false => shell.out.line(format!(
+                "{place} is up to date, after {} migrations",
+                done.len()
+            )),
         }
     }
 }

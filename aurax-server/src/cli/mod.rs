@@ -117,14 +117,20 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help and the version come this way, too.
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            };
             return match error.print() {
                 Ok(()) => ExitCode::from(code),
                 Err(_) => ExitCode::from(exit::FAILED),
             };
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let Ok(runtime) = runtime else {
         return ExitCode::from(exit::FAILED);
     };
@@ -160,7 +166,7 @@ async fn dispatch(shell: &Shell, command: Command) -> Done {
             Command::Migrate(migrate) => migrate.run(shell).await,
             Command::Backup(backup) => backup.run(shell).await,
             Command::Restore(restore) => restore.run(shell).await,
-            Command::Openapi(openapi) => openapi.run(shell),
+            Command::Openapi(openapi) => openapi.run(shell).await,
         }
     };
     work.await

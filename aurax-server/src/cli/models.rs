@@ -67,7 +67,12 @@ impl Models {
             for model in self.models(shell, boot, provider).await? {
                 found = found.saturating_add(1);
                 let name = format!("{}/{}", provider.name, model.id);
-                let prices = rates(boot.engine.prices(), provider.prices.as_deref(), &model.id, shell.now());
+                let prices = rates(
+                    boot.engine.prices(),
+                    provider.prices.as_deref(),
+                    &model.id,
+                    shell.now(),
+                );
                 if self.json {
                     shell.out.json(&object(&name, provider, &model, &prices))?;
                 } else {
@@ -89,9 +94,19 @@ impl Models {
     }
 
     /// What a provider says it has, with what the price book knows; without a key the latter alone.
-    async fn models(&self, shell: &Shell, boot: &Boot, provider: &ProviderInfo) -> Done<Vec<ModelInfo>> {
+    async fn models(
+        &self,
+        shell: &Shell,
+        boot: &Boot,
+        provider: &ProviderInfo,
+    ) -> Done<Vec<ModelInfo>> {
         let book = boot.engine.prices();
-        let known = |id: &str| provider.prices.as_deref().and_then(|key| book.model_info(key, id));
+        let known = |id: &str| {
+            provider
+                .prices
+                .as_deref()
+                .and_then(|key| book.model_info(key, id))
+        };
         let principal = principal(&boot.store, self.user.as_deref()).await?;
         let keys = boot.store.user(&principal).provider_keys();
         let own = keys.credential(&boot.vault, &provider.name, None).await?;
@@ -106,7 +121,9 @@ impl Models {
             match listed {
                 Ok(Ok(models)) => {
                     let mut seen = HashSet::new();
-                    let models = models.into_iter().filter(|model| seen.insert(model.id.clone()));
+                    let models = models
+                        .into_iter()
+                        .filter(|model| seen.insert(model.id.clone()));
                     return Ok(models
                         .map(|model| match known(&model.id) {
                             Some(facts) => model.or(facts),
@@ -116,10 +133,14 @@ impl Models {
                 }
                 // What listens on this machine need not be there.
                 Ok(Err(error)) if self.provider.is_some() => {
-                    shell.out.remark(format!("{} was not asked: {error}", provider.name));
+                    shell
+                        .out
+                        .remark(format!("{} was not asked: {error}", provider.name));
                 }
                 Err(_) if self.provider.is_some() => {
-                    shell.out.remark(format!("{} did not answer in time", provider.name));
+                    shell
+                        .out
+                        .remark(format!("{} did not answer in time", provider.name));
                 }
                 _ => {}
             }
@@ -157,7 +178,11 @@ fn rates(book: &PriceBook, provider: Option<&str>, model: &str, at: OffsetDateTi
         let line = bill.lines.iter().find(|line| line.unit == unit);
         line.map(|line| line.rate.normalize().to_string())
     };
-    Rates { input: of(Input), output: of(Output), free: bill.free }
+    Rates {
+        input: of(Input),
+        output: of(Output),
+        free: bill.free,
+    }
 }
 
 fn status(model: &ModelInfo) -> String {
@@ -168,7 +193,9 @@ fn status(model: &ModelInfo) -> String {
         _ => "",
     };
     match &model.retires {
-        Some(day) => format!("{word}, retires {day}").trim_start_matches(", ").to_owned(),
+        Some(day) => format!("{word}, retires {day}")
+            .trim_start_matches(", ")
+            .to_owned(),
         None => word.to_owned(),
     }
 }
@@ -190,7 +217,12 @@ fn row(name: String, model: &ModelInfo, rates: &Rates) -> [String; 6] {
     ]
 }
 
-fn object(name: &str, provider: &ProviderInfo, model: &ModelInfo, rates: &Rates) -> serde_json::Value {
+fn object(
+    name: &str,
+    provider: &ProviderInfo,
+    model: &ModelInfo,
+    rates: &Rates,
+) -> serde_json::Value {
     json!({
         "id": name, "provider": &*provider.name, "model": model.id,
         "display_name": model.display_name, "context_window": model.context_window,

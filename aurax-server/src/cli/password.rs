@@ -28,9 +28,14 @@ impl Password {
         let secret = secret(std::io::stdin().lock(), "standard input")?;
         let shortest = config.auth.shortest_password;
         if length(&secret) < shortest {
-            return Err(Failure::usage(format!("a password has at least {shortest} characters")));
+            return Err(Failure::usage(format!(
+                "a password has at least {shortest} characters"
+            )));
         }
-        Ok(Self { secret, shown: None })
+        Ok(Self {
+            secret,
+            shown: None,
+        })
     }
 
     /// A random one, such as `k7mwp-2n4xr-v9cte-h3qbz`.
@@ -59,7 +64,10 @@ impl Password {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a password is measured before it is hashed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a password is measured before it is hashed"
+)]
 fn length(password: &Secret) -> usize {
     password.expose().chars().count()
 }

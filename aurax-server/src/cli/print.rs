@@ -180,7 +180,9 @@ pub(super) fn took(time: Duration) -> String {
 /// `2026-11-22 13:38`, in UTC.
 pub(super) fn at(time: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute]");
-    time.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
+    time.to_offset(time::UtcOffset::UTC)
+        .format(form)
+        .unwrap_or_default()
 }
 
 /// `1.5 GiB`.
@@ -200,20 +202,32 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [count(0), count(999), count(1_000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
         assert_eq!(took(Duration::from_millis(340)), "340 ms");
         assert_eq!(took(Duration::from_millis(1_290)), "1.2 s");
         assert_eq!(took(Duration::from_secs(125)), "2 min 5 s");
-        assert_eq!([size(0), size(1_536), size(3 << 30)], ["0 B", "1.5 KiB", "3.0 GiB"]);
+        assert_eq!(
+            [size(0), size(1_536), size(3 << 30)],
+            ["0 B", "1.5 KiB", "3.0 GiB"]
+        );
         assert_eq!(at(OffsetDateTime::UNIX_EPOCH), "1970-01-01 00:00");
     }
 
     #[test]
     fn money_is_exact() {
         let amount = |text: &str| text.parse::<Money>().unwrap();
-        assert_eq!(cost(&Cost::Exact(amount("0.000000000000000001"))), "$0.000000000000000001 (exact)");
+        assert_eq!(
+            cost(&Cost::Exact(amount("0.000000000000000001"))),
+            "$0.000000000000000001 (exact)"
+        );
         assert_eq!(money(amount("-1.50")), "-$1.5");
-        assert_eq!([cost(&Cost::Free), cost(&Cost::Unpriced)], ["free", "cost unknown"]);
+        assert_eq!(
+            [cost(&Cost::Free), cost(&Cost::Unpriced)],
+            ["free", "cost unknown"]
+        );
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl Gauge {
             return;
         }
         let now = SystemClock.monotonic();
-        let is_soon = state.told.is_some_and(|told| now.saturating_duration_since(told) < EVERY);
+        let is_soon = state
+            .told
+            .is_some_and(|told| now.saturating_duration_since(told) < EVERY);
         if is_soon && !is_new {
             return;
         }
@@ -86,7 +88,12 @@ impl State {
 }
 
 fn words(progress: &Progress) -> String {
-    let Progress { phase, bytes, total, .. } = progress;
+    let Progress {
+        phase,
+        bytes,
+        total,
+        ..
+    } = progress;
     match total {
         Some(total) if *total > 0 => {
             let percent = u128::from(*bytes) * 100 / u128::from(*total);

@@ -42,7 +42,8 @@ pub(super) struct Quote {
 impl Quote {
     pub(super) async fn run(self, shell: &Shell) -> Done {
         let prompt = words::prompt(&self.prompt)?;
-        let prompt = prompt.ok_or_else(|| Failure::usage("there is nothing to quote: name a prompt"))?;
+        let prompt =
+            prompt.ok_or_else(|| Failure::usage("there is nothing to quote: name a prompt"))?;
         let mut request = Request::default();
         if let Some(system) = &self.system {
             request = request.with_system(system.as_str());
@@ -82,9 +83,18 @@ impl Quote {
         );
         let rows = [
             ("model", format!("{}/{}", quote.provider, quote.model)),
-            ("input", format!("{} tokens{sure}", count(quote.input.tokens))),
-            ("output, at most", format!("{} tokens", tokens(quote.max_output_tokens))),
-            ("context window", format!("{} tokens", tokens(quote.context_window))),
+            (
+                "input",
+                format!("{} tokens{sure}", count(quote.input.tokens)),
+            ),
+            (
+                "output, at most",
+                format!("{} tokens", tokens(quote.max_output_tokens)),
+            ),
+            (
+                "context window",
+                format!("{} tokens", tokens(quote.context_window)),
+            ),
             ("fits", fits),
             ("input costs", cost(&quote.input_cost)),
             ("costs at most", most),
@@ -94,7 +104,9 @@ impl Quote {
             shell.out.line(format!("{name:<16}{value}"))?;
         }
         for warning in &quote.warnings {
-            shell.out.remark(format!("{}: {}", warning.subject, warning.message));
+            shell
+                .out
+                .remark(format!("{}: {}", warning.subject, warning.message));
         }
         Ok(())
     }

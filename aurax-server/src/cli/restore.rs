@@ -63,7 +63,10 @@ impl Restore {
             }
             Some(Target::Server(settings)) => {
                 let options = boot::postgres_options(&settings);
-                (restore.into_postgres(&options).await, Some("the database".to_owned()))
+                (
+                    restore.into_postgres(&options).await,
+                    Some("the database".to_owned()),
+                )
             }
         };
         gauge.end();
@@ -110,7 +113,8 @@ enum Target {
 }
 
 fn is_address(to: &Option<String>) -> bool {
-    to.as_ref().is_some_and(|to| to.contains("://") || to.starts_with("sqlite:"))
+    to.as_ref()
+        .is_some_and(|to| to.contains("://") || to.starts_with("sqlite:"))
 }
 
 fn words(manifest: &Manifest) -> String {

@@ -56,10 +56,16 @@ impl Rotate {
             false => file.add(shell.now())?,
         };
         if !self.only_seal && !self.drop_unused {
-            out.line(format!("added master key {} to {}", ring.current(), file.path().display()))?;
+            out.line(format!(
+                "added master key {} to {}",
+                ring.current(),
+                file.path().display()
+            ))?;
         }
         if self.only_add {
-            out.remark("restart every server that uses the file, then: aurax keys rotate --only-seal");
+            out.remark(
+                "restart every server that uses the file, then: aurax keys rotate --only-seal",
+            );
             return Ok(());
         }
         let gauge = Gauge::new(out);
@@ -72,12 +78,21 @@ impl Rotate {
             })
             .await?;
         gauge.end();
-        out.line(format!("{} keys were sealed with master key {}", count(rotated.keys), ring.current()))?;
+        out.line(format!(
+            "{} keys were sealed with master key {}",
+            count(rotated.keys),
+            ring.current()
+        ))?;
         if !rotated.failed.is_empty() {
             let message = format!(
                 "{} keys could not be opened and stay as they are: {}",
                 rotated.failed.len(),
-                rotated.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                rotated
+                    .failed
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
             return Err(aurax::Error::new(aurax::ErrorKind::Internal, message).into());
         }
@@ -92,16 +107,26 @@ impl Rotate {
         let ring = file.read()?;
         let before = ring.ids().count();
         let mut in_use = opened.store.jobs().master_keys_in_use().await?;
-        let configured = opened.config.backup.as_ref().map(|backup| backup.folder.clone());
+        let configured = opened
+            .config
+            .backup
+            .as_ref()
+            .map(|backup| backup.folder.clone());
         for folder in self.backups.iter().cloned().chain(configured) {
             if !folder.is_dir() {
-                return Err(Failure::config(format!("{} is no folder", folder.display())));
+                return Err(Failure::config(format!(
+                    "{} is no folder",
+                    folder.display()
+                )));
             }
             in_use.extend(Shelf::new(folder).master_keys(&ring).await?);
         }
         in_use.sort_by_key(|id| *id.as_bytes());
         in_use.dedup();
         let left = file.drop_unused(&in_use)?.ids().count();
-        shell.out.line(format!("dropped {} master keys, {left} stay", before.saturating_sub(left)))
+        shell.out.line(format!(
+            "dropped {} master keys, {left} stay",
+            before.saturating_sub(left)
+        ))
     }
 }

@@ -1,13 +1,20 @@
 //! `aurax serve`.
 
+use std::net::SocketAddr;
+
+use aurax::Result;
 use clap::Args;
 
 use super::exit::Done;
+use super::interrupt::Interrupts;
 use super::shell::Shell;
+use crate::auth::SigningKeys;
+use crate::boot::Boot;
+use crate::{State, StateParts, router, serve};
 
 const EXAMPLES: &str = "Examples:
   aurax serve                                on 127.0.0.1:8000, with SQLite in ./aurax-data
-  AURAX_LISTEN=127.0.0.1:9000 aurax serve
+  aurax serve --listen 127.0.0.1:9000
   DATABASE_URL=postgres://… REDIS_URL=redis://… aurax serve
 
 Nothing has to be set up. Without configuration anybody on this machine may register, and the first
@@ -20,12 +27,46 @@ account is an operator's; where others can reach it, registration is closed and 
 pub(super) struct Serve {
     /// The address and port to listen on [default: `listen` of the configuration]
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<SocketAddr>,
 }
 
 impl Serve {
     pub(super) async fn run(self, shell: &Shell) -> Done {
+        let interrupts = Interrupts::new()?;
         let boot = shell.boot_server(self.listen).await?;
-        Ok(crate::serve::run(boot).await?)
+        let served = run(shell, &boot, interrupts).await;
+        let closed = boot.close().await;
+        served?;
+        Ok(closed?)
     }
+}
+
+/// Serves until it is interrupted.
+async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<()> {
+    let config = (*boot.config).clone();
+    let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+    let tls = config.tls.as_ref().map(serve::acceptor).transpose()?;
+    let listener = serve::listen(config.listen).await?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let (engine, store, vault) = (boot.engine.clone(), boot.store.clone(), boot.vault.clone());
+    let state = State::new(StateParts::new(config, engine, store, vault, keys))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    shell
+        .out
+        .remark(format!("AURAX listens on {scheme}://{address}"));
+    let drain = state.drain().clone();
+    let serving = serve::serve(listener, router(state.clone()), state, tls);
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        () = interrupts.next() => drain.announce(),
+    }
+    shell
+        .out
+        .remark("finishing what goes on; interrupt again to cut it off");
+    tokio::select! {
+        () = &mut serving => {}
+        () = interrupts.next() => {}
+    }
+    Ok(())
 }

@@ -34,8 +34,8 @@ impl Shell {
         logs::begin(filter.as_deref(), common.quiet)?;
         let no_color = ProcessEnvironment.variable("NO_COLOR")?;
         let terminal = ProcessEnvironment.setting("TERM")?;
-        let is_plain = no_color.is_some_and(|value| !value.is_empty())
-            || terminal.as_deref() == Some("dumb");
+        let is_plain =
+            no_color.is_some_and(|value| !value.is_empty()) || terminal.as_deref() == Some("dumb");
         Ok(Self {
             out: Printer::new(common.quiet, is_plain),
             config_file: common.config.clone(),
@@ -47,7 +47,10 @@ impl Shell {
     }
 
     pub(super) fn config(&self) -> Done<Config> {
-        Ok(Config::read(self.config_file.as_deref(), &ProcessEnvironment)?)
+        Ok(Config::read(
+            self.config_file.as_deref(),
+            &ProcessEnvironment,
+        )?)
     }
 
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
@@ -60,6 +63,13 @@ impl Shell {
         if let Some(model) = model {
             config.model = Some(model.to_owned());
         }
+        Ok(Boot::open(config, &ProcessEnvironment, self.transport()).await?)
+    }
+
+    /// Everything, for the server. An address that is named is listened on.
+    pub(super) async fn boot_server(&self, listen: Option<std::net::SocketAddr>) -> Done<Boot> {
+        let mut config = self.config()?;
+        config.listen = listen.unwrap_or(config.listen);
         Ok(Boot::open(config, &ProcessEnvironment, self.transport()).await?)
     }
 

@@ -26,13 +26,19 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(|cell| harmless(&cell).replace(['\n', '\t'], " "));
+        let cells = cells
+            .into_iter()
+            .map(|cell| harmless(&cell).replace(['\n', '\t'], " "));
         self.rows.push(cells.collect());
     }
 
     pub(super) fn print(&self, out: &Printer) -> Done {
         let widths = self.widths();
-        let heading: Vec<_> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let heading: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         out.line(out.paint(Style::Dim, &self.line(&heading, &widths)))?;
         for row in &self.rows {
             out.line(self.line(row, &widths))?;
@@ -72,7 +78,11 @@ mod tests {
         table.row(["ä".to_owned(), "$0.1".to_owned()]);
         table.row(["longer".to_owned(), "$12.25".to_owned()]);
         let widths = table.widths();
-        let lines: Vec<_> = table.rows.iter().map(|row| table.line(row, &widths)).collect();
+        let lines: Vec<_> = table
+            .rows
+            .iter()
+            .map(|row| table.line(row, &widths))
+            .collect();
         assert_eq!(lines, ["ä         $0.1", "longer  $12.25"]);
     }
 }

@@ -1,8 +1,6 @@
 //! `aurax usage`.
 
-use aurax::store::{
-    Bucketing, Grouping, UsageFigures, UsageFilter, UsageRow, Usages, UsageStatus,
-};
+use aurax::store::{Bucketing, Grouping, UsageFigures, UsageFilter, UsageRow, UsageStatus, Usages};
 use aurax::{Cost, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -31,7 +29,12 @@ Times are in UTC: a day, or RFC 3339 such as 2026-11-22T13:38:00Z; --to is not p
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Usage {
     /// Group by this
-    #[arg(long, value_name = "WHAT", default_value = "model", conflicts_with = "rows")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "model",
+        conflicts_with = "rows"
+    )]
     by: By,
     /// Show each call instead, the latest first
     #[arg(long)]
@@ -111,8 +114,9 @@ fn time_of(text: &str) -> std::result::Result<OffsetDateTime, String> {
     if let Ok(day) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
         return Ok(day.midnight().assume_utc());
     }
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "write a day such as 2026-11-22, or RFC 3339 such as 2026-11-22T13:38:00Z".to_owned())
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
+        "write a day such as 2026-11-22, or RFC 3339 such as 2026-11-22T13:38:00Z".to_owned()
+    })
 }
 
 /// One line of figures.
@@ -178,11 +182,18 @@ impl Usage {
         self.table(shell, &all, &groups)
     }
 
-    async fn groups(&self, usages: &Usages, filter: &UsageFilter) -> Result<Vec<(Option<String>, UsageFigures)>> {
+    async fn groups(
+        &self,
+        usages: &Usages,
+        filter: &UsageFilter,
+    ) -> Result<Vec<(Option<String>, UsageFigures)>> {
         let step = match self.by.split() {
             Ok(grouping) => {
                 let groups = usages.grouped(filter, grouping).await?;
-                return Ok(groups.into_iter().map(|group| (group.key, group.figures)).collect());
+                return Ok(groups
+                    .into_iter()
+                    .map(|group| (group.key, group.figures))
+                    .collect());
             }
             Err(step) => step,
         };
@@ -191,7 +202,10 @@ impl Usage {
             Bucketing::Hour => at(time),
             _ => at(time).chars().take(10).collect(),
         };
-        Ok(points.into_iter().map(|point| (Some(named(point.at)), point.figures)).collect())
+        Ok(points
+            .into_iter()
+            .map(|point| (Some(named(point.at)), point.figures))
+            .collect())
     }
 
     fn machine(&self, shell: &Shell, groups: &[(Option<String>, UsageFigures)]) -> Done {
@@ -221,7 +235,12 @@ impl Usage {
         Ok(())
     }
 
-    fn table(&self, shell: &Shell, all: &UsageFigures, groups: &[(Option<String>, UsageFigures)]) -> Done {
+    fn table(
+        &self,
+        shell: &Shell,
+        all: &UsageFigures,
+        groups: &[(Option<String>, UsageFigures)],
+    ) -> Done {
         let out = &shell.out;
         if all.requests == 0 {
             return out.line("nothing was used");
@@ -236,12 +255,18 @@ impl Usage {
             ("MEDIAN", Side::Right),
         ]);
         for (key, figures) in groups {
-            table.row(cells(key.clone().unwrap_or_else(|| "-".to_owned()), figures));
+            table.row(cells(
+                key.clone().unwrap_or_else(|| "-".to_owned()),
+                figures,
+            ));
         }
         table.row(cells("all".to_owned(), all));
         table.print(out)?;
         if all.unpriced > 0 {
-            let text = format!("{} calls have a cost that is not known", count(all.unpriced));
+            let text = format!(
+                "{} calls have a cost that is not known",
+                count(all.unpriced)
+            );
             out.remark(out.paint_error(Style::Yellow, &text));
         }
         Ok(())
@@ -311,7 +336,10 @@ impl<'a> From<&'a UsageRow> for Row<'a> {
 }
 
 fn cells(name: String, figures: &UsageFigures) -> [String; 7] {
-    let median = figures.response_time.p50_ms.map(std::time::Duration::from_millis);
+    let median = figures
+        .response_time
+        .p50_ms
+        .map(std::time::Duration::from_millis);
     [
         name,
         count(figures.requests),
@@ -331,7 +359,10 @@ fn status(row: &UsageRow) -> String {
 }
 
 fn csv(row: &UsageRow) -> String {
-    let amount = row.cost.amount().map_or_else(String::new, |amount| amount.to_string());
+    let amount = row
+        .cost
+        .amount()
+        .map_or_else(String::new, |amount| amount.to_string());
     format!(
         "{},{},{},{},{},{amount},{},{},{},{}",
         row.created_at.format(&Rfc3339).unwrap_or_default(),
@@ -349,7 +380,11 @@ fn csv(row: &UsageRow) -> String {
 /// A field of CSV (RFC 4180). What a spreadsheet would take for a formula is a text.
 fn field(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
@@ -364,13 +399,19 @@ mod tests {
     fn a_time_is_a_day_or_a_moment() {
         let day = time_of("2026-11-22").unwrap();
         assert_eq!(at(day), "2026-11-22 00:00");
-        assert_eq!(at(time_of("2026-11-22T13:38:00+01:00").unwrap()), "2026-11-22 12:38");
+        assert_eq!(
+            at(time_of("2026-11-22T13:38:00+01:00").unwrap()),
+            "2026-11-22 12:38"
+        );
         assert!(time_of("yesterday").is_err() && time_of("2026-13-01").is_err());
     }
 
     #[test]
     fn a_field_of_csv_is_one_field_and_no_formula() {
-        assert_eq!([field("a"), field("a,b"), field("a\"b")], ["a", "\"a,b\"", "\"a\"\"b\""]);
+        assert_eq!(
+            [field("a"), field("a,b"), field("a\"b")],
+            ["a", "\"a,b\"", "\"a\"\"b\""]
+        );
         assert_eq!(field("=cmd()"), "'=cmd()");
     }
 }

@@ -134,23 +134,39 @@ impl Users {
             Self::List(list) => list.run(shell, opened).await,
             Self::Create(create) => {
                 let password = password(opened, create.password_stdin)?;
-                let role = if create.admin { Role::Admin } else { Role::User };
+                let role = if create.admin {
+                    Role::Admin
+                } else {
+                    Role::User
+                };
                 let new = NewUser::new(&create.email).with_role(role);
-                let secret = Shown { word: "password", json: create.json };
-                secret.add(shell, opened, new, create.plan.as_deref(), password).await
+                let secret = Shown {
+                    word: "password",
+                    json: create.json,
+                };
+                secret
+                    .add(shell, opened, new, create.plan.as_deref(), password)
+                    .await
             }
             Self::Invite(invite) => {
                 let new = NewUser::new(&invite.email);
-                let secret = Shown { word: "code", json: invite.json };
+                let secret = Shown {
+                    word: "code",
+                    json: invite.json,
+                };
                 let code = Password::generated()?;
-                secret.add(shell, opened, new, invite.plan.as_deref(), code).await
+                secret
+                    .add(shell, opened, new, invite.plan.as_deref(), code)
+                    .await
             }
             Self::Disable(one) => {
                 let mut change = UserChange::default();
                 change.is_active = Some(false);
                 let user = changed(opened, &one.email, change).await?;
                 let ended = scope(opened, &user).end_logins().await?;
-                shell.out.line(format!("{} is closed, {ended} logins ended", user.email))
+                shell
+                    .out
+                    .line(format!("{} is closed, {ended} logins ended", user.email))
             }
             Self::Enable(one) => {
                 let mut change = UserChange::default();
@@ -162,7 +178,9 @@ impl Users {
                 let mut change = UserChange::default();
                 change.plan_type = Some(known_plan(opened, &plan.plan).await?);
                 let user = changed(opened, &plan.email, change).await?;
-                shell.out.line(format!("{} is on the plan {}", user.email, user.plan_type))
+                shell
+                    .out
+                    .line(format!("{} is on the plan {}", user.email, user.plan_type))
             }
             Self::Role(set) => {
                 let mut change = UserChange::default();
@@ -171,7 +189,9 @@ impl Users {
                     RoleName::Admin => Role::Admin,
                 });
                 let user = changed(opened, &set.email, change).await?;
-                shell.out.line(format!("{} is {}", user.email, user.role.as_str()))
+                shell
+                    .out
+                    .line(format!("{} is {}", user.email, user.role.as_str()))
             }
             Self::ResetPassword(reset) => reset.run(shell, opened).await,
         }
@@ -220,16 +240,28 @@ impl Shown {
         plan: Option<&str>,
         password: Password,
     ) -> Done {
-        if !new.email.trim().split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && !host.is_empty() && !new.email.contains(char::is_control)
-        }) {
-            return Err(Failure::usage(format!("`{}` is no address", new.email.escape_debug())));
+        if !new
+            .email
+            .trim()
+            .split_once('@')
+            .is_some_and(|(name, host)| {
+                !name.is_empty() && !host.is_empty() && !new.email.contains(char::is_control)
+            })
+        {
+            return Err(Failure::usage(format!(
+                "`{}` is no address",
+                new.email.escape_debug()
+            )));
         }
         if let Some(plan) = plan {
             new.plan_type = known_plan(opened, plan).await?;
         }
         let (hash, made) = password.hash().await?;
-        let user = opened.store.admin().add_user(new.with_hashed_password(hash)).await?;
+        let user = opened
+            .store
+            .admin()
+            .add_user(new.with_hashed_password(hash))
+            .await?;
         self.show(shell, &user, "made", made.as_deref().map(String::as_str))
     }
 
@@ -239,7 +271,10 @@ impl Shown {
             return out.json(&json!({"user": user, self.word: made}));
         }
         let role = user.role.as_str();
-        out.line(format!("{what} {} ({role}, plan {})", user.email, user.plan_type))?;
+        out.line(format!(
+            "{what} {} ({role}, plan {})",
+            user.email, user.plan_type
+        ))?;
         let Some(made) = made else {
             return Ok(());
         };
@@ -298,7 +333,10 @@ impl Reset {
         let scope = scope(opened, &user);
         scope.set_hashed_password(hash).await?;
         let ended = scope.end_logins().await?;
-        let shown = Shown { word: "password", json: self.json };
+        let shown = Shown {
+            word: "password",
+            json: self.json,
+        };
         shown.show(shell, &user, "reset", made.as_deref().map(String::as_str))?;
         shell.out.remark(format!("{ended} logins ended"));
         Ok(())

@@ -39,19 +39,29 @@ pub(super) fn prompt(words: &[String]) -> Done<Option<String>> {
 fn said(text: &str) -> Done<String> {
     let text = text.trim();
     match text.is_empty() {
-        true => Err(Failure::usage("there is nothing to ask: the prompt is empty")),
+        true => Err(Failure::usage(
+            "there is nothing to ask: the prompt is empty",
+        )),
         false => Ok(text.to_owned()),
     }
 }
 
 fn stdin() -> Done<String> {
     let mut text = String::new();
-    let read = std::io::stdin().lock().take(MOST.saturating_add(1)).read_to_string(&mut text);
+    let read = std::io::stdin()
+        .lock()
+        .take(MOST.saturating_add(1))
+        .read_to_string(&mut text);
     let length = read.map_err(|error| {
-        Failure::usage(format!("standard input cannot be read as text: {}", error.kind()))
+        Failure::usage(format!(
+            "standard input cannot be read as text: {}",
+            error.kind()
+        ))
     })?;
     match length as u64 > MOST {
-        true => Err(Failure::usage(format!("standard input is longer than {MOST} bytes"))),
+        true => Err(Failure::usage(format!(
+            "standard input is longer than {MOST} bytes"
+        ))),
         false => Ok(text),
     }
 }
@@ -66,13 +76,18 @@ pub(super) fn message(text: &str, images: &[String]) -> Done<Message> {
 }
 
 fn image(place: &str) -> Done<Image> {
-    if ["http://", "https://", "data:"].iter().any(|scheme| place.starts_with(scheme)) {
+    if ["http://", "https://", "data:"]
+        .iter()
+        .any(|scheme| place.starts_with(scheme))
+    {
         return Ok(Image::from_url(place));
     }
     let cannot = |what: String| Failure::usage(format!("the image {place} {what}"));
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(Path::new(place))
-        .and_then(|file| file.take(MOST_IMAGE.saturating_add(1)).read_to_end(&mut bytes));
+    let read = std::fs::File::open(Path::new(place)).and_then(|file| {
+        file.take(MOST_IMAGE.saturating_add(1))
+            .read_to_end(&mut bytes)
+    });
     let length = read.map_err(|error| cannot(format!("cannot be read: {}", error.kind())))?;
     if length as u64 > MOST_IMAGE {
         return Err(cannot(format!("is larger than {MOST_IMAGE} bytes")));
@@ -88,7 +103,21 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
         [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
         [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some("image/webp"),
         _ => None,
     }
 }

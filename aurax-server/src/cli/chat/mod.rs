@@ -92,9 +92,13 @@ impl Chat {
     pub(super) async fn run(self, shell: &Shell) -> Done {
         let prompt = words::prompt(&self.prompt)?;
         if prompt.is_none() && self.json {
-            return Err(Failure::usage("--json goes with a prompt: name one, or pipe it in"));
+            return Err(Failure::usage(
+                "--json goes with a prompt: name one, or pipe it in",
+            ));
         }
-        let first = prompt.map(|text| words::message(&text, &self.image)).transpose()?;
+        let first = prompt
+            .map(|text| words::message(&text, &self.image))
+            .transpose()?;
         let mut interrupts = Interrupts::new()?;
         let boot = tokio::select! {
             boot = shell.boot(self.model.as_deref()) => boot?,
@@ -104,14 +108,13 @@ impl Chat {
             shell,
             boot: &boot,
             chat: &self,
-            interrupts,
             principal: Principal::local(),
             conversation: None,
         };
-        let done = talk.all(first).await;
+        let done = talk.all(first, &mut interrupts).await;
         let closed = tokio::select! {
             closed = boot.close() => closed,
-            () = talk.interrupts.next() => Ok(()),
+            () = interrupts.next() => Ok(()),
         };
         done?;
         Ok(closed?)
@@ -123,13 +126,12 @@ struct Talk<'a> {
     shell: &'a Shell,
     boot: &'a Boot,
     chat: &'a Chat,
-    interrupts: Interrupts,
     principal: Principal,
     conversation: Option<Conversation>,
 }
 
 impl Talk<'_> {
-    async fn all(&mut self, first: Option<Message>) -> Done {
+    async fn all(&mut self, first: Option<Message>, interrupts: &mut Interrupts) -> Done {
         self.principal = principal(&self.boot.store, self.chat.user.as_deref()).await?;
         let place = match (self.chat.session, &first) {
             (Some(place), _) => Some(place),
@@ -141,8 +143,8 @@ impl Talk<'_> {
             self.conversation = Some(self.open(place).await?);
         }
         match first {
-            Some(message) => self.turn(message).await,
-            None => talk::converse(self).await,
+            Some(message) => self.turn(message, interrupts).await,
+            None => talk::converse(self, interrupts).await,
         }
     }
 
@@ -164,7 +166,9 @@ impl Talk<'_> {
                 settings.model = Some(model::named(self, None).await?);
                 settings.system.clone_from(&self.chat.system);
                 let conversation = sessions.create(settings).await?;
-                self.shell.out.remark(format!("session {}", conversation.id()));
+                self.shell
+                    .out
+                    .remark(format!("session {}", conversation.id()));
                 return Ok(conversation);
             }
         };
@@ -173,7 +177,7 @@ impl Talk<'_> {
     }
 
     /// Asks, and shows the answer as it comes.
-    async fn turn(&mut self, message: Message) -> Done {
+    async fn turn(&self, message: Message, interrupts: &mut Interrupts) -> Done {
         let asked = model::asked(self).await?;
         let cancel = aurax::CancellationToken::new();
         let mut teller = Teller::new(self.shell, self.chat.json, self.conversation.as_ref());
@@ -184,17 +188,17 @@ impl Talk<'_> {
             }
             Ok::<(), Failure>(())
         };
-        let mut interrupts = 0_u32;
+        let mut times = 0_u32;
         let done = {
             tokio::pin!(answered);
             loop {
                 tokio::select! {
                     done = &mut answered => break done,
-                    () = self.interrupts.next() => {
+                    () = interrupts.next() => {
                         cancel.cancel();
-                        interrupts = interrupts.saturating_add(1);
+                        times = times.saturating_add(1);
                         // It is settled without us, too.
-                        if interrupts > 1 {
+                        if times > 1 {
                             break Err(Failure::interrupted());
                         }
                     }
@@ -240,7 +244,9 @@ impl Talk<'_> {
         let (head, batches) = reply.into_parts();
         let head = SessionEvent::Head { answer_id, head };
         let batches = batches.map(|batch| batch.map(SessionEvent::Batch));
-        Ok(futures::stream::once(async { Ok(head) }).chain(batches).boxed())
+        Ok(futures::stream::once(async { Ok(head) })
+            .chain(batches)
+            .boxed())
     }
 }
 

@@ -32,7 +32,9 @@ pub(super) async fn asked(talk: &Talk<'_>) -> Done<Asked> {
     let model = named(talk, session).await?;
     let (provider, _) = talk.boot.engine.resolve(&model)?;
     let keys = talk.boot.store.user(&talk.principal).provider_keys();
-    let credential = keys.credential(&talk.boot.vault, &provider.name, None).await?;
+    let credential = keys
+        .credential(&talk.boot.vault, &provider.name, None)
+        .await?;
     let credential = credential.map(|credential| (provider.name, credential));
     Ok(Asked { model, credential })
 }
@@ -62,7 +64,9 @@ async fn of_stored_keys(talk: &Talk<'_>) -> Done<Option<String>> {
     })
     .await?;
     let has = |name: &str| keys.iter().any(|key| key.is_active && key.provider == name);
-    let preset = presets::all().iter().find(|preset| preset.default_model.is_some() && has(preset.name));
+    let preset = presets::all()
+        .iter()
+        .find(|preset| preset.default_model.is_some() && has(preset.name));
     Ok(preset.and_then(|preset| {
         let model = preset.default_model?;
         Some(format!("{}/{model}", preset.name))

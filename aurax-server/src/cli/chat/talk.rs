@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::Talk;
 use crate::cli::exit::{self, Done, Failure};
+use crate::cli::interrupt::Interrupts;
 use crate::cli::print::Style;
 use crate::cli::words;
 
@@ -13,17 +14,19 @@ use crate::cli::words;
 const MOST: usize = 1 << 20;
 
 /// Asks line by line, until there are no more. A turn that fails does not end it.
-pub(super) async fn converse(talk: &mut Talk<'_>) -> Done {
+pub(super) async fn converse(talk: &Talk<'_>, interrupts: &mut Interrupts) -> Done {
     let out = &talk.shell.out;
     let model = super::model::asked(talk).await?.model;
     out.remark(format!("Talking to {model}. End with Ctrl-D."));
     let mut images = talk.chat.image.clone();
     let mut lines = lines();
     loop {
-        talk.shell.out.part(&format!("\n{} ", talk.shell.out.paint(Style::Bold, "›")))?;
+        talk.shell
+            .out
+            .part(&format!("\n{} ", talk.shell.out.paint(Style::Bold, "›")))?;
         let line = tokio::select! {
             line = lines.recv() => line,
-            () = talk.interrupts.next() => return Err(Failure::interrupted()),
+            () = interrupts.next() => return Err(Failure::interrupted()),
         };
         let Some(line) = line else {
             talk.shell.out.line("")?;
@@ -35,7 +38,7 @@ pub(super) async fn converse(talk: &mut Talk<'_>) -> Done {
         }
         // Pictures go with the first question.
         let message = words::message(line.trim(), &std::mem::take(&mut images))?;
-        match talk.turn(message).await {
+        match talk.turn(message, interrupts).await {
             Err(Failure::Closed) => return Err(Failure::Closed),
             Err(failure) => {
                 exit::report(&failure);
@@ -58,7 +61,9 @@ fn lines() -> mpsc::Receiver<Done<String>> {
                 Ok(_) => Ok(line),
                 Err(error) => {
                     let what = error.kind();
-                    Err(Failure::usage(format!("standard input cannot be read as text: {what}")))
+                    Err(Failure::usage(format!(
+                        "standard input cannot be read as text: {what}"
+                    )))
                 }
             };
             if sender.blocking_send(line).is_err() {

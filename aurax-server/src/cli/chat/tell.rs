@@ -52,7 +52,10 @@ impl<'a> Teller<'a> {
                     if event.is_content() && self.first.is_none() {
                         self.first = Some(self.so_far());
                     }
-                    if let Event::Delta { choice: 0, delta, .. } = event {
+                    if let Event::Delta {
+                        choice: 0, delta, ..
+                    } = event
+                    {
                         self.delta(delta)?;
                     }
                     if let Some(fold) = &mut self.fold {
@@ -73,7 +76,11 @@ impl<'a> Teller<'a> {
         };
         let out = &self.shell.out;
         if self.json {
-            let kind = if is_thinking { "thinking" } else { "chat_chunk" };
+            let kind = if is_thinking {
+                "thinking"
+            } else {
+                "chat_chunk"
+            };
             return out.json(&json!({"type": kind, "message_id": self.message, "delta": text}));
         }
         // Thoughts are no part of the answer: nobody who pipes it wants them.
@@ -92,7 +99,10 @@ impl<'a> Teller<'a> {
     pub(super) fn end(mut self) -> Done {
         let took = self.so_far();
         let answer = self.fold.take().map(Fold::finish).ok_or_else(|| {
-            aurax::Error::new(aurax::ErrorKind::Truncated, "the answer ended before it began")
+            aurax::Error::new(
+                aurax::ErrorKind::Truncated,
+                "the answer ended before it began",
+            )
         })?;
         if self.json {
             return self.result(&answer, took);
@@ -153,7 +163,7 @@ impl<'a> Teller<'a> {
                 "input_tokens": input, "output_tokens": output,
                 "total_tokens": input.saturating_add(output),
                 "source": buckets.map(|usage| usage.source),
-                "buckets": buckets.map(|usage| usage.buckets),
+                "buckets": buckets.map(|usage| usage.buckets.clone()),
             }),
             finish_reason: json!(answer.finish_reason()),
             cached: receipt.is_some_and(|receipt| receipt.cached),
@@ -165,7 +175,9 @@ impl<'a> Teller<'a> {
     }
 
     fn so_far(&self) -> Duration {
-        SystemClock.monotonic().saturating_duration_since(self.began)
+        SystemClock
+            .monotonic()
+            .saturating_duration_since(self.began)
     }
 }
 
@@ -195,18 +207,32 @@ fn millis(time: Duration) -> u64 {
 }
 
 fn tokens(answer: &Response) -> (u64, u64) {
-    let usage = answer.receipt.as_ref().and_then(|receipt| receipt.usage.as_ref());
-    usage.map_or((0, 0), |usage| (usage.buckets.input_tokens(), usage.buckets.output_tokens()))
+    let usage = answer
+        .receipt
+        .as_ref()
+        .and_then(|receipt| receipt.usage.as_ref());
+    usage.map_or((0, 0), |usage| {
+        (usage.buckets.input_tokens(), usage.buckets.output_tokens())
+    })
 }
 
 /// `openai/gpt-4o-mini · 12 input + 30 output tokens · $0.0000198 (exact) · 1.2 s (first word 340 ms)`
 fn summary(answer: &Response, time: Duration, first: Option<Duration>) -> String {
     let (input, output) = tokens(answer);
-    let price = answer.receipt.as_ref().map_or("cost unknown".to_owned(), |receipt| {
-        let price = cost(&receipt.cost);
-        if receipt.cached { format!("{price}, from the cache") } else { price }
+    let price = answer
+        .receipt
+        .as_ref()
+        .map_or("cost unknown".to_owned(), |receipt| {
+            let price = cost(&receipt.cost);
+            if receipt.cached {
+                format!("{price}, from the cache")
+            } else {
+                price
+            }
+        });
+    let first = first.map_or(String::new(), |first| {
+        format!(" (first word {})", took(first))
     });
-    let first = first.map_or(String::new(), |first| format!(" (first word {})", took(first)));
     format!(
         "{}/{} · {} input + {} output tokens · {price} · {}{first}",
         answer.provider,

@@ -14,7 +14,7 @@ use crate::config::Config;
 
 /// Check a file of prices, or those in use.
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(in crate::cli) struct Check {
     /// A file of prices; without it, those in use
     file: Option<PathBuf>,
     /// Print a JSON object
@@ -35,7 +35,10 @@ impl Check {
             (None, None) => "built in".to_owned(),
         };
         let providers = book.providers().count();
-        let models: usize = book.providers().map(|provider| book.models(provider).len()).sum();
+        let models: usize = book
+            .providers()
+            .map(|provider| book.models(provider).len())
+            .sum();
         if self.json {
             let shown = json!({
                 "source": source, "providers": providers, "models": models,

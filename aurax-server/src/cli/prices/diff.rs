@@ -26,21 +26,34 @@ pub(super) struct Change {
 pub(super) fn changes(before: &PriceBook, after: &PriceBook, at: OffsetDateTime) -> Vec<Change> {
     let (old, new) = (all(before, at), all(after, at));
     let mut changes = Vec::new();
-    let models = old.keys().chain(new.keys().filter(|model| !old.contains_key(*model)));
+    let models = old
+        .keys()
+        .chain(new.keys().filter(|model| !old.contains_key(*model)));
     for model in models {
         let none = Vec::new();
-        let (was, is) = (old.get(model).unwrap_or(&none), new.get(model).unwrap_or(&none));
+        let (was, is) = (
+            old.get(model).unwrap_or(&none),
+            new.get(model).unwrap_or(&none),
+        );
         if was == is {
             continue;
         }
         let find = |rates: &[Rate], unit| {
-            rates.iter().find(|(known, _)| *known == unit).map(|(_, rate)| rate.clone())
+            rates
+                .iter()
+                .find(|(known, _)| *known == unit)
+                .map(|(_, rate)| rate.clone())
         };
         let added = is.iter().filter(|(unit, _)| find(was, *unit).is_none());
         for (unit, _) in was.iter().chain(added) {
             let (before, after) = (find(was, *unit), find(is, *unit));
             if before != after {
-                changes.push(Change { model: model.clone(), unit: unit.as_str(), before, after });
+                changes.push(Change {
+                    model: model.clone(),
+                    unit: unit.as_str(),
+                    before,
+                    after,
+                });
             }
         }
     }
@@ -90,15 +103,28 @@ mod tests {
             "acme": {"models": [{"id": "new", "prices": [{"usd": {"input": "3"}}]}]},
             "openai": {"models": [{"id": "gpt-4o-mini", "prices": [{"usd": {"input": "9"}}]}]}}}"#;
         let after = before.with_overlay(overlay).unwrap();
-        let changes = changes(&before, &after, OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000));
+        let changes = changes(
+            &before,
+            &after,
+            OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000),
+        );
         let of = |model: &str, unit: &str| {
-            let found = changes.iter().find(|change| change.model == model && change.unit == unit);
+            let found = changes
+                .iter()
+                .find(|change| change.model == model && change.unit == unit);
             let found = found.unwrap_or_else(|| panic!("{changes:?}"));
             (found.before.clone(), found.after.clone())
         };
         assert_eq!(of("acme/new", "input"), (None, Some("3".to_owned())));
-        assert_eq!(of("openai/gpt-4o-mini", "input"), (Some("0.15".to_owned()), Some("9".to_owned())));
+        assert_eq!(
+            of("openai/gpt-4o-mini", "input"),
+            (Some("0.15".to_owned()), Some("9".to_owned()))
+        );
         assert_eq!(of("openai/gpt-4o-mini", "output").1, None);
-        assert!(changes.iter().all(|change| change.model == "acme/new" || change.model == "openai/gpt-4o-mini"));
+        assert!(
+            changes
+                .iter()
+                .all(|change| change.model == "acme/new" || change.model == "openai/gpt-4o-mini")
+        );
     }
 }

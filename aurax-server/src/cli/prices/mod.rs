@@ -86,7 +86,9 @@ fn read(path: &Path) -> Done<String> {
         kind => Failure::config(format!("{place} cannot be read: {kind}")),
     })?;
     match length as u64 > MOST {
-        true => Err(Failure::config(format!("{place} is longer than {MOST} bytes"))),
+        true => Err(Failure::config(format!(
+            "{place} is longer than {MOST} bytes"
+        ))),
         false => Ok(text),
     }
 }

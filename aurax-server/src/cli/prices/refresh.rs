@@ -20,9 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Install a file of prices into the data folder.
 #[derive(Debug, Args)]
-#[command(after_long_help = "The file is checked first; one that is in no order changes nothing. Servers use it once they are
-restarted. Without --from, `--remove` goes back to the prices that are built in.")]
-pub(super) struct Refresh {
+#[command(
+    after_long_help = "The file is checked first; one that is in no order changes nothing. Servers use it once they are
+restarted. Without --from, `--remove` goes back to the prices that are built in."
+)]
+pub(in crate::cli) struct Refresh {
     /// A file of prices, or its https address
     #[arg(long, value_name = "FILE|URL", required_unless_present = "remove")]
     from: Option<String>,
@@ -59,14 +61,22 @@ impl Refresh {
                 "changes": changes,
             }))?;
         } else {
-            shell.out.line(format!("installed {} as {}", place.display(), after.version()))?;
+            shell.out.line(format!(
+                "installed {} as {}",
+                place.display(),
+                after.version()
+            ))?;
             shell.out.line(format!("{} rates changed", changes.len()))?;
             diff::show(shell, &changes)?;
         }
         if config.prices.is_some() {
-            shell.out.error("note: `prices` (AURAX_PRICES) names another file, which is used instead");
+            shell
+                .out
+                .error("note: `prices` (AURAX_PRICES) names another file, which is used instead");
         }
-        shell.out.remark("servers that run use it once they are restarted");
+        shell
+            .out
+            .remark("servers that run use it once they are restarted");
         Ok(())
     }
 }
@@ -82,7 +92,11 @@ fn remove(shell: &Shell, place: &Path) -> Done {
 }
 
 fn cannot(place: &Path, error: &std::io::Error) -> Failure {
-    Failure::config(format!("{} cannot be written: {}", place.display(), error.kind()))
+    Failure::config(format!(
+        "{} cannot be written: {}",
+        place.display(),
+        error.kind()
+    ))
 }
 
 /// The file is the old one or the new one, whenever the machine stops.
@@ -122,7 +136,12 @@ async fn fetch(shell: &Shell, url: &str) -> Done<String> {
         }
         Ok(bytes)
     });
-    let late = |_| Error::new(ErrorKind::Timeout, "the server did not send the file within 60 s");
+    let late = |_| {
+        Error::new(
+            ErrorKind::Timeout,
+            "the server did not send the file within 60 s",
+        )
+    };
     let bytes = fetched.await.map_err(late)??;
     String::from_utf8(bytes).map_err(|_| Failure::config("what the server sends is no text"))
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 
 /// Show all prices of a model.
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(in crate::cli) struct Show {
     /// The model, with its provider: openai/gpt-4o-mini
     model: String,
     /// Print a JSON object
@@ -26,8 +26,15 @@ pub(super) struct Show {
 pub(super) type Rate = (Bucket, String);
 
 /// What a provider asks for a model now, rate by rate, of the first tier.
-pub(super) fn rates(book: &PriceBook, provider: &str, model: &str, at: OffsetDateTime) -> Vec<Rate> {
-    let one_of_each = Bucket::ALL.iter().fold(Buckets::new(), |all, unit| all.with(*unit, 1));
+pub(super) fn rates(
+    book: &PriceBook,
+    provider: &str,
+    model: &str,
+    at: OffsetDateTime,
+) -> Vec<Rate> {
+    let one_of_each = Bucket::ALL
+        .iter()
+        .fold(Buckets::new(), |all, unit| all.with(*unit, 1));
     let usage = Usage::measured(one_of_each, UsageSource::Estimated);
     let bill = book.bill(provider, model, &usage, at);
     bill.map_or_else(
@@ -49,14 +56,23 @@ impl Show {
         })?;
         let now = shell.now();
         let rates = rates(&book, &provider, &model, now);
-        let info = book.model_info(&provider, &model).unwrap_or_else(|| ModelInfo::new(found.model));
+        let info = book
+            .model_info(&provider, &model)
+            .unwrap_or_else(|| ModelInfo::new(found.model));
         let is_free = book
-            .bill(&provider, &model, &Usage::measured(Buckets::new(), UsageSource::Estimated), now)
+            .bill(
+                &provider,
+                &model,
+                &Usage::measured(Buckets::new(), UsageSource::Estimated),
+                now,
+            )
             .is_ok_and(|bill| bill.free);
         let successors = book.successors(&provider, &model);
         if self.json {
-            let rates: serde_json::Map<_, _> =
-                rates.iter().map(|(unit, rate)| (unit.as_str().to_owned(), json!(rate))).collect();
+            let rates: serde_json::Map<_, _> = rates
+                .iter()
+                .map(|(unit, rate)| (unit.as_str().to_owned(), json!(rate)))
+                .collect();
             return shell.out.json(&json!({
                 "provider": found.provider, "priced_by": found.priced_by, "model": found.model,
                 "free": is_free, "rates_usd": rates, "context_window": info.context_window,
@@ -89,7 +105,11 @@ impl Show {
     fn facts(&self, shell: &Shell, info: &ModelInfo, successors: &[String]) -> Done {
         let out = &shell.out;
         if let Some(window) = info.context_window {
-            out.line(format!("  {:<24}{} tokens", "context window", count(window)))?;
+            out.line(format!(
+                "  {:<24}{} tokens",
+                "context window",
+                count(window)
+            ))?;
         }
         if let Some(most) = info.max_output_tokens {
             out.line(format!("  {:<24}{} tokens", "output, at most", count(most)))?;
@@ -115,14 +135,27 @@ impl Show {
                 return Ok((key.to_owned(), model.to_owned()));
             }
         }
-        let knowing: Vec<_> =
-            book.providers().filter(|provider| book.recognises(provider, &self.model)).collect();
+        let knowing: Vec<_> = book
+            .providers()
+            .filter(|provider| book.recognises(provider, &self.model))
+            .collect();
         match knowing.as_slice() {
             [one] => Ok(((*one).to_owned(), self.model.clone())),
-            [] => Err(Failure::not_found(format!("no provider in the price book has `{}`", self.model))
-                .with_hint("name the provider, as in openai/gpt-4o-mini")),
-            several => Err(Failure::usage(format!("several providers have `{}`", self.model))
-                .with_hint(format!("name one of {}, as in {}/{}", several.join(", "), several[0], self.model))),
+            [] => Err(Failure::not_found(format!(
+                "no provider in the price book has `{}`",
+                self.model
+            ))
+            .with_hint("name the provider, as in openai/gpt-4o-mini")),
+            several => Err(
+                Failure::usage(format!("several providers have `{}`", self.model)).with_hint(
+                    format!(
+                        "name one of {}, as in {}/{}",
+                        several.join(", "),
+                        several[0],
+                        self.model
+                    ),
+                ),
+            ),
         }
     }
 }
