@@ -1,7 +1,7 @@
 //! `aurax usage`.
 
+use aurax::Result;
 use aurax::store::{Bucketing, Grouping, UsageFigures, UsageFilter, UsageRow, UsageStatus, Usages};
-use aurax::{Cost, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
@@ -9,7 +9,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
 use super::exit::Done;
-use super::json::JsonCost;
+use super::json::Digits;
 use super::print::{Style, at, cost, count, money};
 use super::shell::{Opened, Shell, all, principal};
 use super::table::{Side, Table};
@@ -128,8 +128,8 @@ struct Group {
     request_tokens: u64,
     response_tokens: u64,
     total_tokens: u64,
-    #[serde(flatten)]
-    cost: JsonCost,
+    cost_usd: Digits,
+    cost_decimal: aurax::Money,
     unpriced: u64,
     response_time_p50_ms: Option<u64>,
     response_time_p95_ms: Option<u64>,
@@ -144,7 +144,8 @@ impl Group {
             request_tokens: figures.request_tokens,
             response_tokens: figures.response_tokens,
             total_tokens: figures.total_tokens,
-            cost: JsonCost::from(&Cost::Exact(figures.cost)),
+            cost_usd: Digits(figures.cost),
+            cost_decimal: figures.cost,
             unpriced: figures.unpriced,
             response_time_p50_ms: figures.response_time.p50_ms,
             response_time_p95_ms: figures.response_time.p95_ms,
@@ -288,7 +289,7 @@ impl Usage {
         ]);
         for row in rows {
             if self.json {
-                out.json(&Row::from(row))?;
+                out.json(&Row::new(row)?)?;
             } else if self.csv {
                 out.line(csv(row))?;
             } else {
@@ -315,23 +316,31 @@ impl Usage {
 
 /// A row as the API shows it: the cost as a number, and the same in decimals.
 #[derive(Serialize)]
-struct Row<'a> {
+struct Row {
     #[serde(flatten)]
-    row: &'a UsageRow,
-    cost_usd: Option<super::json::Digits>,
+    row: serde_json::Map<String, serde_json::Value>,
+    cost_usd: Option<Digits>,
     cost_decimal: Option<aurax::Money>,
     cost_source: &'static str,
 }
 
-impl<'a> From<&'a UsageRow> for Row<'a> {
-    fn from(row: &'a UsageRow) -> Self {
+impl Row {
+    fn new(row: &UsageRow) -> Done<Self> {
         let amount = row.cost.amount();
-        Self {
-            row,
-            cost_usd: amount.map(super::json::Digits),
+        let value = serde_json::to_value(row).map_err(|error| {
+            aurax::Error::new(aurax::ErrorKind::Internal, format!("no JSON: {error}"))
+        })?;
+        let mut fields = match value {
+            serde_json::Value::Object(fields) => fields,
+            _ => serde_json::Map::new(),
+        };
+        fields.shift_remove("cost");
+        Ok(Self {
+            row: fields,
+            cost_usd: amount.map(Digits),
             cost_decimal: amount,
             cost_source: row.cost.source(),
-        }
+        })
     }
 }
 
