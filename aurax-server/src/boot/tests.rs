@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aurax::providers::transport::ReqwestTransport;
-use aurax::{Ctx, ErrorKind, Provider as _, ProviderExt as _};
+use aurax::{Ctx, ErrorKind, Provider as _};
 
 use super::*;
 use crate::config;
@@ -119,7 +119,7 @@ async fn production_has_no_demo() {
             .providers()
             .all(|provider| &*provider.name != "demo")
     );
-    let call = aurax::Call::chat(aurax::ModelId::parse("demo/echo").unwrap(), "Hi".into());
+    let call = aurax::Call::chat(aurax::ModelId::parse("demo/echo").unwrap(), "Hi");
     let error = boot.engine.call(&Ctx::local(), &call).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelNotFound);
     boot.close().await.unwrap();
