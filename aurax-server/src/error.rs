@@ -11,6 +11,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::limits::RateState;
+
 /// How long to wait where nobody knows better.
 const SOON: Duration = Duration::from_secs(1);
 /// How long to wait for a budget or a balance.
@@ -96,6 +98,10 @@ struct Inner {
     details: BTreeMap<String, Value>,
     is_retryable: bool,
     retry_after: Option<Duration>,
+    /// Whether anything was sent to a provider.
+    is_sent: bool,
+    /// What is left of the limits that were asked.
+    rates: Option<RateState>,
 }
 
 /// Whose key a call was made with, which decides whose fault its refusal is.
@@ -117,6 +123,8 @@ impl Failure {
             details: BTreeMap::new(),
             is_retryable: false,
             retry_after: None,
+            is_sent: false,
+            rates: None,
         }))
     }
 
@@ -170,6 +178,17 @@ impl Failure {
         self
     }
 
+    /// Adds what is left of the limits that were asked.
+    #[must_use]
+    pub(crate) fn with_rates(mut self, rates: RateState) -> Self {
+        self.0.rates = Some(rates);
+        self
+    }
+
+    pub(crate) fn rates(&self) -> Option<RateState> {
+        self.0.rates
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.0.status
@@ -178,6 +197,11 @@ impl Failure {
     /// The code.
     pub const fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// Whether nothing was done yet that must not be done twice.
+    pub(crate) fn is_before_work(&self) -> bool {
+        !self.0.is_sent && self.0.status != StatusCode::INTERNAL_SERVER_ERROR
     }
 
     /// What went wrong with a call that was made with a key of `owner`.
@@ -224,6 +248,8 @@ impl Failure {
                 failure = failure.with_detail("provider_param", param.as_str());
             }
         }
+        failure.0.rates = error.quota().map(RateState::from);
+        failure.0.is_sent = error.phase().is_some_and(|phase| phase > Phase::Encode);
         failure.0.is_retryable = error.retry() == Retry::Transient;
         failure.0.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS if failure.0.is_retryable => Some(SOON),

@@ -16,6 +16,8 @@ mod drain;
 mod edge;
 mod error;
 mod extract;
+mod idempotency;
+mod limits;
 mod routes;
 pub mod serve;
 mod state;

@@ -17,6 +17,7 @@ use crate::auth::Caller;
 use crate::config::Registration;
 use crate::error::Failure;
 use crate::extract::{Id, Json, Params, read_body};
+use crate::limits;
 use crate::state::State;
 use crate::view::{Listed, Login, User};
 
@@ -133,7 +134,14 @@ async fn register(
         .hash(wanted.password.into_secret())
         .await?;
     let new = NewUser::new(wanted.email).with_hashed_password(hash);
-    let user = state.store().admin().add_user(new).await?;
+    let admin = state.store().admin();
+    // Whoever is first on a machine of their own runs it; elsewhere the command makes operators.
+    if state.config().is_loopback()
+        && let Some(user) = admin.add_first_user(&new).await?
+    {
+        return Ok((StatusCode::CREATED, Reply(user.into())));
+    }
+    let user = admin.add_user(new).await?;
     Ok((StatusCode::CREATED, Reply(user.into())))
 }
 
@@ -175,6 +183,7 @@ struct Form {
 async fn login(state: State, request: Request) -> Result<Reply<Tokens>, Failure> {
     let label = label(request.headers());
     let shown = read_credentials(&state, request).await?;
+    limits::of_account(&state, &shown.email).await?;
     let found = state.store().admin().login(&shown.email).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let password = shown.password.into_secret();
