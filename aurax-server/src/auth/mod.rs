@@ -1,6 +1,7 @@
 //! Who calls: passwords, access tokens, access keys, and what is known of them.
 
 mod caller;
+mod invite;
 mod known;
 mod password;
 mod signing;
@@ -14,6 +15,7 @@ use aws_lc_rs::digest;
 use uuid::Uuid;
 
 pub use caller::{Caller, Scope, Via};
+pub use invite::INVITATION_TTL;
 use known::{Known, KnownLogins, Shown};
 pub use password::Passwords;
 pub use signing::SigningKeys;
