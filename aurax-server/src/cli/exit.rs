@@ -130,6 +130,13 @@ fn hint(error: &Error) -> Option<String> {
         ErrorKind::Auth => {
             "set the provider's key in its usual variable, or store one: aurax keys add PROVIDER"
         }
+        ErrorKind::Config if error.message().starts_with("no API key") => {
+            let provider = error.context("provider").unwrap_or("PROVIDER");
+            return Some(format!("or store one: aurax keys add {provider}"));
+        }
+        ErrorKind::Config if error.message().starts_with("no model is named") => {
+            "name one with -m, set AURAX_MODEL, or give a provider's key"
+        }
         ErrorKind::Budget => "`aurax usage` shows what was spent",
         ErrorKind::SessionBusy => "another command or client is answering in it: try again",
         ErrorKind::RateLimited | ErrorKind::Overloaded => {

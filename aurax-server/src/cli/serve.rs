@@ -1,8 +1,12 @@
 //! `aurax serve`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use aurax::Result;
+use aurax::store::RedisLimits;
+use aurax::store::backup::{Backups, Shelf};
 use clap::Args;
 
 use super::exit::Done;
@@ -10,6 +14,7 @@ use super::interrupt::Interrupts;
 use super::shell::Shell;
 use crate::auth::SigningKeys;
 use crate::boot::Boot;
+use crate::config::BackupSettings;
 use crate::{State, StateParts, router, serve};
 
 const EXAMPLES: &str = "Examples:
@@ -41,6 +46,13 @@ impl Serve {
     }
 }
 
+/// Backups that the server makes itself.
+fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
+    let keep = NonZeroUsize::new(settings.keep)?;
+    let shelf = Shelf::new(&settings.folder).with_keep(keep);
+    Some(Backups::new(&boot.store, shelf, boot.keys.clone()).with_interval(settings.every))
+}
+
 /// Serves until it is interrupted.
 async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<()> {
     let config = (*boot.config).clone();
@@ -49,12 +61,32 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
     let listener = serve::listen(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let (engine, store, vault) = (boot.engine.clone(), boot.store.clone(), boot.vault.clone());
-    let state = State::new(StateParts::new(config, engine, store, vault, keys))?;
+    for plan in &config.plans {
+        store.admin().set_plan(plan).await?;
+    }
+    let backups = config
+        .backup
+        .as_ref()
+        .and_then(|settings| backups(boot, settings));
+    let mut parts = StateParts::new(config, engine, store, vault, keys);
+    if let Some(redis) = &boot.redis {
+        parts = parts.with_limits(Arc::new(RedisLimits::new(redis.clone())));
+    }
+    let state = State::new(parts)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     shell
         .out
         .remark(format!("AURAX listens on {scheme}://{address}"));
     let drain = state.drain().clone();
+    if let Some(backups) = backups {
+        let over = drain.announced().clone();
+        drain.tasks().spawn(async move {
+            tokio::select! {
+                never = backups.run() => match never {},
+                () = over.cancelled() => {}
+            }
+        });
+    }
     let serving = serve::serve(listener, router(state.clone()), state, tls);
     tokio::pin!(serving);
     tokio::select! {

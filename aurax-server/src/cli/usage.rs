@@ -22,7 +22,8 @@ const EXAMPLES: &str = "Examples:
   aurax usage --rows --model gpt-4o-mini    call by call, the latest first
   aurax usage --user ada@example.com --json
 
-Times are in UTC: a day, or RFC 3339 such as 2026-11-22T13:38:00Z; --to is not part of it.";
+Times are in UTC: a day, or RFC 3339 such as 2026-11-22T13:38:00Z; --to is not part of it. Without
+--from, hours go back 2 days, days 30, weeks 12 and months a year.";
 
 /// Show what was used and what it cost.
 #[derive(Debug, Args)]
@@ -109,6 +110,16 @@ impl By {
     }
 }
 
+/// How far back a series goes, where nobody says.
+const fn usual_span(step: Bucketing) -> time::Duration {
+    match step {
+        Bucketing::Day => time::Duration::days(30),
+        Bucketing::Week => time::Duration::weeks(12),
+        Bucketing::Month => time::Duration::days(366),
+        _ => time::Duration::days(2),
+    }
+}
+
 /// A day, or a moment.
 fn time_of(text: &str) -> std::result::Result<OffsetDateTime, String> {
     if let Ok(day) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
@@ -175,7 +186,7 @@ impl Usage {
             .await?;
             return self.each(shell, &rows);
         }
-        let groups = self.groups(&usages, &filter).await?;
+        let groups = self.groups(&usages, &filter, shell.now()).await?;
         if self.json || self.csv {
             return self.machine(shell, &groups);
         }
@@ -187,6 +198,7 @@ impl Usage {
         &self,
         usages: &Usages,
         filter: &UsageFilter,
+        now: OffsetDateTime,
     ) -> Result<Vec<(Option<String>, UsageFigures)>> {
         let step = match self.by.split() {
             Ok(grouping) => {
@@ -198,7 +210,13 @@ impl Usage {
             }
             Err(step) => step,
         };
-        let points = usages.series(filter, step).await?;
+        // A series has two ends.
+        let mut filter = filter.clone();
+        let to = *filter.to.get_or_insert(now);
+        filter
+            .from
+            .get_or_insert(to.saturating_sub(usual_span(step)));
+        let points = usages.series(&filter, step).await?;
         let named = |time: OffsetDateTime| match step {
             Bucketing::Hour => at(time),
             _ => at(time).chars().take(10).collect(),

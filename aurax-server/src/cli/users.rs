@@ -1,7 +1,9 @@
 //! `aurax users`.
 
-use aurax::Principal;
+use std::sync::Arc;
+
 use aurax::store::{NewUser, Role, User, UserChange};
+use aurax::{Error, ErrorKind, Principal, Secret, SystemClock};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -11,11 +13,13 @@ use super::print::at;
 use super::shell::{Opened, Shell, account, all};
 use super::table::{Side, Table};
 use super::unless_interrupted;
+use crate::auth::{AccessTokens, INVITATION_TTL, SigningKeys};
+use crate::config::Registration;
 
 const EXAMPLES: &str = "Examples:
   aurax users create ada@example.com --admin             with a password that is shown once
   aurax users create bob@example.com --password-stdin < password.txt
-  aurax users invite eve@example.com                     with a code that is shown once
+  aurax users invite eve@example.com                     where registration = \"invite\"
   aurax users plan bob@example.com team
   aurax users disable bob@example.com                    and end all logins
   aurax users reset-password ada@example.com";
@@ -28,7 +32,7 @@ pub(super) enum Users {
     List(List),
     /// Make an account
     Create(Create),
-    /// Make an account, and a code that its owner logs in with and then replaces
+    /// Print an invitation, good for a week, with which that address makes its own account
     Invite(Invite),
     /// Close an account and end its logins
     Disable(One),
@@ -74,9 +78,6 @@ pub(super) struct Create {
 pub(super) struct Invite {
     /// The address
     email: String,
-    /// The plan [default: free]
-    #[arg(long)]
-    plan: Option<String>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -140,25 +141,12 @@ impl Users {
                     Role::User
                 };
                 let new = NewUser::new(&create.email).with_role(role);
-                let secret = Shown {
-                    word: "password",
-                    json: create.json,
-                };
+                let secret = Shown { json: create.json };
                 secret
                     .add(shell, opened, new, create.plan.as_deref(), password)
                     .await
             }
-            Self::Invite(invite) => {
-                let new = NewUser::new(&invite.email);
-                let secret = Shown {
-                    word: "code",
-                    json: invite.json,
-                };
-                let code = Password::generated()?;
-                secret
-                    .add(shell, opened, new, invite.plan.as_deref(), code)
-                    .await
-            }
+            Self::Invite(invite) => invite.run(shell, opened).await,
             Self::Disable(one) => {
                 let mut change = UserChange::default();
                 change.is_active = Some(false);
@@ -225,9 +213,8 @@ async fn known_plan(opened: &Opened, name: &str) -> Done<String> {
     Err(failure.with_hint(format!("there are {}", names.join(", "))))
 }
 
-/// A secret that is made here and shown once.
+/// A password that is made here and shown once.
 struct Shown {
-    word: &'static str,
     json: bool,
 }
 
@@ -240,19 +227,7 @@ impl Shown {
         plan: Option<&str>,
         password: Password,
     ) -> Done {
-        if !new
-            .email
-            .trim()
-            .split_once('@')
-            .is_some_and(|(name, host)| {
-                !name.is_empty() && !host.is_empty() && !new.email.contains(char::is_control)
-            })
-        {
-            return Err(Failure::usage(format!(
-                "`{}` is no address",
-                new.email.escape_debug()
-            )));
-        }
+        is_address(&new.email)?;
         if let Some(plan) = plan {
             new.plan_type = known_plan(opened, plan).await?;
         }
@@ -268,7 +243,7 @@ impl Shown {
     fn show(&self, shell: &Shell, user: &User, what: &str, made: Option<&str>) -> Done {
         let out = &shell.out;
         if self.json {
-            return out.json(&json!({"user": user, self.word: made}));
+            return out.json(&json!({"user": user, "password": made}));
         }
         let role = user.role.as_str();
         out.line(format!(
@@ -278,14 +253,63 @@ impl Shown {
         let Some(made) = made else {
             return Ok(());
         };
-        out.line(format!("{}: {made}", self.word))?;
-        let how = match self.word {
-            "code" => "it is shown this once: whoever has it logs in with it, and sets a password",
-            _ => "it is shown this once",
-        };
-        out.remark(how);
+        out.line(format!("password: {made}"))?;
+        out.remark("it is shown this once");
         Ok(())
     }
+}
+
+fn is_address(email: &str) -> Done {
+    let (name, host) = email.trim().rsplit_once('@').unwrap_or_default();
+    let is_plain = |text: &str| {
+        let steers = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+        !text.is_empty() && !text.contains(steers)
+    };
+    match is_plain(name) && is_plain(host) {
+        true => Ok(()),
+        false => Err(Failure::usage(format!(
+            "`{}` is no address",
+            email.escape_debug()
+        ))),
+    }
+}
+
+impl Invite {
+    async fn run(&self, shell: &Shell, opened: &Opened) -> Done {
+        is_address(&self.email)?;
+        let config = &opened.config;
+        if opened.store.admin().login(&self.email).await?.is_some() {
+            let message = format!("`{}` has an account already", self.email);
+            return Err(Error::new(ErrorKind::Conflict, message).into());
+        }
+        let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+        let ttl = config.auth.access_token_ttl;
+        let tokens = AccessTokens::new(keys, config.public_url(), ttl, Arc::new(SystemClock));
+        let invitation = tokens.invite(&self.email)?;
+        let out = &shell.out;
+        match self.json {
+            true => out.json(&json!({"email": self.email, "invitation": shown(&invitation)}))?,
+            false => out.line(shown(&invitation))?,
+        }
+        let days = INVITATION_TTL.as_secs() / (24 * 60 * 60);
+        out.remark(format!(
+            "good for {days} days, for {} at {}: it goes with POST /auth/register as `invitation`",
+            self.email,
+            config.public_url()
+        ));
+        if config.registration() != Registration::Invite {
+            out.remark("note: the server takes invitations where registration = \"invite\"");
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an invitation is handed to whoever asked for it"
+)]
+fn shown(invitation: &Secret) -> &str {
+    invitation.expose()
 }
 
 impl List {
@@ -330,15 +354,10 @@ impl Reset {
     async fn run(&self, shell: &Shell, opened: &Opened) -> Done {
         let user = account(&opened.store, &self.email).await?;
         let (hash, made) = password(opened, self.password_stdin)?.hash().await?;
-        let scope = scope(opened, &user);
-        scope.set_hashed_password(hash).await?;
-        let ended = scope.end_logins().await?;
-        let shown = Shown {
-            word: "password",
-            json: self.json,
-        };
+        opened.store.admin().reset_password(user.id, hash).await?;
+        let shown = Shown { json: self.json };
         shown.show(shell, &user, "reset", made.as_deref().map(String::as_str))?;
-        shell.out.remark(format!("{ended} logins ended"));
+        shell.out.remark("all its logins ended");
         Ok(())
     }
 }

@@ -150,8 +150,8 @@ impl<'a> Parts<'a> {
             .query
             .split('&')
             .filter_map(|pair| pair.split_once('='));
-        let named = pairs.filter(|(name, _)| names.contains(name));
-        named.map(|(_, value)| value).last()
+        let mut named = pairs.filter(|(name, _)| names.contains(name));
+        named.next_back().map(|(_, value)| value)
     }
 }
 

@@ -65,11 +65,19 @@ fn a_password_comes_from_standard_input() {
 }
 
 #[test]
-fn somebody_is_invited_with_a_code() {
-    let home = Home::new();
+fn somebody_is_invited() {
+    let home = Home::new().with("AURAX_REGISTRATION", "invite");
     let invited = home.ok(&["users", "invite", "eve@example.com"]);
-    invited
-        .says("eve@example.com (user, plan free)")
-        .says("code: ")
-        .warns("once");
+    assert_eq!(invited.out.trim().split('.').count(), 3, "{invited:?}");
+    invited.warns("good for 7 days, for eve@example.com at http://127.0.0.1:8000");
+    assert!(!invited.err.contains("note:"), "{invited:?}");
+    home.ok(&["users", "list"]).says("there are no accounts");
+    home.ok(&["users", "create", "eve@example.com"]);
+    home.run(&["users", "invite", "Eve@example.com"])
+        .ends_with(1)
+        .warns("already");
+    let closed = home.with("AURAX_REGISTRATION", "closed");
+    closed
+        .ok(&["users", "invite", "bob@example.com"])
+        .warns("registration = \"invite\"");
 }

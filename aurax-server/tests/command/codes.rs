@@ -71,8 +71,9 @@ fn a_failure_has_its_code_and_a_hint() {
         .ends_with(4)
         .warns("hint: ");
     home.run(&["chat", "-m", "openai/gpt-4o-mini", "Hi"])
-        .ends_with(3)
-        .warns("OPENAI_API_KEY");
+        .ends_with(2)
+        .warns("OPENAI_API_KEY")
+        .warns("hint: or store one: aurax keys add openai");
     home.run(&["chat", "-s", "last", "Hi"]).ends_with(4);
     home.run(&["chat", "-s", "first", "Hi"]).ends_with(2);
 }

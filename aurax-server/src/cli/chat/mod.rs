@@ -4,7 +4,7 @@ mod model;
 mod talk;
 mod tell;
 
-use aurax::{Call, Conversation, Ctx, Message, ModelId, Page, Principal, Provider as _, Request};
+use aurax::{Call, Conversation, Ctx, Message, Page, Principal, Provider as _, Request};
 use aurax::{SessionEvent, SessionSettings};
 use clap::Args;
 use futures::stream::{BoxStream, StreamExt as _};
@@ -163,7 +163,7 @@ impl Talk<'_> {
             }
             Place::New => {
                 let mut settings = SessionSettings::default();
-                settings.model = Some(model::named(self, None).await?);
+                settings.model = Some(model::named(self).await?);
                 settings.system.clone_from(&self.chat.system);
                 let conversation = sessions.create(settings).await?;
                 self.shell
@@ -222,7 +222,10 @@ impl Talk<'_> {
             ctx = ctx.with_credential(provider.clone(), credential.clone());
         }
         if let Some(conversation) = &self.conversation {
-            let mut send = conversation.send(message).model(&asked.model).ctx(ctx);
+            let mut send = conversation
+                .send(message)
+                .model(asked.model.as_str())
+                .ctx(ctx);
             if let Some(system) = &self.chat.system {
                 send = send.system(system);
             }
@@ -238,7 +241,7 @@ impl Talk<'_> {
         if let Some(tokens) = self.chat.max_tokens {
             request = request.with_max_output_tokens(tokens);
         }
-        let call = Call::chat(ModelId::parse(&asked.model)?, request.with_message(message));
+        let call = Call::chat(asked.model.clone(), request.with_message(message));
         let reply = self.boot.engine.call(&ctx, &call).await?;
         let answer_id = ctx.request_id().as_uuid();
         let (head, batches) = reply.into_parts();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use aurax::Credential;
 use aurax::providers::presets;
+use aurax::{Credential, ModelId, SessionSettings};
 
 use super::Talk;
 use crate::cli::exit::Done;
@@ -12,37 +12,37 @@ use crate::config::is_demo;
 
 /// Whom a turn asks.
 pub(super) struct Asked {
-    /// The model, with its provider where that is known.
-    pub(super) model: String,
+    /// The model, as it is asked for.
+    pub(super) model: ModelId,
     /// The principal's own key, and for whom.
     pub(super) credential: Option<(Arc<str>, Credential)>,
 }
 
 pub(super) async fn asked(talk: &Talk<'_>) -> Done<Asked> {
     let session = match &talk.conversation {
-        Some(conversation) => {
-            let settings = conversation.record().await?.settings;
-            match (settings.provider, settings.model) {
-                (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
-                (_, model) => model,
-            }
-        }
-        None => None,
+        Some(conversation) => conversation.record().await?.settings,
+        None => SessionSettings::default(),
     };
-    let model = named(talk, session).await?;
-    let (provider, _) = talk.boot.engine.resolve(&model)?;
+    let mut own = SessionSettings::default();
+    own.model.clone_from(&talk.chat.model);
+    if own.model.is_none() && session.model.is_none() && session.provider.is_none() {
+        own.model = Some(named(talk).await?);
+    }
+    let model = talk.boot.engine.model_for(&own, &session)?;
+    let (provider, _) = talk.boot.engine.resolve(model.as_str())?;
     let keys = talk.boot.store.user(&talk.principal).provider_keys();
+    let key_name = session.key_name.as_deref();
     let credential = keys
-        .credential(&talk.boot.vault, &provider.name, None)
+        .credential(&talk.boot.vault, &provider.name, key_name)
         .await?;
     let credential = credential.map(|credential| (provider.name, credential));
     Ok(Asked { model, credential })
 }
 
-/// The model that is named, else the session's, else the default.
-pub(super) async fn named(talk: &Talk<'_>, session: Option<String>) -> Done<String> {
-    if let Some(model) = talk.chat.model.clone().or(session) {
-        return Ok(model);
+/// The model that is named, else the default.
+pub(super) async fn named(talk: &Talk<'_>) -> Done<String> {
+    if let Some(model) = &talk.chat.model {
+        return Ok(model.clone());
     }
     let default = talk.boot.engine.default_model().map(str::to_owned);
     let is_chosen = default.as_ref().is_ok_and(|model| !is_demo(model));

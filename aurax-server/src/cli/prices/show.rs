@@ -146,16 +146,11 @@ impl Show {
                 self.model
             ))
             .with_hint("name the provider, as in openai/gpt-4o-mini")),
-            several => Err(
-                Failure::usage(format!("several providers have `{}`", self.model)).with_hint(
-                    format!(
-                        "name one of {}, as in {}/{}",
-                        several.join(", "),
-                        several[0],
-                        self.model
-                    ),
-                ),
-            ),
+            several => {
+                let message = format!("several providers have `{}`", self.model);
+                let hint = format!("put one of {} in front of it", several.join(", "));
+                Err(Failure::usage(message).with_hint(hint))
+            }
         }
     }
 }

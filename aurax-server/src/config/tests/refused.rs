@@ -191,7 +191,7 @@ const ENVIRONMENT: &[Case<'_>] = &[
 ];
 
 /// What production refuses besides; the rest of each is safe.
-const PRODUCTION: &[(&str, &[(&str, &str)], &str)] = &[
+const PRODUCTION: &[Case<'_>] = &[
     ("trusted_proxies = []", &[], "`trusted_proxies`"),
     (
         "public_url = \"http://canary7f3a.example\"",
