@@ -7,8 +7,10 @@
 mod admit;
 pub mod alerts;
 pub mod auth;
+pub mod boot;
 mod call;
 mod chat;
+pub mod cli;
 pub mod config;
 mod cors;
 mod docs;
