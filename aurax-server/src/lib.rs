@@ -5,9 +5,12 @@
 //! or the store.
 
 mod admit;
+pub mod alerts;
 pub mod auth;
+pub mod boot;
 mod call;
 mod chat;
+pub mod cli;
 pub mod config;
 mod cors;
 mod docs;
