@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::frame::{Answered, Broken, Chunk, Frame};
-use super::{Exchange, failed, recheck, sent};
+use super::{Exchange, failed, recheck, said_nothing, sent};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Failure, KeyOwner};
@@ -187,8 +187,12 @@ impl Live {
         }
     }
 
-    /// The stream ended without an end.
+    /// The stream ended without an answer.
     fn broken_off(&mut self) {
+        if self.receipt.is_some() {
+            let failure = failed(&self.state, &said_nothing(), self.owner);
+            return self.fail(&failure);
+        }
         tracing::error!(request_id = %self.seen.request_id, "an answer ended without an end");
         self.fail(&Failure::internal());
     }

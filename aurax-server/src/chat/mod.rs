@@ -57,10 +57,12 @@ pub(crate) async fn whole(
     let turn = answer.turns.into_iter().next_back();
     let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
     turn.map(|turn| (Message::from(turn), quota))
-        .ok_or_else(|| {
-            let error = aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing");
-            failed(state, &error, owner)
-        })
+        .ok_or_else(|| failed(state, &said_nothing(), owner))
+}
+
+/// The call came to its end, and there is no answer.
+fn said_nothing() -> aurax::Error {
+    aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing")
 }
 
 /// What a failed call is for its caller.

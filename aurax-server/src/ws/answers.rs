@@ -14,6 +14,7 @@ use crate::auth::Caller;
 use crate::chat::{Broken, Exchange, Frame, Live, Moment};
 use crate::edge::Seen;
 use crate::error::{Code, Failure};
+use crate::limits;
 use crate::routes::sessions::say;
 use crate::state::State;
 
@@ -202,13 +203,14 @@ impl Answers {
     }
 }
 
-/// Everything before the call.
+/// Everything before the call. A message counts as a request of its user's.
 async fn ask(
     state: State,
     caller: Caller,
     seen: Seen,
     message: ChatMessage,
 ) -> Result<(Box<Live>, CancellationToken), Failure> {
+    limits::of_user(&state, &caller).await?;
     let (session_id, client_id) = (message.session_id, message.client_id.clone());
     let new = message.into_new();
     let exchange: Exchange = say(&state, &caller, &seen, session_id, new).await?;

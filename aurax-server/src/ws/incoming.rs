@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::extract::parse_json;
+use crate::extract::{optional_object, parse_json};
 use crate::routes::sessions::NewMessage;
 use crate::view::Settings;
 
@@ -50,7 +50,7 @@ pub(super) struct ChatMessage {
     #[schema(value_type = Option<Vec<std::collections::HashMap<String, serde_json::Value>>>)]
     parts: Option<Vec<Part>>,
     /// Settings instead of the session's, for this message.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     settings: Option<Settings>,
     /// What the client calls the message; its answer says it again.
     #[serde(default)]

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
 use uuid::Uuid;
 
 use super::outgoing::{Alert, write};
+use crate::alerts::Notice;
 use crate::error::{Code, Failure};
 
 /// How many alerts wait for a socket that reads slowly; more are left to the list of events.
@@ -69,6 +71,23 @@ impl Sockets {
         };
         for chair in self.open().of.values().flatten() {
             chair.offer(&news);
+        }
+    }
+
+    /// Passes on what `alerts` says, to whom it is for, until nobody says anything any more.
+    ///
+    /// # Cancel safety
+    /// A dropped future passes nothing more on.
+    pub async fn follow(&self, mut notices: broadcast::Receiver<Arc<Notice>>) {
+        loop {
+            match notices.recv().await {
+                Ok(notice) if notice.alert.is_of_installation() => self.tell_admins(&*notice),
+                Ok(notice) => self.tell(notice.user_id(), &*notice),
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "sockets were not told of all alerts");
+                }
+                Err(RecvError::Closed) => return,
+            }
         }
     }
 

@@ -60,16 +60,15 @@ impl World {
 
     /// Waits until nothing is held for any call.
     pub(crate) async fn quiet(&self) -> Result<(), String> {
-        let tasks = self.server.state.drain().tasks();
         let quiet = async {
-            while self.upstream.open() > 0 || !tasks.is_empty() {
+            while self.upstream.open() > 0 || !self.server.is_idle() {
                 crate::support::moment().await;
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(10), quiet).await;
         waited.map_err(|_| {
-            let (open, tasks) = (self.upstream.open(), tasks.len());
-            format!("{open} requests and {tasks} tasks are held")
+            let (open, idle) = (self.upstream.open(), self.server.is_idle());
+            format!("{open} requests are held; no task is: {idle}")
         })
     }
 }

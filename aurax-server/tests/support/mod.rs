@@ -132,6 +132,11 @@ impl Server {
         self.client().register(&format!("{name}@example.com")).await
     }
 
+    /// Whether nothing runs but what runs by itself.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.drain().tasks().len() <= aurax_server::Job::ALL.len()
+    }
+
     /// The store's place, for another server over the same data.
     pub(crate) fn place(&self) -> &Place {
         &self.place

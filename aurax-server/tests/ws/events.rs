@@ -42,9 +42,15 @@ async fn read_until(answer: &mut Streamed, said: &str) -> String {
 fn last(answer: &Answer) -> (String, Value) {
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert!(text.ends_with("\n\n"), "{text}");
-    let events: Vec<_> = text.split("\n\n").filter(|one| one.contains("data: ")).collect();
+    let events: Vec<_> = text
+        .split("\n\n")
+        .filter(|one| one.contains("data: "))
+        .collect();
     for (number, event) in (1..).zip(&events) {
-        assert!(event.starts_with(&format!("id: {number}\nevent: ")), "{event}");
+        assert!(
+            event.starts_with(&format!("id: {number}\nevent: ")),
+            "{event}"
+        );
     }
     let (head, data) = events.last().unwrap().split_once("\ndata: ").unwrap();
     let (_, name) = head.split_once("event: ").unwrap();
@@ -80,7 +86,10 @@ async fn the_status_waits_for_content_but_not_for_ever() {
     let answer = ask(&scene, &late(Duration::from_secs(2), Ending::Status(500))).await;
     assert_eq!(answer.status.as_u16(), 200);
     let (name, frame) = last(&answer.collect().await);
-    assert_eq!((&*name, &frame["error"]["code"]), ("error", &json!("provider_error")));
+    assert_eq!(
+        (&*name, &frame["error"]["code"]),
+        ("error", &json!("provider_error"))
+    );
     scene.end().await;
 }
 
@@ -97,7 +106,10 @@ async fn whoever_leaves_stops_the_call() {
         assert!(scene.freed().await < Duration::from_secs(1), "{content}");
     }
     let charges = scene.charges(2).await;
-    assert!(charges.iter().all(|one| one.status == "cancelled"), "{charges:?}");
+    assert!(
+        charges.iter().all(|one| one.status == "cancelled"),
+        "{charges:?}"
+    );
     scene.end().await;
 }
 
@@ -109,7 +121,10 @@ async fn whoever_logs_out_is_told_and_cut_off() {
     scene.ada.delete("/auth/logout").await.expect(204);
     let rest = read_until(&mut answer, "event: error").await;
     assert!(rest.contains(r#""code":"unauthorized""#), "{rest}");
-    assert!(answer.body.next().await.is_none(), "something follows the end");
+    assert!(
+        answer.body.next().await.is_none(),
+        "something follows the end"
+    );
     scene.freed().await;
     assert_eq!(scene.charge().await.status, "cancelled");
     scene.end().await;
@@ -123,7 +138,10 @@ async fn a_server_that_goes_down_cuts_off_with_an_error() {
     scene.server.state.drain().announce();
     let rest = read_until(&mut answer, "event: error").await;
     assert!(rest.contains(r#""code":"shutting_down""#), "{rest}");
-    assert!(answer.body.next().await.is_none(), "something follows the end");
+    assert!(
+        answer.body.next().await.is_none(),
+        "something follows the end"
+    );
     assert_eq!(scene.charge().await.status, "cancelled");
     scene.end().await;
 }
@@ -134,7 +152,10 @@ async fn an_upstream_that_is_lost_is_an_error() {
     let scene = Scene::new().await;
     let answer = ask(&scene, &prompt(3, Ending::Cut)).await.collect().await;
     let (name, frame) = last(&answer);
-    assert_eq!((&*name, &frame["error"]["code"]), ("error", &json!("provider_error")));
+    assert_eq!(
+        (&*name, &frame["error"]["code"]),
+        ("error", &json!("provider_error"))
+    );
     assert!(frame["message_id"].is_string());
     assert_eq!(scene.charge().await.status, "error");
     scene.end().await;

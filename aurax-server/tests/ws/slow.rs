@@ -19,7 +19,7 @@ async fn a_client_that_reads_nothing_is_given_up() {
     eventually(|| upstream.open() == 1).await;
     eventually(|| upstream.open() == 0).await;
     eventually(|| server.state.sockets().count() == 0).await;
-    eventually(|| server.state.drain().tasks().is_empty()).await;
+    eventually(|| server.is_idle()).await;
     let books = settled(&server, 1).await;
     assert_eq!(books.charges[0].status, "cancelled", "{:?}", books.charges);
     drop(socket);
