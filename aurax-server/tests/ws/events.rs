@@ -64,10 +64,6 @@ async fn the_status_waits_for_content_but_not_for_ever() {
         config.timeouts.heartbeat = Duration::from_millis(200);
     })
     .await;
-    let refused = ask(&scene, &prompt(0, Ending::Status(500))).await;
-    assert_eq!(refused.status.as_u16(), 502);
-    assert_eq!(refused.collect().await.error(502), "provider_error");
-
     let answer = ask(&scene, &late(Duration::from_secs(2), Ending::Complete)).await;
     assert_eq!(answer.status.as_u16(), 200);
     for (name, value) in [
@@ -90,6 +86,15 @@ async fn the_status_waits_for_content_but_not_for_ever() {
         (&*name, &frame["error"]["code"]),
         ("error", &json!("provider_error"))
     );
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_before_any_content_has_a_status_of_its_own() {
+    let scene = Scene::new().await;
+    let refused = ask(&scene, &prompt(0, Ending::Status(500))).await;
+    assert_eq!(refused.status.as_u16(), 502);
+    assert_eq!(refused.collect().await.error(502), "provider_error");
     scene.end().await;
 }
 

@@ -205,7 +205,11 @@ async fn alerts_are_told_to_whom_they_are_for() {
         json!({"type": "alert", "event": {"id": "e", "value": 1.5}})
     );
     server.state.sockets().tell_admins(&json!({"id": "f"}));
-    // Nobody else hears of it, and nobody who is no operator of those.
+    // The first account is an operator's.
+    assert_eq!(
+        socket.hear().await,
+        json!({"type": "alert", "event": {"id": "f"}})
+    );
     theirs.lives().await;
     socket.lives().await;
     server.stop().await;
