@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aurax::limits::{MemoryLimits, SharedLimits};
 use aurax::store::{Store, Vault};
 use aurax::{Clock, Engine, Result, SystemClock};
 use axum::extract::FromRequestParts;
@@ -24,6 +25,7 @@ struct Inner {
     auth: Authenticator,
     passwords: Passwords,
     clock: Arc<dyn Clock>,
+    limits: Arc<dyn SharedLimits>,
     drain: Drain,
 }
 
@@ -43,6 +45,8 @@ pub struct StateParts {
     pub keys: SigningKeys,
     /// What time it is; the machine's unless set.
     pub clock: Arc<dyn Clock>,
+    /// What counts requests; this process alone unless set.
+    pub limits: Arc<dyn SharedLimits>,
 }
 
 impl StateParts {
@@ -61,7 +65,15 @@ impl StateParts {
             vault,
             keys,
             clock: Arc::new(SystemClock),
+            limits: Arc::new(MemoryLimits::new()),
         }
+    }
+
+    /// Counts requests here, with other processes.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Arc<dyn SharedLimits>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Reads time here.
@@ -85,6 +97,7 @@ impl State {
             vault,
             keys,
             clock,
+            limits,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
@@ -98,6 +111,7 @@ impl State {
             vault,
             auth,
             clock,
+            limits,
             drain: Drain::new(),
         })))
     }
@@ -135,6 +149,11 @@ impl State {
     /// What time it is.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
+    }
+
+    /// What counts requests.
+    pub fn limits(&self) -> &Arc<dyn SharedLimits> {
+        &self.0.limits
     }
 
     /// How the server goes down.

@@ -14,9 +14,10 @@ use super::Routes;
 use super::paging::Paging;
 use crate::admit::{Noun, Owned, Rule};
 use crate::auth::Caller;
-use crate::config::Registration;
+use crate::config;
 use crate::error::Failure;
 use crate::extract::{Id, Json, Params, read_body};
+use crate::limits;
 use crate::state::State;
 use crate::view::{Listed, Login, User};
 
@@ -51,6 +52,21 @@ struct Credentials {
     password: Password,
 }
 
+/// Who wants an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    #[schema(format = "email", max_length = 254, min_length = 3)]
+    email: String,
+    /// At most 1,024 bytes.
+    #[schema(format = "password", min_length = 8, value_type = String)]
+    password: Password,
+    /// What an operator gave out, where accounts are made by invitation.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    invitation: Option<Password>,
+}
+
 /// A password as it arrives.
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -80,7 +96,7 @@ impl Password {
 
 /// Tokens of a login.
 #[derive(Serialize, ToSchema)]
-struct Tokens {
+struct LoginTokens {
     /// For `Authorization: Bearer`.
     access_token: String,
     /// Good for one call of `/auth/refresh`, which gives another one.
@@ -106,26 +122,45 @@ fn check_email(email: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether somebody may make an account here.
+fn may_register(state: &State, wanted: &Registration) -> Result<(), Failure> {
+    match state.config().registration() {
+        config::Registration::Open => Ok(()),
+        config::Registration::Closed => {
+            let message = "accounts are made by the operator here: ask for one";
+            Err(Failure::forbidden(message))
+        }
+        config::Registration::Invite => {
+            let invitation = wanted.invitation.as_ref();
+            let tokens = state.auth().tokens();
+            let is_invited = invitation
+                .is_some_and(|Password(invitation)| tokens.is_invited(invitation, &wanted.email));
+            let message = "accounts are made by invitation here: send the `invitation` you were \
+                           given, with the address it is for";
+            is_invited
+                .then_some(())
+                .ok_or_else(|| Failure::forbidden(message))
+        }
+    }
+}
+
 /// Makes an account.
 #[utoipa::path(
     post,
     path = "/auth/register",
     tag = "auth",
-    request_body = Credentials,
+    request_body = Registration,
     responses(
         (status = 201, description = "The account.", body = User),
-        (status = 403, description = "Operators alone make accounts.", body = crate::error::ErrorBody),
+        (status = 403, description = "Operators alone make accounts, or give out invitations.", body = crate::error::ErrorBody),
         (status = 409, description = "The address has an account.", body = crate::error::ErrorBody),
     )
 )]
 async fn register(
     state: State,
-    Json(wanted): Json<Credentials>,
+    Json(wanted): Json<Registration>,
 ) -> Result<(StatusCode, Reply<User>), Failure> {
-    if state.config().registration() != Registration::Open {
-        let message = "accounts are made by the operator here: ask for one";
-        return Err(Failure::forbidden(message));
-    }
+    may_register(&state, &wanted)?;
     check_email(&wanted.email)?;
     wanted.password.check(&state)?;
     let hash = state
@@ -133,7 +168,14 @@ async fn register(
         .hash(wanted.password.into_secret())
         .await?;
     let new = NewUser::new(wanted.email).with_hashed_password(hash);
-    let user = state.store().admin().add_user(new).await?;
+    let admin = state.store().admin();
+    // Whoever is first on a machine of their own runs it; elsewhere the command makes operators.
+    if state.config().is_loopback()
+        && let Some(user) = admin.add_first_user(&new).await?
+    {
+        return Ok((StatusCode::CREATED, Reply(user.into())));
+    }
+    let user = admin.add_user(new).await?;
     Ok((StatusCode::CREATED, Reply(user.into())))
 }
 
@@ -168,13 +210,14 @@ struct Form {
         (Form = "application/x-www-form-urlencoded"),
     )),
     responses(
-        (status = 200, description = "The tokens.", body = Tokens),
+        (status = 200, description = "The tokens.", body = LoginTokens),
         (status = 401, description = "The address or the password is wrong.", body = crate::error::ErrorBody),
     )
 )]
-async fn login(state: State, request: Request) -> Result<Reply<Tokens>, Failure> {
+async fn login(state: State, request: Request) -> Result<Reply<LoginTokens>, Failure> {
     let label = label(request.headers());
     let shown = read_credentials(&state, request).await?;
+    limits::of_account(&state, &shown.email).await?;
     let found = state.store().admin().login(&shown.email).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let password = shown.password.into_secret();
@@ -224,10 +267,10 @@ fn tokens(
     user: Uuid,
     login: Uuid,
     refresh: &Secret,
-) -> Result<Reply<Tokens>, Failure> {
+) -> Result<Reply<LoginTokens>, Failure> {
     let issuer = state.auth().tokens();
     let access = issuer.issue(user, login)?;
-    Ok(Reply(Tokens {
+    Ok(Reply(LoginTokens {
         access_token: access.expose().to_owned(),
         refresh_token: refresh.expose().to_owned(),
         token_type: "bearer",
@@ -250,11 +293,11 @@ struct Refresh {
     tag = "auth",
     request_body = Refresh,
     responses(
-        (status = 200, description = "The tokens.", body = Tokens),
+        (status = 200, description = "The tokens.", body = LoginTokens),
         (status = 401, description = "The token is not good, or not any more.", body = crate::error::ErrorBody),
     )
 )]
-async fn refresh(state: State, Json(shown): Json<Refresh>) -> Result<Reply<Tokens>, Failure> {
+async fn refresh(state: State, Json(shown): Json<Refresh>) -> Result<Reply<LoginTokens>, Failure> {
     let token = shown.refresh_token.into_secret();
     match state.store().admin().renew_login(&token).await? {
         Renewal::Renewed(next, user) => tokens(&state, user.id, next.login_id, &next.token),

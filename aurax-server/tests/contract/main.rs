@@ -9,7 +9,9 @@
 mod support;
 
 mod accounts;
+mod document;
 mod idempotency;
+mod limits;
 mod sessions;
 
 /// Runs a test over each kind of store.
