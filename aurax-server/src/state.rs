@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use aurax::store::{Store, Vault};
+use aurax::providers::Seal;
+use aurax::store::{ModelLists, Store, Vault};
 use aurax::{Clock, Engine, Result, SystemClock};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -10,6 +11,7 @@ use http::request::Parts;
 use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::models::KnownModels;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ struct Inner {
     passwords: Passwords,
     clock: Arc<dyn Clock>,
     drain: Drain,
+    models: KnownModels,
+    seal: Seal,
 }
 
 /// What a [`State`] is made of.
@@ -43,6 +47,8 @@ pub struct StateParts {
     pub keys: SigningKeys,
     /// What time it is; the machine's unless set.
     pub clock: Arc<dyn Clock>,
+    /// Where lists of models are kept for all processes; in this one unless set.
+    pub model_lists: Option<ModelLists>,
 }
 
 impl StateParts {
@@ -61,6 +67,7 @@ impl StateParts {
             vault,
             keys,
             clock: Arc::new(SystemClock),
+            model_lists: None,
         }
     }
 
@@ -68,6 +75,13 @@ impl StateParts {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Keeps lists of models here.
+    #[must_use]
+    pub fn with_model_lists(mut self, lists: ModelLists) -> Self {
+        self.model_lists = Some(lists);
         self
     }
 }
@@ -85,6 +99,7 @@ impl State {
             vault,
             keys,
             clock,
+            model_lists,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
@@ -92,6 +107,8 @@ impl State {
         let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new()?,
+            models: KnownModels::new(model_lists, clock.clone()),
+            seal: Seal::new(&*store.derived_key("signatures")),
             config,
             engine,
             store,
@@ -135,6 +152,16 @@ impl State {
     /// What time it is.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
+    }
+
+    /// Which models providers have.
+    pub(crate) fn models(&self) -> &KnownModels {
+        &self.0.models
+    }
+
+    /// What seals the signatures of models that pass through clients.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.0.seal
     }
 
     /// How the server goes down.

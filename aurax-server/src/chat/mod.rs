@@ -3,6 +3,8 @@
 mod events;
 mod frame;
 mod live;
+mod relay;
+mod watch;
 
 use aurax::{Engine, Receipt, Result, Role, SendRequest, SessionSettings};
 use uuid::Uuid;
@@ -10,6 +12,7 @@ use uuid::Uuid;
 pub(crate) use events::events;
 pub(crate) use frame::Frame;
 pub(crate) use live::{Live, Moment};
+pub(crate) use relay::{Relayed, relay, relay_whole};
 
 use crate::auth::Caller;
 use crate::error::{Failure, KeyOwner};
@@ -54,7 +57,7 @@ pub(crate) async fn whole(
     let answer = send.await.map_err(|error| failed(state, &error, owner))?;
     if let Some(receipt) = &answer.response.receipt {
         let took = state.clock().monotonic().saturating_duration_since(started);
-        sent(caller, session_id, receipt, took);
+        sent(caller, Some(session_id), receipt, took);
     }
     let turn = answer.turns.into_iter().next_back();
     let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
@@ -75,7 +78,7 @@ pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Fa
 /// The one line a chat leaves in the log: whose it was and what it cost, never what was said.
 pub(crate) fn sent(
     caller: &Caller,
-    session_id: Uuid,
+    session_id: Option<Uuid>,
     receipt: &Receipt,
     took: std::time::Duration,
 ) {
@@ -88,7 +91,7 @@ pub(crate) fn sent(
         target: "aurax::chat",
         event = "chat_message_sent",
         user_id = %caller.user().id,
-        %session_id,
+        session_id = session_id.map(tracing::field::display),
         request_id = %receipt.request_id,
         provider = &*receipt.provider,
         model = receipt.model.as_str(),
