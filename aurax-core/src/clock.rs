@@ -1,6 +1,7 @@
 //! Where time comes from.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -15,6 +16,16 @@ pub trait Clock: Debug + Send + Sync {
 
     /// The monotonic clock.
     fn monotonic(&self) -> Instant;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> OffsetDateTime {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        (**self).monotonic()
+    }
 }
 
 /// The machine's own clock, to the microsecond: what stores keep, so that what is read back is what

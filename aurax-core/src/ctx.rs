@@ -1,17 +1,19 @@
 //! Everything a call carries besides the question.
 
+mod timeouts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use uuid::Uuid;
 
+pub use self::timeouts::Timeouts;
 use crate::id::new_id;
 use crate::layer::{CacheMode, QuotaPolicy};
 use crate::ledger::RequestGuard;
@@ -106,58 +108,6 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// How long each phase of a call may take. None is unlimited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Timeouts {
-    /// From sending a streamed call to the response's headers, connecting included; 60 s.
-    pub headers: Duration,
-    /// The same for a call answered as a whole; 600 s.
-    pub whole: Duration,
-    /// From the headers to the first content of a stream; 300 s.
-    pub first_content: Duration,
-    /// Between two frames of a stream before the first content, when models think; 300 s.
-    pub idle_before_content: Duration,
-    /// Between two frames of a stream after the first content; 60 s.
-    pub idle: Duration,
-    /// One attempt from start to end; 600 s.
-    pub total: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            headers: Duration::from_secs(60),
-            whole: Duration::from_secs(600),
-            first_content: Duration::from_secs(300),
-            idle_before_content: Duration::from_secs(300),
-            idle: Duration::from_secs(60),
-            total: Duration::from_secs(600),
-        }
-    }
-}
-
-macro_rules! timeout_setters {
-    ($($with:ident = $field:ident: $doc:literal,)*) => {
-        impl Timeouts {
-            $(#[doc = $doc]
-            #[must_use]
-            pub const fn $with(mut self, limit: Duration) -> Self {
-                self.$field = limit;
-                self
-            })*
-        }
-    };
-}
-timeout_setters! {
-    with_headers = headers: "Limits the wait for a stream's headers.",
-    with_whole = whole: "Limits the wait for a whole answer.",
-    with_first_content = first_content: "Limits the wait for a stream's first content.",
-    with_idle_before_content = idle_before_content: "Limits silence before the first content.",
-    with_idle = idle: "Limits silence after the first content.",
-    with_total = total: "Limits one attempt as a whole.",
-}
-
 /// Ready when a call's caller has given up; see [`Ctx::cancelled`].
 #[derive(Debug)]
 pub struct Cancelled(Option<Pin<Box<WaitForCancellationFutureOwned>>>);
@@ -195,6 +145,7 @@ struct Said {
     idempotency_key: Option<Arc<str>>,
     fallback: Vec<ModelId>,
     quota: Option<QuotaPolicy>,
+    access_key_quota: Option<QuotaPolicy>,
     cache: Option<CacheMode>,
     raw: bool,
     access_key: Option<Uuid>,
@@ -217,6 +168,7 @@ impl Ctx {
             idempotency_key: None,
             fallback: Vec::new(),
             quota: None,
+            access_key_quota: None,
             cache: None,
             raw: false,
             access_key: None,
@@ -305,6 +257,14 @@ impl Ctx {
     #[must_use]
     pub fn with_quota(mut self, quota: QuotaPolicy) -> Self {
         self.said().quota = Some(quota);
+        self
+    }
+
+    /// Holds the access key the call came with ([`Ctx::with_access_key`]) to a quota of its own,
+    /// beside its principal's: the call must fit both.
+    #[must_use]
+    pub fn with_access_key_quota(mut self, quota: QuotaPolicy) -> Self {
+        self.said().access_key_quota = Some(quota);
         self
     }
 
@@ -450,6 +410,11 @@ impl Ctx {
     /// The quota of the call's principal, where the call brings one.
     pub fn quota(&self) -> Option<QuotaPolicy> {
         self.said.quota
+    }
+
+    /// The quota of the call's access key, where it has one.
+    pub fn access_key_quota(&self) -> Option<QuotaPolicy> {
+        self.said.access_key_quota
     }
 
     /// Whether the call may be answered from the cache, where it says so.

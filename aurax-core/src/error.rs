@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Response;
+use crate::layer::QuotaState;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -226,6 +227,7 @@ struct Inner {
     request_id: Option<String>,
     upstream: Option<Upstream>,
     partial: Option<Response>,
+    quota: Option<QuotaState>,
     context: Vec<(&'static str, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -242,6 +244,7 @@ impl Error {
             request_id: None,
             upstream: None,
             partial: None,
+            quota: None,
             context: Vec::new(),
             source: None,
         }))
@@ -301,6 +304,13 @@ impl Error {
         self
     }
 
+    /// Adds what is left of the caller's quotas.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Option<QuotaState>) -> Self {
+        self.0.quota = quota;
+        self
+    }
+
     /// Adds a fact for whoever reads the error; never a secret.
     #[must_use]
     pub fn with_context(mut self, name: &'static str, value: impl fmt::Display) -> Self {
@@ -355,6 +365,12 @@ impl Error {
         self.0.partial.as_ref()
     }
 
+    /// What is left of the caller's quotas, where the call came so far that they were asked: of the
+    /// one that refused it, or as it was when the call began.
+    pub fn quota(&self) -> Option<&QuotaState> {
+        self.0.quota.as_ref()
+    }
+
     /// A fact added with [`Error::with_context`].
     pub fn context(&self, name: &str) -> Option<&str> {
         self.0
@@ -396,6 +412,9 @@ impl fmt::Debug for Error {
         }
         if let Some(upstream) = &inner.upstream {
             out.field("upstream", upstream);
+        }
+        if let Some(quota) = &inner.quota {
+            out.field("quota", quota);
         }
         for (name, value) in &inner.context {
             out.field(name, value);

@@ -46,7 +46,7 @@ pub use id::new_id;
 pub use json::Json;
 pub use layer::{
     BreakerPolicy, CacheKey, CacheMode, CachePolicy, CacheStore, ConcurrencyPolicy, Disconnect,
-    Layer, MemoryCache, QuotaPolicy, RatePolicy, RetryPolicy,
+    Layer, MemoryCache, QuotaLeft, QuotaOf, QuotaPolicy, QuotaState, RatePolicy, RetryPolicy,
 };
 pub use ledger::{
     Ack, Attempt, CacheHit, Exposure, Failure, Hold, Intent, Ledger, MemoryLedger, Opened, Opening,

@@ -1,13 +1,17 @@
 //! Rate limits that several processes share: what such counters do, for who keeps them elsewhere.
 //!
 //! The engine asks them where it is built with some
-//! ([`EngineBuilder::shared_limits`](crate::EngineBuilder::shared_limits)).
+//! ([`EngineBuilder::shared_limits`](crate::EngineBuilder::shared_limits)), by keys that begin with
+//! `quota/` and `key-quota/`; others are for who else counts with them.
+
+mod memory;
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::memory::MemoryLimits;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much one key may use within a window of time; `None`, the default of each, is without
@@ -160,12 +164,26 @@ pub struct Full {
     /// After what time it would fit, if nothing else is taken; `None` for a request that is larger
     /// than the limit.
     pub retry_after: Option<Duration>,
+    /// What is left now, which is not enough.
+    pub remaining: Remaining,
+    /// After what time nothing counts any more, if nothing else is taken.
+    pub reset_in: Duration,
 }
 
 impl Full {
-    /// A limit that is in the way, and for how long.
-    pub const fn new(limit: Limit, retry_after: Option<Duration>) -> Self {
-        Self { limit, retry_after }
+    /// A limit that is in the way, for how long, and what is left.
+    pub const fn new(
+        limit: Limit,
+        retry_after: Option<Duration>,
+        remaining: Remaining,
+        reset_in: Duration,
+    ) -> Self {
+        Self {
+            limit,
+            retry_after,
+            remaining,
+            reset_in,
+        }
     }
 }
 
@@ -202,6 +220,13 @@ pub trait SharedLimits: Debug + Send + Sync + 'static {
     /// # Cancel safety
     /// A dropped future has done so or not.
     async fn settle(&self, key: &str, taken: Taken, used: u64, policy: LimitPolicy);
+
+    /// Takes back a request that came to nothing: neither it nor its tokens count any more. Best
+    /// effort: where it fails, what was taken counts.
+    ///
+    /// # Cancel safety
+    /// A dropped future has done so or not.
+    async fn give_back(&self, key: &str, taken: Taken, policy: LimitPolicy);
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use self::body::Body;
 pub(crate) use self::body::Watch;
 use crate::chat::{Event, Fold, Response, Warning};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::layer::QuotaState;
 use crate::model::ModelId;
 
 /// Whether an answer comes in one piece.
@@ -75,6 +76,8 @@ pub struct Head {
     pub warnings: Vec<Warning>,
     /// Whether the answer comes from the cache; nothing is known of a response then.
     pub cached: bool,
+    /// What is left of the caller's quotas, where there are any; never what the provider says.
+    pub quota: Option<QuotaState>,
 }
 
 impl Head {
@@ -95,6 +98,7 @@ impl Head {
             delivery,
             warnings: Vec::new(),
             cached: false,
+            quota: None,
         }
     }
 }

@@ -5,8 +5,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 
-use crate::auth::Scope;
+use crate::auth::{Caller, Scope};
+use crate::edge::Seen;
 use crate::error::Failure;
+use crate::idempotency;
 use crate::state::State;
 
 /// Who may use a route.
@@ -174,9 +176,25 @@ impl Owned {
 /// Lets a request through to its route, or does not.
 pub(crate) async fn admit(state: State, rule: Rule, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(rule);
-    match check(&state, rule, &mut request).await {
-        Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+    pass(&state, rule, request, next)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn pass(
+    state: &State,
+    rule: Rule,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    check(state, rule, &mut request).await?;
+    let seen = request.extensions().get::<Seen>().cloned();
+    let caller = request.extensions().get::<Caller>().cloned();
+    match (rule.weight, caller, seen) {
+        (Weight::Paid, Some(caller), Some(seen)) => {
+            idempotency::once(state, &caller, &seen, request, next).await
+        }
+        _ => Ok(next.run(request).await),
     }
 }
 

@@ -96,6 +96,8 @@ struct Inner {
     details: BTreeMap<String, Value>,
     is_retryable: bool,
     retry_after: Option<Duration>,
+    /// Whether anything was sent to a provider.
+    is_sent: bool,
 }
 
 /// Whose key a call was made with, which decides whose fault its refusal is.
@@ -117,6 +119,7 @@ impl Failure {
             details: BTreeMap::new(),
             is_retryable: false,
             retry_after: None,
+            is_sent: false,
         }))
     }
 
@@ -180,6 +183,11 @@ impl Failure {
         self.0.code
     }
 
+    /// Whether nothing was done yet that must not be done twice.
+    pub(crate) fn is_before_work(&self) -> bool {
+        !self.0.is_sent && self.0.status != StatusCode::INTERNAL_SERVER_ERROR
+    }
+
     /// What went wrong with a call that was made with a key of `owner`.
     pub fn of_call(error: &Error, owner: KeyOwner) -> Self {
         let own = owner == KeyOwner::Caller;
@@ -224,6 +232,7 @@ impl Failure {
                 failure = failure.with_detail("provider_param", param.as_str());
             }
         }
+        failure.0.is_sent = error.phase().is_some_and(|phase| phase > Phase::Encode);
         failure.0.is_retryable = error.retry() == Retry::Transient;
         failure.0.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS if failure.0.is_retryable => Some(SOON),

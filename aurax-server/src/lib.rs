@@ -16,7 +16,9 @@ mod edge;
 mod error;
 mod extract;
 mod models;
+mod idempotency;
 mod routes;
+pub mod serve;
 mod state;
 mod view;
 

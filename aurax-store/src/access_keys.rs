@@ -168,7 +168,7 @@ fn list(field: &'static str, items: &[String], longest: usize) -> Result<String>
 }
 
 /// A count as both databases keep it.
-fn small(field: &'static str, count: Option<u32>) -> Result<Option<u32>> {
+pub(crate) fn small(field: &'static str, count: Option<u32>) -> Result<Option<u32>> {
     match count {
         Some(count) if i32::try_from(count).is_err() => {
             let message = format!("`{field}` is at most {}", i32::MAX);

@@ -113,7 +113,7 @@ impl Rows {
                 _ => self.session.into(),
             },
             "leaf" => self.turn.into(),
-            "parent" | "before" => Value::Uuid(None),
+            "parent" | "before" | "keep" => Value::Uuid(None),
             "after" => Value::Int(Some(0)),
             // Room for one: whose are counted decides.
             "most" if statement.name.ends_with(".ADD") => Value::Int(Some(1)),

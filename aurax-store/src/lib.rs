@@ -11,6 +11,7 @@
 )]
 
 mod access_keys;
+mod account;
 mod alerts;
 pub mod backup;
 mod bounds;
@@ -48,6 +49,7 @@ mod vault;
 mod words;
 
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
+pub use account::AccountChange;
 pub use alerts::{Alert, AlertChange, AlertEvent, Alerts, NewAlert, Severity};
 pub use budgets::{Budget, BudgetLimit, BudgetPeriod, BudgetScope};
 pub use credentials::Rotated;

@@ -139,11 +139,23 @@ impl UserScope {
     /// `Store` when it cannot be written.
     pub async fn end_logins(&self) -> Result<u64> {
         let at = self.store().now();
-        self.run(&sql::REVOKE_ALL, args! { at }).await
+        self.run(&sql::REVOKE_OTHERS, args! { at, keep: None::<Uuid> })
+            .await
     }
 }
 
 impl AdminScope {
+    /// Whose login it is: what decides whether an access token that was made for it still holds.
+    /// `None` where it was ended or is over, and where the account is closed or gone.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be read.
+    pub async fn login_account(&self, login_id: Uuid) -> Result<Option<User>> {
+        let args = args! { login: login_id, now: self.store().now() };
+        let row = self.row(&sql::ACCOUNT, args).await?;
+        row.as_ref().map(User::read).transpose()
+    }
+
     /// Exchanges a refresh token for the next one.
     ///
     /// One that was exchanged less than ten seconds ago may be exchanged once more; later, that

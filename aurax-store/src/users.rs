@@ -5,11 +5,15 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::catalogue::users as sql;
+use crate::bounds::named;
+use crate::catalogue::{refresh_tokens, users as sql};
 use crate::cursor::one_more;
 use crate::db::{Row, args};
-use crate::scope::{AdminScope, UserScope};
+use crate::scope::AdminScope;
 use crate::store::not_found;
+
+/// The longest address, as SMTP takes it (RFC 5321, 4.5.3.1.3).
+const EMAIL: usize = 254;
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -128,49 +132,41 @@ impl User {
 }
 
 /// The one form of an address.
-fn normal(email: &str) -> String {
-    email.trim().to_lowercase()
+///
+/// # Errors
+/// `InvalidRequest` for one that is empty or too long.
+pub(crate) fn normal(email: &str) -> Result<String> {
+    let email = email.trim().to_lowercase();
+    named("email", &email, EMAIL)?;
+    Ok(email)
 }
 
-impl UserScope {
-    /// The account itself.
-    ///
-    /// # Errors
-    /// `NotFound` where the principal has none; `Store` when it cannot be read.
-    pub async fn account(&self) -> Result<User> {
-        let row = self
-            .read(|tx| Box::pin(async move { tx.row(&sql::OWN, &[]).await }))
-            .await?;
-        User::read(&row.ok_or_else(|| not_found("user"))?)
+/// The error for an address that somebody else has.
+pub(crate) fn taken(email: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::Conflict {
+        return error;
     }
-
-    /// Replaces the password's hash.
-    ///
-    /// # Errors
-    /// `NotFound` where the principal has no account; `Store` when it cannot be written.
-    pub async fn set_hashed_password(&self, hash: Secret) -> Result<()> {
-        let at = self.store().now();
-        let changed = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let args = args! { hashed_password: expose(&hash), at };
-                    tx.run(&sql::SET_PASSWORD, &args).await
-                })
-            })
-            .await?;
-        if changed == 0 {
-            return Err(not_found("user"));
-        }
-        Ok(())
-    }
+    Error::new(
+        ErrorKind::Conflict,
+        format!("`{email}` has an account already"),
+    )
+    .with_retry(Retry::Never)
+    .with_context("field", "email")
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "a password's hash is kept to be compared"
 )]
-fn expose(hash: &Secret) -> String {
+pub(crate) fn expose(hash: &Secret) -> String {
     hash.expose().to_owned()
+}
+
+/// Which account it is that is made.
+enum Whether {
+    Anyway,
+    /// The first one, or none.
+    First,
 }
 
 impl AdminScope {
@@ -178,35 +174,99 @@ impl AdminScope {
     ///
     /// # Errors
     /// `Conflict` where the address has one already; `InvalidRequest` for a plan that does not
-    /// exist; `Store` when it cannot be kept.
+    /// exist or an address that is empty or longer than 254 characters; `Store` when it cannot be
+    /// kept.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have made it.
     pub async fn add_user(&self, new: NewUser) -> Result<User> {
+        let added = self.add(&new, new.role, Whether::Anyway).await?;
+        added.ok_or_else(|| not_found("user"))
+    }
+
+    /// Makes the first account, an admin whatever `new` says of its role; `None` where there is an
+    /// account already. Of several that are made at once, one is the first.
+    ///
+    /// # Errors
+    /// As [`AdminScope::add_user`].
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have made it.
+    pub async fn add_first_user(&self, new: &NewUser) -> Result<Option<User>> {
+        self.add(new, Role::Admin, Whether::First).await
+    }
+
+    async fn add(&self, new: &NewUser, role: Role, whether: Whether) -> Result<Option<User>> {
         let (id, at) = (new_id(), self.store().now());
-        let email = normal(&new.email);
-        let taken = email.clone();
+        let email = normal(&new.email)?;
+        let args = args! {
+            id, email: email.as_str(), hashed_password: new.hashed_password.as_ref().map(expose),
+            plan_type: new.plan_type.as_str(), role: role.as_str(), at,
+        };
         let row = self
             .write(move |tx| {
                 Box::pin(async move {
-                    let hashed_password = new.hashed_password.as_ref().map(expose);
-                    let args = args! {
-                        id, email, hashed_password, plan_type: new.plan_type,
-                        role: new.role.as_str(), at,
-                    };
+                    if matches!(whether, Whether::First) {
+                        tx.row(&sql::FIRST, &[]).await?;
+                        if tx.row(&sql::ANY, &[]).await?.is_some() {
+                            return Ok(None);
+                        }
+                    }
                     tx.run(&sql::ADD, &args).await?;
                     tx.row(&sql::FIND, &args! { id }).await
                 })
             })
             .await
-            .map_err(|error| match error.kind() {
-                ErrorKind::Conflict => Error::new(
-                    ErrorKind::Conflict,
-                    format!("`{taken}` has an account already"),
-                )
-                .with_retry(Retry::Never)
-                .with_context("field", "email"),
-                _ => error,
-            })?;
-        tracing::info!(target: "aurax::audit", user_id = %id, "user added");
-        User::read(&row.ok_or_else(|| not_found("user"))?)
+            .map_err(|error| taken(&email, error))?;
+        if row.is_some() {
+            let role = role.as_str();
+            tracing::info!(target: "aurax::audit", user_id = %id, role, "user added");
+        }
+        row.as_ref().map(User::read).transpose()
+    }
+
+    /// Whether there is any account.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read.
+    pub async fn has_users(&self) -> Result<bool> {
+        Ok(self.row(&sql::ANY, []).await?.is_some())
+    }
+
+    /// An account by its id, closed ones too; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be read.
+    pub async fn account(&self, id: Uuid) -> Result<Option<User>> {
+        let row = self.row(&sql::FIND, args! { id }).await?;
+        row.as_ref().map(User::read).transpose()
+    }
+
+    /// Replaces the password's hash of an account, and ends all its logins.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; `Store` when it cannot be written.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have done so.
+    pub async fn reset_password(&self, id: Uuid, hash: Secret) -> Result<()> {
+        let at = self.store().now();
+        let changed = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let args = args! { user: id, hashed_password: expose(&hash), at };
+                    let changed = tx.run(&sql::SET_PASSWORD, &args).await?;
+                    let args = args! { user: id, at, keep: None::<Uuid> };
+                    tx.run(&refresh_tokens::REVOKE_OTHERS, &args).await?;
+                    Ok(changed)
+                })
+            })
+            .await?;
+        if changed == 0 {
+            return Err(not_found("user"));
+        }
+        tracing::info!(target: "aurax::audit", user_id = %id, "password reset");
+        Ok(())
     }
 
     /// The account with this address, and its password's hash.
@@ -214,7 +274,9 @@ impl AdminScope {
     /// # Errors
     /// `Store` when it cannot be read.
     pub async fn login(&self, email: &str) -> Result<Option<(User, Option<Secret>)>> {
-        let email = normal(email);
+        let Ok(email) = normal(email) else {
+            return Ok(None);
+        };
         let row = self.row(&sql::BY_EMAIL, args! { email }).await?;
         row.map(|row| {
             let hash = row.text_or_null("hashed_password")?;

@@ -191,9 +191,10 @@ impl EngineBuilder {
         self
     }
 
-    /// Counts what principals use by the minute together with other processes, for the quotas of
-    /// this engine and of its calls; each process counts for itself unless set. Requests at a time
-    /// are counted by each process in any case.
+    /// Counts what principals and access keys use by the minute together with other processes, for
+    /// the quotas of this engine and of its calls, by keys that begin with `quota/` and
+    /// `key-quota/`; each process counts for itself unless set. Requests at a time are counted by
+    /// each process in any case.
     ///
     /// What a call used is put in place of what it took after it has ended, without anybody waiting
     /// for it. An error of the counters is the call's, which then is not sent anywhere.

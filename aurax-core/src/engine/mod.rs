@@ -26,7 +26,7 @@ use crate::model::{ModelId, ModelInfo};
 use crate::pricing::{Cost, PriceBook, Pricer, Sale};
 use crate::provider::{Capability, Catalog, Provider, ProviderExt, ProviderInfo};
 use crate::reply::Reply;
-use crate::session::{Runs, SessionStore, Sessions};
+use crate::session::{self, Runs, SessionSettings, SessionStore, Sessions};
 use crate::tokens::TokenCounter;
 use crate::usage::Usage;
 
@@ -102,6 +102,19 @@ impl Engine {
                 )
                 .with_phase(Phase::Encode)
             })
+    }
+
+    /// The model that a send asks, by its own settings ([`SendRequest::settings`]) and those of its
+    /// session: the send's model, else the session's, else the default one, at the provider that is
+    /// named with it. [`Engine::resolve`] says whose it is.
+    ///
+    /// # Errors
+    /// `Config` where none is named and the engine has no default model; `InvalidRequest` for a name
+    /// that is none.
+    ///
+    /// [`SendRequest::settings`]: crate::SendRequest::settings
+    pub fn model_for(&self, send: &SessionSettings, session: &SessionSettings) -> Result<ModelId> {
+        session::model_for(self, send, session)
     }
 
     /// What the price book knows about a model; `None` when it does not know it.

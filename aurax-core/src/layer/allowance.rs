@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::quota::shared::SharedTaken;
+use super::quota::{QuotaLeft, QuotaOf, QuotaState};
 use super::window::Window;
 use crate::chat::Event;
 use crate::clock::Clock;
@@ -89,6 +90,28 @@ impl Allowance {
         Ok(())
     }
 
+    /// What is left now of what somebody may use.
+    pub(super) fn left(&mut self, now: Instant, limits: Limits, of: QuotaOf) -> QuotaState {
+        let left = |window: &mut Window, limit: Option<u64>| {
+            let limit = limit?;
+            let remaining = limit.saturating_sub(window.sum(now));
+            let reset_in = window.empty_at(now).saturating_duration_since(now);
+            Some(QuotaLeft::new(limit, remaining, reset_in, of))
+        };
+        QuotaState {
+            requests: left(&mut self.requests, limits.requests),
+            tokens: left(&mut self.tokens, limits.tokens),
+        }
+    }
+
+    /// Takes back a request and its tokens of `at`, which came to nothing.
+    fn give_back(&mut self, at: Instant, limits: Limits, tokens: u64) {
+        self.requests.give_back(at, 1);
+        if limits.tokens.is_some() {
+            self.tokens.give_back(at, tokens);
+        }
+    }
+
     /// Puts the tokens that were used in place of those that were taken at `at`. More than that is
     /// counted as of `now`, when it became known.
     fn correct(&mut self, at: Instant, taken: u64, used: u64, now: Instant) {
@@ -124,12 +147,20 @@ impl Account {
             Self::Shared(shared) => shared.correct(used),
         }
     }
+
+    /// Takes back a request of `tokens` that came to nothing.
+    pub(super) fn give_back(&mut self, limits: Limits, tokens: u64) {
+        match self {
+            Self::Own { allowance, at, .. } => lock(allowance).give_back(*at, limits, tokens),
+            Self::Shared(shared) => shared.give_back(),
+        }
+    }
 }
 
 /// Follows one call that took tokens, and corrects them when it has ended, in whatever way.
 #[derive(Debug)]
 pub(super) struct Spending {
-    account: Account,
+    accounts: [Option<Account>; 2],
     taken: u64,
     used: Used,
     /// A frame with words is one token at least.
@@ -145,9 +176,9 @@ enum Used {
 }
 
 impl Spending {
-    pub(super) const fn new(account: Account, taken: u64) -> Self {
+    pub(super) const fn new(accounts: [Option<Account>; 2], taken: u64) -> Self {
         Self {
-            account,
+            accounts,
             taken,
             used: Used::Unknown(0),
             deltas: 0,
@@ -217,6 +248,9 @@ impl Watch for Spending {
 
 impl Drop for Spending {
     fn drop(&mut self) {
-        self.account.correct(self.taken, self.used());
+        let used = self.used();
+        for account in self.accounts.iter_mut().flatten() {
+            account.correct(self.taken, used);
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use disconnect::DisconnectPolicies;
 pub(crate) use fallback::FallbackLayer;
 pub(crate) use meter::MeterLayer;
 pub(crate) use quota::QuotaLayer;
-pub use quota::QuotaPolicy;
+pub use quota::{QuotaLeft, QuotaOf, QuotaPolicy, QuotaState};
 pub(crate) use rate::RateLayer;
 pub use rate::RatePolicy;
 pub(crate) use retry::RetryLayer;

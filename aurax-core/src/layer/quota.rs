@@ -1,38 +1,49 @@
 //! Holds each principal to its limits.
 
+mod grant;
 pub(super) mod shared;
+mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
+use self::grant::{Grant, Holder, Used};
 use self::shared::SharedQuota;
-use super::allowance::{Account, Allowance, Limits, SharedAllowance, Spending, lock};
+pub use self::state::{QuotaLeft, QuotaOf, QuotaState};
+use super::allowance::{Account, Limits, Spending, lock};
 use super::keyed::Keyed;
 use super::{Layer, forward_to_inner};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::ctx::{Ctx, Principal};
-use crate::error::{Error, ErrorKind, Phase, Result, Retry};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::estimate_input;
 use crate::limits::SharedLimits;
 use crate::provider::Provider;
 use crate::reply::{Batch, Reply, Watch};
 
-/// What one principal may use. `None`, the default of each, is without limit.
+/// What one principal, or one access key, may use. `None`, the default of each, is without limit.
 ///
 /// Limits are exact and kept in memory, unless the engine is built with counters that processes
 /// share ([`EngineBuilder::shared_limits`](crate::EngineBuilder::shared_limits)): no minute, wherever
 /// it begins, holds more than its limit.
 /// A call that exceeds one fails at once, with an error of kind `RateLimited` that was not sent
-/// anywhere ([`Phase::Encode`]), names the limit in its context and says after what time the call
-/// would pass. The engine neither retries it nor asks another model.
+/// anywhere ([`Phase::Encode`]) and says after what time the call would pass. Its context names the
+/// limit (`limit`: `requests_per_minute`, `tokens_per_minute` or `in_flight`) and whose it is (`of`:
+/// `user` or `access_key`); [`Error::quota`] says what is left of those by the minute. The engine
+/// neither retries it nor asks another model. Of a call that was let in, [`Head::quota`] says what is
+/// left, and [`Error::quota`] where it failed later.
 ///
-/// 16,384 principals are remembered in memory. Where more come, those that were idle for longest are
-/// forgotten, and their minute starts anew; while as many have calls in flight, a call of another
-/// one fails as `Overloaded`.
+/// A call that brings a quota for its access key has to fit that as well. What it took of one of them
+/// is given back when the other refuses it, so that it counts for neither.
+///
+/// 16,384 principals and as many access keys are remembered in memory. Where more come, those that
+/// were idle for longest are forgotten, and their minute starts anew; while as many have calls in
+/// flight, a call of another one fails as `Overloaded`.
+///
+/// [`Head::quota`]: crate::Head::quota
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct QuotaPolicy {
@@ -85,12 +96,14 @@ impl QuotaPolicy {
     }
 }
 
-/// Refuses what exceeds a principal's quota: the call's own ([`Ctx::quota`]), else the engine's.
+/// Refuses what exceeds a principal's quota, the call's own ([`Ctx::quota`]), else the engine's, or
+/// that of the call's access key.
 #[derive(Debug, Clone)]
 pub(crate) struct QuotaLayer {
     policy: QuotaPolicy,
     clock: Arc<dyn Clock>,
     principals: Arc<Keyed<Principal, Used>>,
+    access_keys: Arc<Keyed<Uuid, Used>>,
     /// Who counts what is used by the minute, where it is not this layer.
     shared: Option<SharedQuota>,
 }
@@ -105,126 +118,117 @@ impl QuotaLayer {
             policy,
             clock,
             principals: Arc::default(),
+            access_keys: Arc::default(),
             shared: shared.map(SharedQuota::new),
         }
     }
 
     async fn admit(&self, ctx: &Ctx, call: &Call) -> Result<Option<Admitted>> {
+        // The access key first: who exceeds it touches nothing of what its user may use elsewhere.
+        let holders = [self.access_key(ctx)?, self.principal(ctx)?];
+        if holders.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let limits_tokens = |holder: &Holder| holder.policy.tokens_per_minute.is_some();
+        let tokens = if holders.iter().flatten().any(limits_tokens) {
+            estimate_input(&call.op)
+        } else {
+            0
+        };
+        let mut grants = [None, None];
+        for (holder, grant) in holders.iter().zip(&mut grants) {
+            if let Some(holder) = holder {
+                *grant = self.take(ctx, holder, tokens).await?;
+            }
+        }
+        let left = grants.iter().flatten().map(|grant| grant.left);
+        let left = left.reduce(QuotaState::tighter);
+        let accounts = grants.map(|grant| grant.and_then(Grant::keep));
+        let spends = accounts.iter().any(Option::is_some);
+        Ok(Some(Admitted {
+            spending: spends.then(|| Spending::new(accounts, tokens)),
+            left,
+            _in_flight: holders,
+        }))
+    }
+
+    fn principal(&self, ctx: &Ctx) -> Result<Option<Holder>> {
         let policy = ctx.quota().unwrap_or(self.policy);
         if policy == QuotaPolicy::none() {
             return Ok(None);
         }
         let now = self.clock.monotonic();
         let used = self.principals.get(ctx.principal(), now, Used::new)?;
-        let in_flight = InFlight::enter(used.clone(), policy.in_flight)?;
-        let limits = policy.per_minute();
-        let spending = if limits.is_none() {
-            None
-        } else {
-            let tokens = limits.tokens.map_or(0, |_| estimate_input(&call.op));
-            let account = match &self.shared {
-                Some(shared) => {
-                    Account::Shared(shared.take(ctx.principal(), policy, tokens).await?)
-                }
-                None => self.take(&used, policy, tokens)?,
-            };
-            limits.tokens.map(|_| Spending::new(account, tokens))
-        };
-        Ok(Some(Admitted {
-            spending,
-            _in_flight: in_flight,
-        }))
+        Holder::enter(QuotaOf::User, policy, used).map(Some)
     }
 
-    /// Takes one request of `tokens` from what this process counts, or nothing.
-    fn take(&self, used: &Used, policy: QuotaPolicy, tokens: u64) -> Result<Account> {
+    fn access_key(&self, ctx: &Ctx) -> Result<Option<Holder>> {
+        let policy = ctx.access_key_quota().unwrap_or_default();
+        if policy == QuotaPolicy::none() {
+            return Ok(None);
+        }
+        let id = ctx.access_key().ok_or_else(nameless)?;
+        let used = self
+            .access_keys
+            .get(&id, self.clock.monotonic(), Used::new)?;
+        Holder::enter(QuotaOf::AccessKey, policy, used).map(Some)
+    }
+
+    /// Takes one request of `tokens` from the holder's minute, or nothing.
+    async fn take(&self, ctx: &Ctx, holder: &Holder, tokens: u64) -> Result<Option<Grant>> {
+        let limits = holder.policy.per_minute();
+        if limits.is_none() {
+            return Ok(None);
+        }
+        let tokens = limits.tokens.map_or(0, |_| tokens);
+        let grant = match &self.shared {
+            Some(shared) => {
+                // No principal's name makes the one out of the other.
+                let key = match (holder.of, ctx.access_key()) {
+                    (QuotaOf::AccessKey, Some(id)) => format!("key-quota/{id}"),
+                    _ => format!("quota/{}", ctx.principal().as_str()),
+                };
+                shared.take(key, holder, tokens).await
+            }
+            None => self.take_own(holder, limits, tokens),
+        };
+        grant.map(Some)
+    }
+
+    /// The same from what this process counts.
+    fn take_own(&self, holder: &Holder, limits: Limits, tokens: u64) -> Result<Grant> {
         let now = self.clock.monotonic();
-        let taken = lock(&used.allowance).take(now, policy.per_minute(), tokens);
+        let mut allowance = lock(&holder.used.allowance);
+        let taken = allowance.take(now, limits, tokens);
+        let left = allowance.left(now, limits, holder.of);
+        drop(allowance);
         taken.map_err(|full| {
             let wait = full.until.map(|until| until.saturating_duration_since(now));
-            minute_is_full(full.limit, policy, wait)
+            holder.minute_is_full(full.limit, wait, left)
         })?;
-        Ok(Account::Own {
-            allowance: used.allowance.clone(),
+        let account = Account::Own {
+            allowance: holder.used.allowance.clone(),
             clock: self.clock.clone(),
             at: now,
-        })
+        };
+        Ok(Grant::new(account, limits, tokens, left))
     }
 }
 
-/// The error for a limit that is used up until `wait` is over, or that the request alone exceeds.
-fn minute_is_full(limit: &'static str, policy: QuotaPolicy, wait: Option<Duration>) -> Error {
-    let (most, what) = match limit {
-        "tokens_per_minute" => (policy.tokens_per_minute, "tokens"),
-        _ => (policy.requests_per_minute, "requests"),
-    };
-    let most = most.unwrap_or_default();
-    if wait.is_none() {
-        let message =
-            format!("the request alone is larger than the quota of {most} {what} a minute");
-        return refused(message, limit).with_retry(Retry::Never);
-    }
-    let message = format!("the quota of {most} {what} a minute is used up; try again later");
-    refused(message, limit).with_retry_after(wait)
-}
-
-fn refused(message: String, limit: &'static str) -> Error {
-    Error::new(ErrorKind::RateLimited, message)
-        .with_context("limit", limit)
-        .with_phase(Phase::Encode)
-}
-
-/// What one principal uses.
-#[derive(Debug)]
-struct Used {
-    allowance: SharedAllowance,
-    in_flight: AtomicU64,
-}
-
-impl Used {
-    fn new() -> Self {
-        Self {
-            allowance: Allowance::shared(),
-            in_flight: AtomicU64::new(0),
-        }
-    }
-}
-
-/// One of a principal's requests in flight. While there is one, its counts are not forgotten.
-#[derive(Debug)]
-struct InFlight(Arc<Used>);
-
-impl InFlight {
-    fn enter(used: Arc<Used>, limit: Option<u64>) -> Result<Self> {
-        let limit = limit.unwrap_or(u64::MAX);
-        let entered = used
-            .in_flight
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < limit).then(|| count.saturating_add(1))
-            });
-        match entered {
-            Ok(_) => Ok(Self(used)),
-            Err(_) => {
-                let message = format!(
-                    "the quota of {limit} requests at a time is used up; wait for one to end"
-                );
-                Err(refused(message, "in_flight"))
-            }
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
+fn nameless() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "the call has a quota for an access key and names none: add it with Ctx::with_access_key",
+    )
+    .with_phase(Phase::Encode)
 }
 
 /// A call within its quota.
 #[derive(Debug)]
 struct Admitted {
     spending: Option<Spending>,
-    _in_flight: InFlight,
+    left: Option<QuotaState>,
+    _in_flight: [Option<Holder>; 2],
 }
 
 impl Watch for Admitted {
@@ -266,7 +270,8 @@ impl Provider for Held {
             return self.inner.call(ctx, call).await;
         };
         match self.inner.call(ctx, call).await {
-            Ok(reply) => {
+            Ok(mut reply) => {
+                reply.head_mut().quota = admitted.left;
                 if let (true, Some(spending)) = (reply.head().cached, &mut admitted.spending) {
                     spending.nothing();
                 }
@@ -274,8 +279,11 @@ impl Provider for Held {
             }
             Err(error) => {
                 admitted.failed(&error);
-                Err(error)
+                Err(error.with_quota(admitted.left))
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,7 @@ impl RateLayer {
             clock: self.clock.clone(),
             at,
         };
-        Some(Spending::new(account, tokens))
+        Some(Spending::new([Some(account), None], tokens))
     }
 
     fn too_long(&self, provider: &str, full: Full) -> Error {

@@ -84,6 +84,14 @@ impl Window {
         }
     }
 
+    /// When nothing counts any more, if nothing else is used; `now` where nothing does.
+    pub(super) fn empty_at(&self, now: Instant) -> Instant {
+        let mut latest = self.uses.iter().rev();
+        let latest = latest.find(|at_use| at_use.amount > 0);
+        let until = latest.and_then(|at_use| at_use.last.checked_add(self.length));
+        until.map_or(now, |until| until.max(now))
+    }
+
     /// When `amount` fits under `limit`, if nothing else is used until then; `None` for never.
     pub(super) fn fits_at(&mut self, now: Instant, amount: u64, limit: u64) -> Option<Instant> {
         if amount > limit {
@@ -126,6 +134,10 @@ mod tests {
         assert_eq!(window.fits_at(at(59_999), 1, 3), Some(at(60_000)));
         assert_eq!(window.fits_at(at(60_000), 1, 3), Some(at(60_000)));
         assert_eq!(window.fits_at(at(700), 4, 3), None);
+        assert_eq!(window.empty_at(at(700)), at(60_600));
+        assert_eq!(window.empty_at(at(70_000)), at(70_000));
+        window.give_back(at(600), 1);
+        assert_eq!(window.empty_at(at(700)), at(60_300));
     }
 
     #[test]

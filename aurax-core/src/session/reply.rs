@@ -43,6 +43,8 @@ pub enum SessionEvent {
 pub struct Answer {
     /// The answer of the last call.
     pub response: Response,
+    /// What was known of it before it was read.
+    pub head: Box<Head>,
     /// Everything that was said, in order: the person's turn where one was added, and the model's,
     /// with the tools' results in between. Each answer bears what it cost.
     pub turns: Vec<Turn>,
@@ -87,26 +89,35 @@ impl SessionReply {
     /// As of dropping the reply.
     pub async fn collect(mut self) -> Result<Answer> {
         let mut turns = Vec::new();
-        let mut fold: Option<Fold> = None;
+        let mut last: Option<(Box<Head>, Fold)> = None;
         while let Some(event) = self.0.next().await {
             match event? {
                 SessionEvent::Turn(turn) => turns.push(*turn),
-                SessionEvent::Head { head, .. } => fold = Some(Fold::from_head(&head)),
-                SessionEvent::Batch(batch) => push(&mut fold, batch),
+                SessionEvent::Head { head, .. } => {
+                    let fold = Fold::from_head(&head);
+                    last = Some((head, fold));
+                }
+                SessionEvent::Batch(batch) => {
+                    if let Some((_, fold)) = &mut last {
+                        push(fold, batch);
+                    }
+                }
             }
         }
-        let response = fold.map(Fold::finish).ok_or_else(truncated)?;
-        Ok(Answer { response, turns })
+        let (head, fold) = last.ok_or_else(truncated)?;
+        Ok(Answer {
+            response: fold.finish(),
+            head,
+            turns,
+        })
     }
 }
 
-fn push(fold: &mut Option<Fold>, batch: Batch) {
-    if let Some(fold) = fold {
-        batch
-            .events
-            .into_iter()
-            .for_each(|event: Event| fold.take(event));
-    }
+fn push(fold: &mut Fold, batch: Batch) {
+    batch
+        .events
+        .into_iter()
+        .for_each(|event: Event| fold.take(event));
 }
 
 impl Stream for SessionReply {

@@ -15,9 +15,7 @@ use super::tools::{ToolRunner, Toolbox};
 use super::{Conversation, SessionSettings};
 use crate::chat::{Message, Request, Tool};
 use crate::ctx::Ctx;
-use crate::engine::Engine;
 use crate::error::Result;
-use crate::model::ModelId;
 use crate::reply::Delivery;
 
 /// Something to be said in a session, or answered once more.
@@ -188,7 +186,7 @@ impl SendRequest {
         let running = engine.runs().enter(&principal, id)?;
         let session = store.session(&principal, id).await?;
         let session = session.ok_or_else(|| no_session(id))?;
-        let model = model(&engine, &self.settings, &session.settings)?;
+        let model = engine.model_for(&self.settings, &session.settings)?;
         let reader = Reader {
             store: &*store,
             principal: &principal,
@@ -242,38 +240,5 @@ fn settle(mut base: Request, own: SessionSettings, session: SessionSettings) -> 
     match own.system.or(session.system) {
         Some(system) if !system.trim().is_empty() => base.with_message(Message::system(system)),
         _ => base,
-    }
-}
-
-/// The model to ask.
-fn model(engine: &Engine, own: &SessionSettings, session: &SessionSettings) -> Result<ModelId> {
-    let under = |provider: Option<&String>, model: &str| match provider {
-        Some(provider) => ModelId::parse(&format!("{provider}/{model}")),
-        None => ModelId::parse(model),
-    };
-    let bare = |provider: &str, model: &str| {
-        let stem = model.strip_prefix(provider);
-        let stem = stem.and_then(|rest| rest.strip_prefix('/'));
-        stem.unwrap_or(model).to_owned()
-    };
-    match (&own.provider, &own.model) {
-        (Some(provider), model) => {
-            let model = model.as_ref().or(session.model.as_ref());
-            let model = model.map_or_else(|| engine.default_model(), |model| Ok(model))?;
-            under(Some(provider), &bare(provider, model))
-        }
-        // Another model may be another provider's: that is for its name to say.
-        (None, Some(model)) => {
-            let names_one = model
-                .split_once('/')
-                .is_some_and(|(first, _)| engine.provider(first).is_ok());
-            let provider = session.provider.as_ref().filter(|_| !names_one);
-            under(provider, model)
-        }
-        (None, None) => match (&session.provider, &session.model) {
-            (Some(provider), Some(model)) => under(Some(provider), &bare(provider, model)),
-            (provider, None) => under(provider.as_ref(), engine.default_model()?),
-            (None, Some(model)) => under(None, model),
-        },
     }
 }

@@ -14,6 +14,7 @@ mod concurrency;
 mod desk;
 mod order;
 mod quota;
+mod quota_keys;
 mod rate;
 #[path = "../support/mod.rs"]
 mod support;

@@ -232,7 +232,7 @@ impl SharedLimits for Counters {
         }
         assert_eq!(policy.window(), secs(60));
         if self.used(key) + tokens > policy.tokens.unwrap() {
-            let full = Full::new(Limit::Tokens, Some(secs(7)));
+            let full = Full::new(Limit::Tokens, Some(secs(7)), Remaining::default(), secs(9));
             return Ok(Decision::Refused(full));
         }
         self.used.lock().unwrap().push((key.to_owned(), tokens));
@@ -249,6 +249,10 @@ impl SharedLimits for Counters {
         found.unwrap().1 = used;
         drop(all);
         self.settled.notify_one();
+    }
+
+    async fn give_back(&self, key: &str, _: Taken, _: LimitPolicy) {
+        panic!("{key}: nobody refused it");
     }
 }
 

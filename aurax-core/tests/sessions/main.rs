@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod choice;
 mod context;
 mod limits;
 mod memory;

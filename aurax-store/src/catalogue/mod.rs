@@ -92,6 +92,7 @@ mod tests {
         "api_keys.OTHERS",
         "api_keys.RESEAL",
         "idempotency.PURGE",
+        "refresh_tokens.ACCOUNT",
         "refresh_tokens.BY_HASH",
         "refresh_tokens.FAMILY",
         "refresh_tokens.PURGE",

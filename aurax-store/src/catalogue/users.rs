@@ -10,6 +10,16 @@ statements! { "users":
            FROM users WHERE id = :user";
     FIND = "SELECT id, email, plan_type, role, is_active, created_at, updated_at
             FROM users WHERE id = :id";
+    /// One first account at a time.
+    FIRST = "SELECT {pg: CAST(pg_advisory_xact_lock(hashtextextended('aurax first account', 0))
+                         AS text)}{lite: ''} AS held";
+    ANY = "SELECT id FROM users LIMIT 1";
+    OWN_PASSWORD = "SELECT hashed_password FROM users WHERE id = :user";
+    CHANGE_OWN = "UPDATE users SET
+                      email = COALESCE(:email, email),
+                      hashed_password = COALESCE(:hashed_password, hashed_password),
+                      updated_at = :at
+                  WHERE id = :user";
     BY_EMAIL = "SELECT id, email, hashed_password, plan_type, role, is_active, created_at, updated_at
                 FROM users WHERE email = :email";
     LIST = "SELECT id, email, plan_type, role, is_active, created_at, updated_at

@@ -151,6 +151,10 @@ async fn what_was_let_in_together_counts_towards_the_own_share() {
         assert!(!taken.is_local());
         uses.limits.settle("ann", taken, 45, policy).await;
     }
+    let Decision::Allowed(came_to_nothing) = take(10).await else {
+        panic!("there is room");
+    };
+    uses.limits.give_back("ann", came_to_nothing, policy).await;
     server.kill();
     assert!(
         matches!(take(11).await, Decision::Refused(_)),

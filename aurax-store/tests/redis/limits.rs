@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, SharedLimits, Taken};
+use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
 use aurax_store::{Redis, RedisLimits, RedisOptions};
 
 use crate::support::{Beside, GENEROUS, prefix, variable};
@@ -145,6 +145,35 @@ async fn what_was_used_replaces_what_was_taken_for_both() {
     other.settle("ann", first, 0, policy).await;
     let third = taken(&one, 1, policy).await;
     assert!(third.remaining.tokens.unwrap() <= 99);
+}
+
+#[tokio::test]
+async fn what_is_given_back_was_never_taken_from_either() {
+    let Some((one, other, _)) = pair() else {
+        return;
+    };
+    let policy = LimitPolicy::per_minute().with_requests(2).with_tokens(100);
+    let alone = full(&one, 101, policy).await;
+    assert_eq!(alone.remaining, Remaining::new(Some(2), Some(100)));
+    assert_eq!(alone.reset_in, Duration::ZERO);
+    taken(&one, 60, policy).await;
+    let second = taken(&other, 40, policy).await;
+    assert_eq!(second.remaining, Remaining::new(Some(0), Some(0)));
+    other.give_back("ann", second, policy).await;
+    let refused = full(&one, 41, policy).await;
+    assert_eq!(refused.limit, Limit::Tokens);
+    assert_eq!(refused.remaining, Remaining::new(Some(1), Some(40)));
+    assert!(refused.reset_in > Duration::from_secs(50));
+    assert!(refused.reset_in <= Duration::from_secs(61));
+    let third = taken(&one, 40, policy).await;
+    assert_eq!(third.remaining, Remaining::new(Some(0), Some(0)));
+    let refused = full(&other, 0, policy).await;
+    assert_eq!(refused.limit, Limit::Requests);
+    assert_eq!(refused.remaining, Remaining::new(Some(0), Some(0)));
+    // Without a limit of tokens there are none to give back.
+    let requests = LimitPolicy::per_minute().with_requests(2);
+    one.give_back("ann", third, requests).await;
+    assert_eq!(full(&one, 1, policy).await.limit, Limit::Tokens);
 }
 
 #[tokio::test]

@@ -141,6 +141,47 @@ pub(crate) async fn a_closed_account_renews_nothing(desk: Desk) -> Desk {
     desk
 }
 
+pub(crate) async fn a_logins_account_is_known_while_it_goes_on(desk: Desk) -> Desk {
+    let (store, clock, scope) = somebody(&desk).await;
+    let admin = store.admin();
+    let whose = async |id: Uuid| admin.login_account(id).await.unwrap();
+    let (idle, busy) = (
+        scope.begin_login(None).await.unwrap(),
+        scope.begin_login(None).await,
+    );
+    let busy = busy.unwrap();
+    let user = scope.account().await.unwrap();
+    assert_eq!(whose(idle.login_id).await, Some(user.clone()));
+    clock.pass(Duration::days(20));
+    let next = renew(&store, &busy).await.unwrap();
+    assert_eq!(next.login_id, busy.login_id);
+    clock.pass(Duration::days(10));
+    assert_eq!(whose(idle.login_id).await, None, "nobody renewed it");
+    assert_eq!(whose(busy.login_id).await, Some(user.clone()));
+    for ended in [true, false] {
+        let login = scope.begin_login(None).await.unwrap();
+        let token = renew(&store, &login).await.unwrap();
+        if ended {
+            scope.end_login(login.login_id).await.unwrap();
+        } else {
+            clock.pass(Duration::minutes(1));
+            assert!(renew(&store, &login).await.is_none(), "it was used twice");
+        }
+        assert_eq!(whose(login.login_id).await, None);
+        assert!(renew(&store, &token).await.is_none());
+    }
+    let mut change = UserChange::default();
+    for is_active in [false, true] {
+        change.is_active = Some(is_active);
+        admin.change_user(user.id, change.clone()).await.unwrap();
+        assert_eq!(whose(busy.login_id).await.is_some(), is_active);
+    }
+    assert_eq!(whose(Uuid::nil()).await, None);
+    scope.delete_account().await.unwrap();
+    assert_eq!(whose(busy.login_id).await, None);
+    desk
+}
+
 pub(crate) async fn logins_that_ended_are_forgotten_in_batches(desk: Desk) -> Desk {
     let (store, clock, scope) = somebody(&desk).await;
     let old = scope.begin_login(None).await.unwrap();

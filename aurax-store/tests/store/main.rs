@@ -8,6 +8,7 @@
 )]
 
 mod access_keys;
+mod accounts;
 mod alerts;
 mod bad_input;
 mod budgets;
@@ -36,6 +37,15 @@ desk::on_every_store! {
         a_keys_last_use_is_written_once_a_minute,
         a_change_of_a_key_touches_what_it_names,
         an_access_key_that_cannot_be_kept_is_named;
+    accounts:
+        of_many_first_accounts_one_is_the_first,
+        an_account_is_found_by_its_id_closed_or_not,
+        a_user_changes_their_address,
+        another_password_ends_all_logins_but_one,
+        who_has_no_account_changes_none,
+        an_operator_resets_a_password,
+        plans_are_set_by_their_name,
+        a_plan_that_cannot_be_kept_is_named;
     alerts:
         an_alert_is_kept_and_changed,
         an_alert_fires_once_until_it_is_resolved;
@@ -98,6 +108,7 @@ desk::on_every_store! {
         a_login_ends_after_thirty_idle_and_ninety_days,
         a_user_ends_one_login_or_all,
         a_closed_account_renews_nothing,
+        a_logins_account_is_known_while_it_goes_on,
         logins_that_ended_are_forgotten_in_batches;
     orphans:
         what_a_dead_process_left_open_is_settled_once,

@@ -1,6 +1,5 @@
 //! Rate limits that several processes share.
 
-mod local;
 mod shared;
 
 use aurax_core::limits::LimitPolicy;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use ::redis::Script;
 use async_trait::async_trait;
 use aurax_core::Result;
-use aurax_core::limits::{Decision, Full, Limit, LimitPolicy, Remaining, SharedLimits, Taken};
+use aurax_core::limits::{
+    Decision, Full, Limit, LimitPolicy, MemoryLimits, Remaining, SharedLimits, Taken,
+};
 
-use super::local::LocalLimits;
 use super::part_of;
 use crate::redis::connection::Redis;
 use crate::redis::error::unreadable;
@@ -30,7 +31,7 @@ use crate::redis::keys::Hash;
 pub struct RedisLimits {
     redis: Redis,
     script: Arc<Script>,
-    local: Arc<LocalLimits>,
+    local: MemoryLimits,
 }
 
 impl RedisLimits {
@@ -42,12 +43,13 @@ impl RedisLimits {
 
     /// Limits in this Redis.
     pub fn new(redis: Redis) -> Self {
-        let replicas = redis.options().replicas;
-        let local = LocalLimits::new(replicas, redis.clock().clone());
+        let local = MemoryLimits::new()
+            .with_replicas(redis.options().replicas)
+            .with_clock(redis.clock().clone());
         Self {
             redis,
             script: Arc::new(Script::new(include_str!("take.lua"))),
-            local: Arc::new(local),
+            local,
         }
     }
 
@@ -102,23 +104,28 @@ enum Answer {
 impl Answer {
     fn read(reply: &[i64], policy: &LimitPolicy) -> Option<Self> {
         let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        let millis = |n: i64| Duration::from_millis(count(n));
+        let left = |requests: i64, tokens: i64| {
+            Remaining::new(
+                policy.requests.map(|_| count(requests)),
+                policy.tokens.map(|_| count(tokens)),
+            )
+        };
         match *reply {
-            [0, limit, wait] => {
+            [0, limit, wait, reset_in, requests, tokens] => {
                 let limit = if limit == 0 {
                     Limit::Requests
                 } else {
                     Limit::Tokens
                 };
                 let wait = u64::try_from(wait).ok().map(Duration::from_millis);
-                Some(Self::Full(Full::new(limit, wait)))
+                let full = Full::new(limit, wait, left(requests, tokens), millis(reset_in));
+                Some(Self::Full(full))
             }
             [1, part, reset_in, requests, tokens] => Some(Self::Taken {
                 part: count(part),
-                reset_in: Duration::from_millis(count(reset_in)),
-                remaining: Remaining::new(
-                    policy.requests.map(|_| count(requests)),
-                    policy.tokens.map(|_| count(tokens)),
-                ),
+                reset_in: millis(reset_in),
+                remaining: left(requests, tokens),
             }),
             _ => None,
         }
@@ -137,14 +144,14 @@ impl SharedLimits for RedisLimits {
                 reset_in,
                 remaining,
             }) => {
-                let local = self.local.add(&hash, tokens, &policy);
+                let local = self.local.count(key, tokens, &policy);
                 let taken = Taken::new(tokens, remaining, reset_in, local);
                 Ok(Decision::Allowed(taken.with_shared_part(part)))
             }
             Ok(Answer::Full(full)) => Ok(Decision::Refused(full)),
             Err(error) => {
                 tracing::debug!(%error, "a limit is shared out for now");
-                Ok(self.local.take(&hash, tokens, &policy))
+                self.local.take(key, tokens, policy).await
             }
         }
     }
@@ -155,7 +162,7 @@ impl SharedLimits for RedisLimits {
             return;
         }
         let hash = self.hash(key, &policy);
-        self.local.settle(&hash, &taken, used, &policy);
+        self.local.settle(key, taken, used, policy).await;
         let Some(part) = taken.shared_part else {
             return;
         };
@@ -167,10 +174,23 @@ impl SharedLimits for RedisLimits {
         let settled: Result<i64> = if used > taken.tokens {
             self.run(&hash, &policy, &["more", &more]).await
         } else {
-            self.run(&hash, &policy, &["less", &less, &part]).await
+            self.run(&hash, &policy, &["less", &part, "0", &less]).await
         };
         if let Err(error) = settled {
             tracing::debug!(%error, "what was taken from a limit is not corrected");
+        }
+    }
+
+    async fn give_back(&self, key: &str, taken: Taken, policy: LimitPolicy) {
+        self.local.give_back(key, taken, policy).await;
+        let Some(part) = taken.shared_part else {
+            return;
+        };
+        let tokens = policy.tokens.map_or(0, |_| taken.tokens);
+        let step = ["less", &part.to_string(), "1", &tokens.to_string()];
+        let given: Result<i64> = self.run(&self.hash(key, &policy), &policy, &step).await;
+        if let Err(error) = given {
+            tracing::debug!(%error, "what was taken from a limit is not given back");
         }
     }
 }
@@ -182,12 +202,14 @@ mod tests {
     #[test]
     fn a_reply_of_another_shape_is_no_decision() {
         let policy = LimitPolicy::per_minute().with_requests(3);
-        for reply in [&[][..], &[1], &[2, 0, 0], &[0, 0, 0, 0]] {
+        for reply in [&[][..], &[1], &[0, 0, 0], &[2, 0, 0, 0, 0, 0]] {
             assert_eq!(Answer::read(reply, &policy), None);
         }
-        let Some(Answer::Full(full)) = Answer::read(&[0, 1, -1], &policy) else {
+        let Some(Answer::Full(full)) = Answer::read(&[0, 1, -1, 900, 2, -7], &policy) else {
             panic!("it is full");
         };
         assert_eq!((full.limit, full.retry_after), (Limit::Tokens, None));
+        assert_eq!(full.remaining, Remaining::new(Some(2), None));
+        assert_eq!(full.reset_in, Duration::from_millis(900));
     }
 }

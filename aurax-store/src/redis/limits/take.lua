@@ -2,7 +2,7 @@
 -- ARGV     length of a part in ms, parts of a window, then
 --          'take', tokens, limit of requests, limit of tokens; -1 for none
 --          'more', tokens
---          'less', tokens, the part they were taken in
+--          'less', the part it was taken in, requests, tokens
 -- Only the server's clock counts, so all who ask agree on the time.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -20,14 +20,16 @@ if ARGV[3] == 'more' then
     return 1
 end
 if ARGV[3] == 'less' then
-    local held = tonumber(redis.call('HGET', KEYS[1], 't' .. ARGV[5]) or '0')
-    local back = math.min(held, tonumber(ARGV[4]))
-    if back > 0 then redis.call('HINCRBY', KEYS[1], 't' .. ARGV[5], string.format('%.0f', -back)) end
+    for kind, amount in pairs({ r = ARGV[5], t = ARGV[6] }) do
+        local held = tonumber(redis.call('HGET', KEYS[1], kind .. ARGV[4]) or '0')
+        local back = math.min(held, tonumber(amount))
+        if back > 0 then redis.call('HINCRBY', KEYS[1], kind .. ARGV[4], string.format('%.0f', -back)) end
+    end
     return 1
 end
 
 local used = { r = { sum = 0, uses = {} }, t = { sum = 0, uses = {} } }
-local newest = current
+local newest = nil
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
     local kind, part, amount = used[fields[i]:sub(1, 1)], tonumber(fields[i]:sub(2)), tonumber(fields[i + 1])
@@ -37,7 +39,7 @@ for i = 1, #fields, 2 do
     elseif amount > 0 then
         kind.sum = kind.sum + amount
         table.insert(kind.uses, { part, amount })
-        newest = math.max(newest, part)
+        newest = math.max(newest or part, part)
     end
 end
 
@@ -55,15 +57,19 @@ local function wait(kind, amount, limit)
     return -1
 end
 
+-- After how many ms nothing counts any more.
+local function reset()
+    return newest and (newest + parts + 1) * length - now or 0
+end
+
 local tokens, requests_limit, tokens_limit = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local requests_left, tokens_left = requests_limit - used.r.sum, tokens_limit - used.t.sum
 local for_request = wait(used.r, 1, requests_limit)
-if for_request ~= 0 then return { 0, 0, for_request } end
+if for_request ~= 0 then return { 0, 0, for_request, reset(), requests_left, tokens_left } end
 local for_tokens = wait(used.t, tokens, tokens_limit)
-if for_tokens ~= 0 then return { 0, 1, for_tokens } end
+if for_tokens ~= 0 then return { 0, 1, for_tokens, reset(), requests_left, tokens_left } end
 
 add('r', 1)
 if tokens_limit >= 0 and tokens > 0 then add('t', ARGV[4]) end
-return {
-    1, current, (newest + parts + 1) * length - now,
-    requests_limit - used.r.sum - 1, tokens_limit - used.t.sum - tokens,
-}
+newest = math.max(newest or current, current)
+return { 1, current, reset(), requests_left - 1, tokens_left - tokens }

@@ -1,0 +1,227 @@
+//! Requests that are answered once, however often they are sent: `Idempotency-Key` on every route
+//! that costs money.
+
+use aurax::store::{Claim, Claimed, IdempotencyKey, StoredReply, UserScope};
+use aws_lc_rs::digest::{Context, SHA256};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use futures::stream;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::auth::Caller;
+use crate::edge::Seen;
+use crate::error::{Code, Failure};
+use crate::extract::read_body;
+use crate::state::State;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Headers that are given again.
+const KEPT: [HeaderName; 4] = [
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-accel-buffering"),
+];
+/// The largest answer that is kept.
+const LARGEST: usize = 64 << 20;
+/// Pieces of a stream that wait for its client.
+const AHEAD: usize = 16;
+
+/// Answers a request once. Without the header it is answered as ever.
+///
+/// A request with one goes on to its end, and is kept, even when its client is gone: who sends it
+/// again gets the answer that was paid for.
+pub(crate) async fn once(
+    state: &State,
+    caller: &Caller,
+    seen: &Seen,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let mut given = request.headers().get_all(KEY).iter();
+    let Some(key) = given.next() else {
+        return Ok(next.run(request).await);
+    };
+    let name = "idempotency-key";
+    let key = key.to_str().ok().filter(|_| given.next().is_none());
+    let message = "send one key of 1 to 255 visible ASCII characters";
+    let key = key
+        .ok_or_else(|| Failure::invalid(name, message))?
+        .to_owned();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(String::new, |path| path.as_str().to_owned());
+    let (head, body) = request.into_parts();
+    let mut hash = Context::new(&SHA256);
+    hash.update(head.uri.to_string().as_bytes());
+    hash.update(b"\0");
+    let whole = Request::from_parts(head.clone(), body);
+    let body = read_body(whole, state).await?;
+    hash.update(&body);
+    let key = IdempotencyKey::new(route, key, hash.finish().as_ref())
+        .map_err(|_| Failure::invalid(name, message))?;
+    let scope = caller.scope(state.store());
+    match scope.claim(key).await? {
+        Claim::Begun(claimed) => {
+            let request = Request::from_parts(head, Body::from(body));
+            Ok(begun(state, seen, scope, claimed, request, next).await)
+        }
+        Claim::Answered(reply) => Ok(again(reply)),
+        Claim::Mismatch => {
+            let message = "the key was used for another request: use a new one";
+            Err(Failure::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::IdempotencyMismatch,
+                message,
+            ))
+        }
+        _ => {
+            let message = "a request with this key is being answered: send it again later";
+            let failure = Failure::new(StatusCode::CONFLICT, Code::IdempotencyInFlight, message);
+            Err(failure.with_retry_after(std::time::Duration::from_secs(1)))
+        }
+    }
+}
+
+/// Answers in a task of its own, which does not end with its client.
+async fn begun(
+    state: &State,
+    seen: &Seen,
+    scope: UserScope,
+    claimed: Claimed,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let record = Record {
+        scope,
+        claimed,
+        request_id: seen.shown_id.clone(),
+    };
+    let (state_of_task, id) = (state.clone(), seen.shown_id.clone());
+    state.drain().tasks().spawn(async move {
+        let response = next.run(request).await;
+        record.keep(&state_of_task, response, answer).await;
+    });
+    // Where the task ends in a panic the claim stays until somebody takes it over.
+    answered
+        .await
+        .unwrap_or_else(|_| Failure::internal().respond(&id, &**state.clock()))
+}
+
+/// Where an answer is kept.
+struct Record {
+    scope: UserScope,
+    claimed: Claimed,
+    request_id: String,
+}
+
+impl Record {
+    /// Keeps an answer, and gives it to the client while there is one.
+    async fn keep(self, state: &State, mut response: Response, client: oneshot::Sender<Response>) {
+        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+            if failure.is_before_work() {
+                self.release().await;
+                response.extensions_mut().insert(failure);
+                drop(client.send(response));
+                return;
+            }
+            response = failure.respond(&self.request_id, &**state.clock());
+        }
+        let is_stream = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value == "text/event-stream");
+        let (head, body) = response.into_parts();
+        let headers = KEPT
+            .iter()
+            .filter_map(|name| {
+                let value = head.headers.get(name)?.to_str().ok()?;
+                Some((name.as_str().to_owned(), value.to_owned()))
+            })
+            .collect();
+        let mut reply = StoredReply::new(head.status.as_u16(), headers, Vec::new());
+        if is_stream {
+            let (pieces, mut waiting) = mpsc::channel::<Result<Bytes, axum::Error>>(AHEAD);
+            let waiting = stream::poll_fn(move |context| waiting.poll_recv(context));
+            let shown = Response::from_parts(head, Body::from_stream(waiting));
+            let mut pieces = client.send(shown).is_ok().then_some(pieces);
+            let kept = follow(body, &mut pieces).await;
+            reply.body = kept.to_vec();
+            self.finish(reply).await;
+            return;
+        }
+        match axum::body::to_bytes(body, LARGEST).await {
+            Ok(bytes) => {
+                reply.body = bytes.to_vec();
+                self.finish(reply).await;
+                drop(client.send(Response::from_parts(head, Body::from(bytes))));
+            }
+            Err(error) => {
+                tracing::error!(%error, "an answer is too large to be kept");
+                self.release().await;
+            }
+        }
+    }
+
+    async fn finish(&self, reply: StoredReply) {
+        match self.scope.finish_claim(&self.claimed, reply).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("an answer came when its claim was taken over"),
+            Err(error) => tracing::error!(%error, "an answer was not kept"),
+        }
+    }
+
+    async fn release(&self) {
+        if let Err(error) = self.scope.release_claim(&self.claimed).await {
+            tracing::warn!(%error, "a claim is not given back before its process is silent");
+        }
+    }
+}
+
+/// Reads a stream to its end, and hands it on for as long as somebody takes it.
+async fn follow(
+    body: Body,
+    client: &mut Option<mpsc::Sender<Result<Bytes, axum::Error>>>,
+) -> BytesMut {
+    let mut kept = BytesMut::new();
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => {
+                tracing::error!(%error, "a stream broke");
+                break;
+            }
+        };
+        if kept.len().saturating_add(piece.len()) <= LARGEST {
+            kept.extend_from_slice(&piece);
+        }
+        if let Some(taking) = client
+            && taking.send(Ok(piece)).await.is_err()
+        {
+            *client = None;
+        }
+    }
+    kept
+}
+
+fn again(reply: StoredReply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

@@ -1,0 +1,106 @@
+//! Sockets: the accept loop, TLS, and going down in order.
+//!
+//! The loop is the server's own: every phase of a connection has a limit in time, and every
+//! connection a place among a limited number.
+
+mod connection;
+mod places;
+mod stall;
+mod tls;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aurax::{Error, ErrorKind, Result};
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+pub use tls::acceptor;
+
+use crate::edge::Peer;
+use crate::state::State;
+use connection::Connections;
+use places::Places;
+
+/// How long the loop waits when the process has no file descriptors left.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long tasks get to end when everything else has.
+const LAST: Duration = Duration::from_secs(5);
+
+/// A listener on the configured address.
+///
+/// # Errors
+/// `Config` when the address cannot be listened on; the message names it.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let message = format!("cannot listen on {address}: {error}; choose another `listen`");
+        Error::new(ErrorKind::Config, message).with_source(error)
+    })
+}
+
+/// Serves the API until [`Drain::announce`](crate::Drain::announce) is called, and then goes down
+/// in order: `/readyz` says so; after a moment nothing new is accepted; what goes on has its time to
+/// end; then it is cut off with an error.
+///
+/// # Cancel safety
+/// A dropped future cuts every connection off.
+pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Option<TlsAcceptor>) {
+    let connections = Connections::new(router, &state, tls);
+    let limits = &state.config().limits;
+    let places = Places::new(limits.connections, limits.connections_per_ip);
+    let drain = state.drain().clone();
+    let timeouts = state.config().timeouts.clone();
+    let closing = async {
+        drain.announced().cancelled().await;
+        tokio::time::sleep(timeouts.drain_notice).await;
+    };
+    tokio::pin!(closing);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut closing => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => admit(&connections, &places, stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(BREATH).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    connections.finish();
+    if tokio::time::timeout(timeouts.drain, connections.ended())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests go on although their time is over: they are cut off");
+    }
+    drain.end();
+    if tokio::time::timeout(LAST, connections.ended())
+        .await
+        .is_err()
+    {
+        connections.abandon();
+    }
+    drain.tasks().close();
+    if tokio::time::timeout(LAST, drain.tasks().wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("tasks go on although the server has gone down");
+    }
+}
+
+fn admit(connections: &Connections, places: &Places, stream: TcpStream, peer: SocketAddr) {
+    let Some(place) = places.take(peer.ip().to_canonical()) else {
+        // Nothing is said to who has too many: saying it costs what there is too little of.
+        tracing::debug!(%peer, "a connection more than there may be");
+        return;
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection waits before it sends");
+    }
+    connections.serve(stream, Peer(peer), place);
+}
