@@ -4,6 +4,8 @@
 //! what of somebody's it names, so that a test can ask for it as somebody else.
 
 mod access_keys;
+mod account;
+mod admin;
 mod alerts;
 mod auth;
 mod budgets;
@@ -94,6 +96,7 @@ pub(crate) fn all(state: State) -> Routes {
     let routes = Routes::new(state);
     let routes = operations::add(routes);
     let routes = auth::add(routes);
+    let routes = account::add(routes);
     let routes = sessions::add(routes);
     let routes = providers::add(routes);
     let routes = provider_keys::add(routes);
@@ -103,5 +106,6 @@ pub(crate) fn all(state: State) -> Routes {
     let routes = usage::add(routes);
     let routes = export::add(routes);
     let routes = budgets::add(routes);
-    alerts::add(routes)
+    let routes = alerts::add(routes);
+    admin::add(routes)
 }

@@ -19,7 +19,7 @@ pub(crate) use amount::{Amount, Exact, Priced};
 pub(crate) use budgets::{Budget, Kind, Period};
 pub(crate) use chat::{Message, Session, Settings, SettingsChange, Tokens, edit};
 pub(crate) use keys::{AccessKey, NewKey, ProviderKey};
-pub(crate) use people::{Login, User};
+pub(crate) use people::{Login, Plan, User};
 pub(crate) use playground::{Diff, PastRequest, Run, Told};
 pub(crate) use providers::{Model, Provider};
 pub(crate) use usage::{Figures, Group, Point, Status, UsageRow};
