@@ -66,7 +66,14 @@ impl Routes {
     #[must_use]
     pub(crate) fn add(mut self, rule: Rule, (schemas, paths, handler): Documented) -> Self {
         let components = self.document.components.get_or_insert_default();
-        components.schemas.extend(schemas);
+        for (name, schema) in schemas {
+            let known = components.schemas.get(&name);
+            debug_assert!(
+                known.is_none_or(|known| *known == schema),
+                "two types are called {name} in the document: name one `#[schema(as = …)]`"
+            );
+            components.schemas.insert(name, schema);
+        }
         for (path, mut item) in paths.paths {
             for (method, operation) in document::operations(&mut item) {
                 document::finish(operation, rule);
