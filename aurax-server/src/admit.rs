@@ -9,6 +9,7 @@ use crate::auth::{Caller, Scope};
 use crate::edge::Seen;
 use crate::error::Failure;
 use crate::idempotency;
+use crate::limits::{self, RateState};
 use crate::state::State;
 
 /// Who may use a route.
@@ -176,9 +177,12 @@ impl Owned {
 /// Lets a request through to its route, or does not.
 pub(crate) async fn admit(state: State, rule: Rule, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(rule);
-    pass(&state, rule, request, next)
-        .await
-        .unwrap_or_else(IntoResponse::into_response)
+    let passed = pass(&state, rule, request, next).await;
+    passed.unwrap_or_else(|failure| {
+        let mut response = failure.into_response();
+        limits::show(RateState::default(), &mut response);
+        response
+    })
 }
 
 async fn pass(
@@ -187,25 +191,39 @@ async fn pass(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    check(state, rule, &mut request).await?;
     let seen = request.extensions().get::<Seen>().cloned();
-    let caller = request.extensions().get::<Caller>().cloned();
-    match (rule.weight, caller, seen) {
-        (Weight::Paid, Some(caller), Some(seen)) => {
-            idempotency::once(state, &caller, &seen, request, next).await
-        }
-        _ => Ok(next.run(request).await),
+    let seen = seen.ok_or_else(Failure::internal)?;
+    let mut rates = limits::of_address(state, seen.ip).await?;
+    if rule.weight == Weight::Credential {
+        rates = rates.and(limits::of_login(state, seen.ip).await?);
     }
+    let answered = match check(state, rule, request.headers()).await {
+        Ok(None) => Ok(next.run(request).await),
+        Ok(Some(caller)) => {
+            rates = rates.and(limits::of_user(state, &caller).await?);
+            request.extensions_mut().insert(caller.clone());
+            if rule.is_paid() {
+                idempotency::once(state, &caller, &seen, request, next).await
+            } else {
+                Ok(next.run(request).await)
+            }
+        }
+        Err(failure) => Err(failure),
+    };
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    limits::show(rates, &mut response);
+    Ok(response)
 }
 
-async fn check(state: &State, rule: Rule, request: &mut Request) -> Result<(), Failure> {
+/// Who asks, where the route is not for everybody.
+async fn check(state: &State, rule: Rule, headers: &HeaderMap) -> Result<Option<Caller>, Failure> {
     let scope = match rule.access {
-        Access::Public => return Ok(()),
+        Access::Public => return Ok(None),
         Access::User(scope) => Some(scope),
         Access::Admin => Some(Scope::Admin),
         Access::Login => None,
     };
-    let token = bearer(request.headers())?;
+    let token = bearer(headers)?;
     let caller = state.auth().caller(token).await?;
     match scope {
         Some(scope) if !caller.may(scope) => {
@@ -221,8 +239,7 @@ async fn check(state: &State, rule: Rule, request: &mut Request) -> Result<(), F
     if rule.access == Access::Admin && !caller.is_admin() {
         return Err(Failure::forbidden("this is for operators"));
     }
-    request.extensions_mut().insert(caller);
-    Ok(())
+    Ok(Some(caller))
 }
 
 /// The token or key of a request: `Authorization: Bearer …`, or `x-api-key`, but not both.

@@ -46,9 +46,10 @@ pub(crate) async fn prepare_at(
     let mut ctx = Ctx::new(caller.principal())
         .with_request_id(seen.request_id)
         .with_cancel(state.drain().over().child_token())
-        .with_quota(quota(state));
+        .with_quota(quota(state, caller));
     if let Some(key) = caller.access_key() {
-        ctx = ctx.with_access_key(key.id);
+        let quota = per_minute(key.requests_per_minute, key.tokens_per_minute);
+        ctx = ctx.with_access_key(key.id).with_access_key_quota(quota);
     }
     let keys = caller.scope(state.store()).provider_keys();
     let credential = keys
@@ -78,8 +79,18 @@ pub(crate) async fn prepare_at(
     Ok(Prepared { ctx, owner })
 }
 
-fn quota(state: &State) -> QuotaPolicy {
-    QuotaPolicy::none().with_in_flight(state.config().limits.user_in_flight)
+/// What a user may use by the minute, as their plan says, and at a time.
+fn quota(state: &State, caller: &Caller) -> QuotaPolicy {
+    let plan = caller.plan();
+    per_minute(plan.requests_per_minute, plan.tokens_per_minute)
+        .with_in_flight(state.config().limits.user_in_flight)
+}
+
+fn per_minute(requests: Option<u32>, tokens: Option<u32>) -> QuotaPolicy {
+    let mut quota = QuotaPolicy::none();
+    quota.requests_per_minute = requests.map(u64::from);
+    quota.tokens_per_minute = tokens.map(u64::from);
+    quota
 }
 
 /// Whether the caller's access key may use a model: one is listed by `provider/model`, by the

@@ -11,6 +11,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::limits::RateState;
+
 /// How long to wait where nobody knows better.
 const SOON: Duration = Duration::from_secs(1);
 /// How long to wait for a budget or a balance.
@@ -98,6 +100,8 @@ struct Inner {
     retry_after: Option<Duration>,
     /// Whether anything was sent to a provider.
     is_sent: bool,
+    /// What is left of the limits that were asked.
+    rates: Option<RateState>,
 }
 
 /// Whose key a call was made with, which decides whose fault its refusal is.
@@ -120,6 +124,7 @@ impl Failure {
             is_retryable: false,
             retry_after: None,
             is_sent: false,
+            rates: None,
         }))
     }
 
@@ -171,6 +176,17 @@ impl Failure {
         self.0.is_retryable = true;
         self.0.retry_after = Some(after);
         self
+    }
+
+    /// Adds what is left of the limits that were asked.
+    #[must_use]
+    pub(crate) fn with_rates(mut self, rates: RateState) -> Self {
+        self.0.rates = Some(rates);
+        self
+    }
+
+    pub(crate) fn rates(&self) -> Option<RateState> {
+        self.0.rates
     }
 
     /// The status.
@@ -232,6 +248,7 @@ impl Failure {
                 failure = failure.with_detail("provider_param", param.as_str());
             }
         }
+        failure.0.rates = error.quota().map(RateState::from);
         failure.0.is_sent = error.phase().is_some_and(|phase| phase > Phase::Encode);
         failure.0.is_retryable = error.retry() == Retry::Transient;
         failure.0.retry_after = error.retry_after().or(match status {

@@ -9,13 +9,17 @@ pub mod auth;
 mod call;
 mod chat;
 pub mod config;
+mod cors;
 mod diff;
+mod docs;
 mod document;
 mod drain;
 mod edge;
 mod error;
 mod extract;
 mod idempotency;
+mod jobs;
+mod limits;
 mod models;
 mod routes;
 pub mod serve;
@@ -24,25 +28,21 @@ mod view;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse as _;
 use http::StatusCode;
 
 pub use admit::{Access, Noun, Owned, Place, Rule, Weight};
 pub use drain::Drain;
 pub use edge::Peer;
 pub use error::{Code, ErrorBody, ErrorObject, Failure, KeyOwner};
+pub use jobs::Job;
 pub use routes::Route;
 pub use state::{State, StateParts};
 
 /// The documented API.
 pub fn router(state: State) -> Router {
     let (router, document, _) = routes::all(state.clone()).into_parts();
-    let json = document.to_json().unwrap_or_default();
     router
-        .route(
-            "/openapi.json",
-            axum::routing::get(async move || ([("content-type", "application/json")], json)),
-        )
+        .merge(docs::pages(document))
         .fallback(async || Failure::not_found("path"))
         .method_not_allowed_fallback(async || {
             let message = "the path has no such method";
@@ -51,10 +51,22 @@ pub fn router(state: State) -> Router {
                 Code::MethodNotAllowed,
                 message,
             )
-            .into_response()
         })
+        .layer(cors::layer(state.config()))
         .layer(from_fn_with_state(state.clone(), edge::pass))
         .with_state(state)
+}
+
+/// The OpenAPI 3.1 document of [`router`], as JSON.
+///
+/// # Errors
+/// `Internal` when it cannot be written.
+pub fn openapi(state: State) -> aurax::Result<String> {
+    let (_, document, _) = routes::all(state).into_parts();
+    document.to_pretty_json().map_err(|error| {
+        let message = "the OpenAPI document cannot be written";
+        aurax::Error::new(aurax::ErrorKind::Internal, message).with_source(error)
+    })
 }
 
 /// All routes with their rules, for tests that go over each of them.

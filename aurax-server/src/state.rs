@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aurax::limits::{MemoryLimits, SharedLimits};
 use aurax::providers::Seal;
 use aurax::store::{ModelLists, Store, Vault};
 use aurax::{Clock, Engine, Result, SystemClock};
@@ -26,6 +27,7 @@ struct Inner {
     auth: Authenticator,
     passwords: Passwords,
     clock: Arc<dyn Clock>,
+    limits: Arc<dyn SharedLimits>,
     drain: Drain,
     models: KnownModels,
     seal: Seal,
@@ -49,6 +51,8 @@ pub struct StateParts {
     pub clock: Arc<dyn Clock>,
     /// Where lists of models are kept for all processes; in this one unless set.
     pub model_lists: Option<ModelLists>,
+    /// What counts requests; this process alone unless set.
+    pub limits: Arc<dyn SharedLimits>,
 }
 
 impl StateParts {
@@ -68,7 +72,15 @@ impl StateParts {
             keys,
             clock: Arc::new(SystemClock),
             model_lists: None,
+            limits: Arc::new(MemoryLimits::new()),
         }
+    }
+
+    /// Counts requests here, with other processes.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Arc<dyn SharedLimits>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Reads time here.
@@ -100,6 +112,7 @@ impl State {
             keys,
             clock,
             model_lists,
+            limits,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
@@ -115,6 +128,7 @@ impl State {
             vault,
             auth,
             clock,
+            limits,
             drain: Drain::new(),
         })))
     }
@@ -162,6 +176,11 @@ impl State {
     /// What seals the signatures of models that pass through clients.
     pub(crate) fn seal(&self) -> &Seal {
         &self.0.seal
+    }
+
+    /// What counts requests.
+    pub fn limits(&self) -> &Arc<dyn SharedLimits> {
+        &self.0.limits
     }
 
     /// How the server goes down.

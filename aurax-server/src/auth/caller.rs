@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aurax::store::{AccessKey, Role, Store, User, UserScope};
+use aurax::store::{AccessKey, Plan, Role, Store, User, UserScope};
 use aurax::{Principal, Secret};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -80,17 +80,23 @@ pub enum Via {
 #[derive(Debug, Clone)]
 pub struct Caller {
     user: Arc<User>,
+    plan: Arc<Plan>,
     via: Via,
 }
 
 impl Caller {
-    pub(crate) const fn new(user: Arc<User>, via: Via) -> Self {
-        Self { user, via }
+    pub(crate) const fn new(user: Arc<User>, plan: Arc<Plan>, via: Via) -> Self {
+        Self { user, plan, via }
     }
 
     /// The account.
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// What the account is given.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// How they showed who they are.

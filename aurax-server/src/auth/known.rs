@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aurax::Clock;
-use aurax::store::{AccessKey, User};
+use aurax::store::{AccessKey, Plan, User};
 use lru::LruCache;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ pub(super) enum Shown {
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) user: Arc<User>,
+    pub(super) plan: Arc<Plan>,
     pub(super) key: Option<Arc<AccessKey>>,
 }
 

@@ -1,6 +1,7 @@
 //! Who calls: passwords, access tokens, access keys, and what is known of them.
 
 mod caller;
+mod invite;
 mod known;
 mod password;
 mod signing;
@@ -8,12 +9,13 @@ mod token;
 
 use std::sync::Arc;
 
-use aurax::store::{Store, User};
+use aurax::store::{AccessKey, Store, User};
 use aurax::{Clock, Principal, Secret};
 use aws_lc_rs::digest;
 use uuid::Uuid;
 
 pub use caller::{Caller, Scope, Via};
+pub use invite::INVITATION_TTL;
 use known::{Known, KnownLogins, Shown};
 pub use password::Passwords;
 pub use signing::SigningKeys;
@@ -69,12 +71,12 @@ impl Authenticator {
         let Some(genuine) = self.0.tokens.read(token) else {
             return Err(refused());
         };
-        let user = self.login(genuine.login_id, genuine.user_id).await?;
+        let known = self.login(genuine.login_id, genuine.user_id).await?;
         let via = Via::Login {
             id: genuine.login_id,
             expires_at: genuine.expires_at,
         };
-        Ok(Caller::new(user, via))
+        Ok(Caller::new(known.user, known.plan, via))
     }
 
     /// Whether a caller may go on: the same account, by what is known now.
@@ -84,31 +86,38 @@ impl Authenticator {
     pub async fn again(&self, caller: &Caller) -> Result<Caller, Failure> {
         match caller.via() {
             Via::Login { id, .. } => {
-                let user = self.login(*id, caller.user().id).await?;
-                Ok(Caller::new(user, caller.via().clone()))
+                let known = self.login(*id, caller.user().id).await?;
+                Ok(Caller::new(known.user, known.plan, caller.via().clone()))
             }
             Via::AccessKey { secret, .. } => self.by_key(secret.clone()).await,
             Via::External { .. } => Err(refused()),
         }
     }
 
-    async fn login(&self, login_id: Uuid, user_id: Uuid) -> Result<Arc<User>, Failure> {
+    /// An account with its plan.
+    async fn known(&self, user: User, key: Option<AccessKey>) -> Result<Known, Failure> {
+        let scope = self.0.store.user(&Principal::new(user.id.to_string()));
+        Ok(Known {
+            plan: Arc::new(scope.plan().await?),
+            user: Arc::new(user),
+            key: key.map(Arc::new),
+        })
+    }
+
+    async fn login(&self, login_id: Uuid, user_id: Uuid) -> Result<Known, Failure> {
         let inner = &*self.0;
         let shown = Shown::Login(login_id);
         if let Some(known) = inner.known.get(&shown)
             && known.user.id == user_id
         {
-            return Ok(known.user);
+            return Ok(known);
         }
         let asked = inner.known.now();
-        let user = login_account(&inner.store, login_id, user_id).await?;
-        let user = Arc::new(user.filter(|user| user.id == user_id).ok_or_else(refused)?);
-        let known = Known {
-            user: user.clone(),
-            key: None,
-        };
-        inner.known.put(shown, known, asked);
-        Ok(user)
+        let user = inner.store.admin().login_account(login_id).await?;
+        let user = user.filter(|user| user.id == user_id).ok_or_else(refused)?;
+        let known = self.known(user, None).await?;
+        inner.known.put(shown, known.clone(), asked);
+        Ok(known)
     }
 
     async fn by_key(&self, secret: Arc<Secret>) -> Result<Caller, Failure> {
@@ -116,7 +125,11 @@ impl Authenticator {
         let shown = Shown::AccessKey(hash(&secret));
         let caller = |known: Known, secret| {
             let key = known.key.ok_or_else(refused)?;
-            Ok(Caller::new(known.user, Via::AccessKey { key, secret }))
+            Ok(Caller::new(
+                known.user,
+                known.plan,
+                Via::AccessKey { key, secret },
+            ))
         };
         if let Some(known) = inner.known.get(&shown) {
             return caller(known, secret);
@@ -124,10 +137,7 @@ impl Authenticator {
         let asked = inner.known.now();
         let found = inner.store.admin().access_key(&secret).await?;
         let (key, user) = found.ok_or_else(refused)?;
-        let known = Known {
-            user: Arc::new(user),
-            key: Some(Arc::new(key)),
-        };
+        let known = self.known(user, Some(key)).await?;
         inner.known.put(shown, known.clone(), asked);
         caller(known, secret)
     }
@@ -156,19 +166,4 @@ fn hash(secret: &Secret) -> [u8; 32] {
         .zip(digest.as_ref())
         .for_each(|(to, from)| *to = *from);
     hash
-}
-
-/// The user of a login that goes on.
-async fn login_account(
-    store: &Store,
-    login_id: Uuid,
-    user_id: Uuid,
-) -> Result<Option<User>, Failure> {
-    let scope = store.user(&Principal::new(user_id.to_string()));
-    let logins = scope.logins(&aurax::Page::first().with_limit(200)).await?;
-    if !logins.data.iter().any(|login| login.id == login_id) {
-        return Ok(None);
-    }
-    let user = scope.account().await?;
-    Ok(Some(user).filter(|user| user.is_active))
 }

@@ -72,10 +72,8 @@ impl Passwords {
     pub async fn verify(&self, password: Secret, hash: Option<Secret>) -> Result<bool> {
         let nobody = self.nobody.clone();
         self.work(password, move |password| {
-            let is_right = match &hash {
-                Some(hash) => argon2()?.verify_password(password, expose(hash)).is_ok(),
-                None => argon2()?.verify_password(password, &*nobody).is_ok() && false,
-            };
+            let known = hash.as_ref().map_or(&*nobody, expose);
+            let is_right = argon2()?.verify_password(password, known).is_ok() && hash.is_some();
             Ok(is_right)
         })
         .await

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aurax::{Clock, Error, ErrorKind, Result, Secret, new_id};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -119,34 +120,55 @@ impl AccessTokens {
             iat,
             exp: iat.saturating_add(ttl),
         };
+        self.sign(TYPE, &claims)
+    }
+
+    /// Now, in Unix seconds.
+    pub(super) fn now(&self) -> i64 {
+        self.0.clock.now().unix_timestamp()
+    }
+
+    /// Signs claims as a token of a type.
+    pub(super) fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<Secret> {
+        let keys = &self.0.keys;
         let mut header = Header::new(Algorithm::RS256);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(inner.keys.id().to_owned());
-        encode(&header, &claims, inner.keys.signer())
+        header.typ = Some(kind.to_owned());
+        header.kid = Some(keys.id().to_owned());
+        encode(&header, claims, keys.signer())
             .map(Secret::new)
             .map_err(|e| Error::new(ErrorKind::Internal, "a token was not signed").with_source(e))
     }
 
-    /// Reads a token; `None` for anything but a genuine one that is good now.
-    pub fn read(&self, token: &str) -> Option<Genuine> {
+    /// The claims of a genuine token of a type, whether it is good by the clock or not.
+    pub(super) fn verify<T: DeserializeOwned>(&self, kind: &str, token: &str) -> Option<T> {
         if token.len() > LONGEST {
             return None;
         }
-        let inner = &*self.0;
         let header = decode_header(token).ok()?;
         // Nothing in a header chooses a key or an algorithm but `kid`, from a list of our own.
         let is_plain = header.alg == Algorithm::RS256
-            && header.typ.as_deref() == Some(TYPE)
+            && header.typ.as_deref() == Some(kind)
             && header.crit.is_none()
             && header.zip.is_none()
             && header.enc.is_none()
+            && header.jwk.is_none()
+            && header.jku.is_none()
+            && header.x5u.is_none()
+            && header.x5c.is_none()
             && header.extras.inner().is_empty();
         if !is_plain {
             return None;
         }
-        let key = inner.keys.known(header.kid.as_deref()?)?;
-        let claims = decode::<Claims>(token, key, &inner.validation).ok()?.claims;
-        let now = inner.clock.now().unix_timestamp();
+        let key = self.0.keys.known(header.kid.as_deref()?)?;
+        decode(token, key, &self.0.validation)
+            .ok()
+            .map(|data| data.claims)
+    }
+
+    /// Reads a token; `None` for anything but a genuine one that is good now.
+    pub fn read(&self, token: &str) -> Option<Genuine> {
+        let claims: Claims = self.verify(TYPE, token)?;
+        let now = self.now();
         let longest = i64::try_from(LONGEST_TTL.as_secs()).unwrap_or(0);
         let is_good = claims.exp > now
             && claims.iat <= now.saturating_add(SKEW)

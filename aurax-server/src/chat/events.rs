@@ -28,7 +28,7 @@ pub(crate) async fn events(
     let timeouts = state.config().timeouts.clone();
     let mut live = Live::new(state, caller, seen, exchange, None);
     live.begin(timeouts.header_commit).await?;
-    let heartbeat = timeouts.heartbeat;
+    let (heartbeat, quota) = (timeouts.heartbeat, live.quota());
     let frames = stream::unfold((live, 0_u64), move |(mut live, mut sent)| async move {
         let moment = live.next(heartbeat).await?;
         let bytes = match moment {
@@ -37,7 +37,11 @@ pub(crate) async fn events(
         };
         Some((Ok::<_, Infallible>(bytes), (live, sent)))
     });
-    Ok(respond(Body::from_stream(frames)))
+    let mut response = respond(Body::from_stream(frames));
+    if let Some(quota) = quota {
+        response.extensions_mut().insert(quota);
+    }
+    Ok(response)
 }
 
 /// An answer of events.

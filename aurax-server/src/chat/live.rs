@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use aurax::{Delta, Event, Receipt, Role, SessionEvent, SessionReply, Turn};
+use aurax::{Delta, Event, QuotaState, Receipt, Role, SessionEvent, SessionReply, Turn};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
@@ -40,6 +40,7 @@ pub(crate) struct Live {
     ready: VecDeque<Frame>,
     message_id: Option<Uuid>,
     receipt: Option<Receipt>,
+    quota: Option<QuotaState>,
     started: Instant,
 }
 
@@ -76,6 +77,7 @@ impl Live {
             ready: VecDeque::new(),
             message_id: None,
             receipt: None,
+            quota: None,
             started,
         }
     }
@@ -88,7 +90,17 @@ impl Live {
         };
         match tokio::time::timeout(at_most, asking).await {
             Err(_) => Ok(()),
-            Ok(Ok(reply)) => {
+            Ok(Ok(mut reply)) => {
+                // Who answers is known by now, and what is left of the caller's quotas.
+                while self.message_id.is_none() {
+                    match reply.next().await {
+                        Some(Ok(event)) => self.take(event),
+                        Some(Err(error)) => {
+                            return Err(failed(self.watch.state(), &error, self.owner));
+                        }
+                        None => break,
+                    }
+                }
                 self.phase = Phase::Reading(reply);
                 Ok(())
             }
@@ -143,6 +155,11 @@ impl Live {
         }));
     }
 
+    /// What is left of the caller's quotas, once somebody answers.
+    pub(crate) const fn quota(&self) -> Option<QuotaState> {
+        self.quota
+    }
+
     /// The answer's id, once somebody answers.
     pub(crate) const fn message_id(&self) -> Option<Uuid> {
         self.message_id
@@ -156,7 +173,10 @@ impl Live {
 
     fn take(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Head { answer_id, .. } => self.message_id = Some(answer_id),
+            SessionEvent::Head { answer_id, head } => {
+                self.message_id = Some(answer_id);
+                self.quota = head.quota;
+            }
             SessionEvent::Batch(batch) => {
                 for event in batch.events {
                     self.event(event);

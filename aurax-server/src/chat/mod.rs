@@ -6,7 +6,7 @@ mod live;
 mod relay;
 mod watch;
 
-use aurax::{Engine, Receipt, Result, Role, SendRequest, SessionSettings};
+use aurax::{QuotaState, Receipt, Role, SendRequest};
 use uuid::Uuid;
 
 pub(crate) use events::events;
@@ -27,27 +27,12 @@ pub(crate) struct Exchange {
     pub(crate) owner: KeyOwner,
 }
 
-/// The model a send will ask.
-pub(crate) fn model(
-    engine: &Engine,
-    own: &SessionSettings,
-    kept: &SessionSettings,
-) -> Result<String> {
-    let provider = own.provider.as_ref().or(kept.provider.as_ref());
-    let model = own.model.as_ref().or(kept.model.as_ref());
-    Ok(match (provider, model) {
-        (Some(provider), Some(model)) => format!("{provider}/{model}"),
-        (None, Some(model)) => model.clone(),
-        _ => engine.default_model()?.to_owned(),
-    })
-}
-
-/// Says it, and waits for the whole answer.
+/// Says it, and waits for the whole answer; with it comes what is left of the caller's quotas.
 pub(crate) async fn whole(
     state: &State,
     caller: &Caller,
     exchange: Exchange,
-) -> Result<Message, Failure> {
+) -> Result<(Message, Option<QuotaState>), Failure> {
     let Exchange {
         session_id,
         send,
@@ -59,12 +44,14 @@ pub(crate) async fn whole(
         let took = state.clock().monotonic().saturating_duration_since(started);
         sent(caller, Some(session_id), receipt, took);
     }
+    let quota = answer.head.quota;
     let turn = answer.turns.into_iter().next_back();
     let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
-    turn.map(Message::from).ok_or_else(|| {
-        let error = aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing");
-        failed(state, &error, owner)
-    })
+    turn.map(|turn| (Message::from(turn), quota))
+        .ok_or_else(|| {
+            let error = aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing");
+            failed(state, &error, owner)
+        })
 }
 
 /// What a failed call is for its caller.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aurax::providers::inbound::{Inbound, Incoming, Stamp, WriteReply};
-use aurax::{Batch, Ctx, Event, Head, Provider as _, Receipt, Reply};
+use aurax::{Batch, Ctx, Event, Head, Provider as _, QuotaState, Receipt, Reply};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -35,24 +35,25 @@ pub(crate) struct Relayed {
     pub(crate) owner: KeyOwner,
 }
 
-/// Makes the call, and gives the whole answer's body.
+/// Makes the call, and gives the whole answer's body, and what is left of the caller's quotas.
 pub(crate) async fn relay_whole(
     state: &State,
     caller: &Caller,
     seen: &Seen,
     relayed: Relayed,
-) -> Result<Bytes, Failure> {
+) -> Result<(Bytes, Option<QuotaState>), Failure> {
     let started = state.clock().monotonic();
     let failed = |error| failed(state, &error, relayed.owner);
     let reply = state.engine().call(&relayed.ctx, &relayed.incoming.call);
     let reply = reply.await.map_err(failed)?;
     let mut writer = relayed.writer(state, seen, reply.head());
+    let quota = reply.head().quota;
     let response = reply.collect().await.map_err(failed)?;
     if let Some(receipt) = &response.receipt {
         let took = state.clock().monotonic().saturating_duration_since(started);
         sent(caller, None, receipt, took);
     }
-    Ok(writer.whole(&response))
+    Ok((writer.whole(&response), quota))
 }
 
 /// Makes the call, and gives the answer as events. The status waits for the first content, but not
@@ -66,12 +67,16 @@ pub(crate) async fn relay(
     let timeouts = state.config().timeouts.clone();
     let mut relay = Relay::new(state, caller, seen, relayed);
     relay.begin(timeouts.header_commit).await?;
-    let heartbeat = timeouts.heartbeat;
+    let (heartbeat, quota) = (timeouts.heartbeat, relay.quota);
     let bytes = stream::unfold(relay, move |mut relay| async move {
         let bytes = relay.next(heartbeat).await?;
         Some((Ok::<_, Infallible>(bytes), relay))
     });
-    Ok(respond(Body::from_stream(bytes)))
+    let mut response = respond(Body::from_stream(bytes));
+    if let Some(quota) = quota {
+        response.extensions_mut().insert(quota);
+    }
+    Ok(response)
 }
 
 impl Relayed {
@@ -90,6 +95,7 @@ struct Relay {
     seen: Seen,
     relayed: Relayed,
     phase: Phase,
+    quota: Option<QuotaState>,
     started: Instant,
 }
 
@@ -113,6 +119,7 @@ impl Relay {
         let asking = async move { engine.call(&ctx, &call).await?.first_content().await };
         Self {
             phase: Phase::Asking(asking.boxed()),
+            quota: None,
             started: state.clock().monotonic(),
             watch: Watch::new(state, caller),
             seen,
@@ -168,6 +175,7 @@ impl Relay {
     }
 
     fn answered(&mut self, reply: Reply) {
+        self.quota = reply.head().quota;
         let state = self.watch.state();
         let writer = self.relayed.writer(state, &self.seen, reply.head());
         self.phase = Phase::Reading(reply, writer);

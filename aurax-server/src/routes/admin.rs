@@ -116,5 +116,7 @@ async fn change(
 )]
 async fn plans(state: State) -> Result<Reply<Listed<Plan>>, Failure> {
     let plans = state.store().admin().plans().await?;
-    Ok(Reply(Listed::all(plans.into_iter().map(Into::into).collect())))
+    Ok(Reply(Listed::all(
+        plans.into_iter().map(Into::into).collect(),
+    )))
 }

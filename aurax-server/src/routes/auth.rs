@@ -14,9 +14,10 @@ use super::Routes;
 use super::paging::Paging;
 use crate::admit::{Noun, Owned, Rule};
 use crate::auth::Caller;
-use crate::config::Registration;
+use crate::config;
 use crate::error::Failure;
 use crate::extract::{Id, Json, Params, read_body};
+use crate::limits;
 use crate::state::State;
 use crate::view::{Listed, Login, User};
 
@@ -49,6 +50,21 @@ struct Credentials {
     /// At most 1,024 bytes.
     #[schema(format = "password", min_length = 8, value_type = String)]
     password: Password,
+}
+
+/// Who wants an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    #[schema(format = "email", max_length = 254, min_length = 3)]
+    email: String,
+    /// At most 1,024 bytes.
+    #[schema(format = "password", min_length = 8, value_type = String)]
+    password: Password,
+    /// What an operator gave out, where accounts are made by invitation.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    invitation: Option<Password>,
 }
 
 /// A password as it arrives.
@@ -106,26 +122,45 @@ pub(super) fn check_email(email: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether somebody may make an account here.
+fn may_register(state: &State, wanted: &Registration) -> Result<(), Failure> {
+    match state.config().registration() {
+        config::Registration::Open => Ok(()),
+        config::Registration::Closed => {
+            let message = "accounts are made by the operator here: ask for one";
+            Err(Failure::forbidden(message))
+        }
+        config::Registration::Invite => {
+            let invitation = wanted.invitation.as_ref();
+            let tokens = state.auth().tokens();
+            let is_invited = invitation
+                .is_some_and(|Password(invitation)| tokens.is_invited(invitation, &wanted.email));
+            let message = "accounts are made by invitation here: send the `invitation` you were \
+                           given, with the address it is for";
+            is_invited
+                .then_some(())
+                .ok_or_else(|| Failure::forbidden(message))
+        }
+    }
+}
+
 /// Makes an account.
 #[utoipa::path(
     post,
     path = "/auth/register",
     tag = "auth",
-    request_body = Credentials,
+    request_body = Registration,
     responses(
         (status = 201, description = "The account.", body = User),
-        (status = 403, description = "Operators alone make accounts.", body = crate::error::ErrorBody),
+        (status = 403, description = "Operators alone make accounts, or give out invitations.", body = crate::error::ErrorBody),
         (status = 409, description = "The address has an account.", body = crate::error::ErrorBody),
     )
 )]
 async fn register(
     state: State,
-    Json(wanted): Json<Credentials>,
+    Json(wanted): Json<Registration>,
 ) -> Result<(StatusCode, Reply<User>), Failure> {
-    if state.config().registration() != Registration::Open {
-        let message = "accounts are made by the operator here: ask for one";
-        return Err(Failure::forbidden(message));
-    }
+    may_register(&state, &wanted)?;
     check_email(&wanted.email)?;
     wanted.password.check(&state)?;
     let hash = state
@@ -133,7 +168,14 @@ async fn register(
         .hash(wanted.password.into_secret())
         .await?;
     let new = NewUser::new(wanted.email).with_hashed_password(hash);
-    let user = state.store().admin().add_user(new).await?;
+    let admin = state.store().admin();
+    // Whoever is first on a machine of their own runs it; elsewhere the command makes operators.
+    if state.config().is_loopback()
+        && let Some(user) = admin.add_first_user(&new).await?
+    {
+        return Ok((StatusCode::CREATED, Reply(user.into())));
+    }
+    let user = admin.add_user(new).await?;
     Ok((StatusCode::CREATED, Reply(user.into())))
 }
 
@@ -175,6 +217,7 @@ struct Form {
 async fn login(state: State, request: Request) -> Result<Reply<Tokens>, Failure> {
     let label = label(request.headers());
     let shown = read_credentials(&state, request).await?;
+    limits::of_account(&state, &shown.email).await?;
     let found = state.store().admin().login(&shown.email).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let password = shown.password.into_secret();

@@ -116,8 +116,12 @@ async fn answer(
     if streams {
         return relay(state, caller, seen, relayed).await;
     }
-    let body = relay_whole(&state, &caller, &seen, relayed).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    let (body, quota) = relay_whole(&state, &caller, &seen, relayed).await?;
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    if let Some(quota) = quota {
+        response.extensions_mut().insert(quota);
+    }
+    Ok(response)
 }
 
 /// A request that is not of the protocol; the field is named as everywhere here.

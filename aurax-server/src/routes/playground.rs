@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aurax::{
-    Call, Engine, Json as Text, Message as Said, ModelId, Part, Provider as _, Request as Asked,
+    Call, Engine, Json as Text, Message as Said, Part, Provider as _, QuotaState, Request as Asked,
     Role, SessionSettings,
 };
 use axum::Json as Reply;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -164,19 +165,25 @@ impl Line {
 }
 
 /// Asks, waits for the whole answer, and keeps both.
-async fn ask(state: &State, caller: &Caller, seen: &Seen, asked: &NewRun) -> Result<Run, Failure> {
+async fn ask(
+    state: &State,
+    caller: &Caller,
+    seen: &Seen,
+    asked: &NewRun,
+) -> Result<(Run, Option<QuotaState>), Failure> {
     let (request, own) = asked.request()?;
     let text = asked.text()?;
     let engine = state.engine();
-    let model = chat::model(engine, &own, &SessionSettings::default())?;
-    let (provider, id) = engine.resolve(&model)?;
+    let model = engine.model_for(&own, &SessionSettings::default())?;
+    let (provider, id) = engine.resolve(model.as_str())?;
     let key_name = own.key_name.as_deref();
-    let Prepared { ctx, owner } = call::prepare(state, caller, seen, &model, key_name).await?;
-    let call = Call::chat(ModelId::parse(&model)?, request);
+    let Prepared { ctx, owner } =
+        call::prepare(state, caller, seen, model.as_str(), key_name).await?;
+    let call = Call::chat(model, request);
     let started = state.clock().monotonic();
     let answered = answer(engine, &ctx, &call).await;
     let took = state.clock().monotonic().saturating_duration_since(started);
-    let told = answered.as_ref().map(|response| told(response, took));
+    let told = answered.as_ref().map(|(response, _)| told(response, took));
     let kept = match &told {
         Ok(told) => Some(Text::from_value(told)?),
         Err(_) => None,
@@ -189,21 +196,38 @@ async fn ask(state: &State, caller: &Caller, seen: &Seen, asked: &NewRun) -> Res
         tracing::error!(request_id = %seen.request_id, %error, "a request is not kept");
     });
     let told = told.map_err(|error| chat::failed(state, error, owner))?;
-    if let Ok(response) = &answered
-        && let Some(receipt) = &response.receipt
-    {
+    let (receipt, quota) = match &answered {
+        Ok((response, quota)) => (response.receipt.as_ref(), *quota),
+        Err(_) => (None, None),
+    };
+    if let Some(receipt) = receipt {
         chat::sent(caller, None, receipt, took);
     }
-    Ok(Run {
+    let run = Run {
         id: place.ok(),
         provider: provider.to_owned(),
         model: model.to_owned(),
         told,
-    })
+    };
+    Ok((run, quota))
 }
 
-async fn answer(engine: &Engine, ctx: &aurax::Ctx, call: &Call) -> aurax::Result<aurax::Response> {
-    engine.call(ctx, call).await?.collect().await
+fn respond(body: impl Serialize, quota: Option<QuotaState>) -> Response {
+    let mut response = Reply(body).into_response();
+    if let Some(quota) = quota {
+        response.extensions_mut().insert(quota);
+    }
+    response
+}
+
+async fn answer(
+    engine: &Engine,
+    ctx: &aurax::Ctx,
+    call: &Call,
+) -> aurax::Result<(aurax::Response, Option<QuotaState>)> {
+    let reply = engine.call(ctx, call).await?;
+    let quota = reply.head().quota;
+    Ok((reply.collect().await?, quota))
 }
 
 fn told(response: &aurax::Response, took: Duration) -> Told {
@@ -241,8 +265,9 @@ async fn run(
     caller: Caller,
     seen: Seen,
     Json(asked): Json<NewRun>,
-) -> Result<Reply<Run>, Failure> {
-    Ok(Reply(ask(&state, &caller, &seen, &asked).await?))
+) -> Result<Response, Failure> {
+    let (run, quota) = ask(&state, &caller, &seen, &asked).await?;
+    Ok(respond(run, quota))
 }
 
 /// Which requests.
@@ -356,7 +381,7 @@ async fn replay(
     seen: Seen,
     Id(id): Id,
     Json(again): Json<Again>,
-) -> Result<Reply<Replayed>, Failure> {
+) -> Result<Response, Failure> {
     let past = caller.scope(state.store()).past_request(id).await?;
     let mut asked: NewRun = past.request_payload.to().map_err(|_| {
         let message = "the request was not made here and cannot be made again";
@@ -370,11 +395,12 @@ async fn replay(
         (provider, _) => provider,
     };
     asked.model = again.model.or(Some(past.model));
-    let run = ask(&state, &caller, &seen, &asked).await?;
+    let (run, quota) = ask(&state, &caller, &seen, &asked).await?;
     let diff = Diff::between(past.response_payload.as_ref(), &run.told);
-    Ok(Reply(Replayed {
+    let replayed = Replayed {
         replayed_id: id,
         run,
         diff,
-    }))
+    };
+    Ok(respond(replayed, quota))
 }

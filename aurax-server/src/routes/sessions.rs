@@ -327,8 +327,12 @@ async fn send(
             .await?
             .into_response());
     }
-    let message = chat::whole(&state, &caller, exchange).await?;
-    Ok((StatusCode::CREATED, Reply(message)).into_response())
+    let (message, quota) = chat::whole(&state, &caller, exchange).await?;
+    let mut response = (StatusCode::CREATED, Reply(message)).into_response();
+    if let Some(quota) = quota {
+        response.extensions_mut().insert(quota);
+    }
+    Ok(response)
 }
 
 /// What is about to be said in a session.
@@ -346,9 +350,10 @@ pub(crate) async fn say(
     let message = said(new.content, new.parts.unwrap_or_default())?;
     let chat = open(state, caller, id).await?;
     let kept = chat.record().await?.settings;
-    let model = chat::model(state.engine(), &own, &kept)?;
+    let model = state.engine().model_for(&own, &kept)?;
     let key_name = own.key_name.as_deref().or(kept.key_name.as_deref());
-    let Prepared { ctx, owner } = call::prepare(state, caller, seen, &model, key_name).await?;
+    let Prepared { ctx, owner } =
+        call::prepare(state, caller, seen, model.as_str(), key_name).await?;
     let send: SendRequest = chat
         .send(message)
         .settings(own)

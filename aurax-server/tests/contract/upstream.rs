@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -57,14 +56,20 @@ impl Upstream {
     /// What was asked at a path so far.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         let asked = self.asked.lock().unwrap();
-        asked.iter().filter(|asked| asked.path == path).cloned().collect()
+        asked
+            .iter()
+            .filter(|asked| asked.path == path)
+            .cloned()
+            .collect()
     }
 }
 
 async fn answer(State(upstream): State<Upstream>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let key = key(request.headers());
-    let body = axum::body::to_bytes(request.into_body(), 1 << 24).await.unwrap();
+    let body = axum::body::to_bytes(request.into_body(), 1 << 24)
+        .await
+        .unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let asked = Asked {
         path: path.clone(),
@@ -73,7 +78,8 @@ async fn answer(State(upstream): State<Upstream>, request: Request) -> Response 
     };
     upstream.asked.lock().unwrap().push(asked);
     if key == BAD_KEY {
-        let error = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
+        let error =
+            json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
         return (StatusCode::UNAUTHORIZED, axum::Json(error)).into_response();
     }
     match path.as_str() {
@@ -88,7 +94,9 @@ async fn answer(State(upstream): State<Upstream>, request: Request) -> Response 
 }
 
 fn key(headers: &HeaderMap) -> String {
-    let header = headers.get("authorization").map(|value| value.to_str().unwrap());
+    let header = headers
+        .get("authorization")
+        .map(|value| value.to_str().unwrap());
     let header = header.unwrap_or_default();
     header.trim_start_matches("Bearer ").to_owned()
 }
@@ -144,8 +152,8 @@ async fn chat(body: &Value) -> Response {
         chunks.push(Bytes::from(format!("data: {last}\n\ndata: [DONE]\n\n")));
     }
     let chunks = stream::iter(chunks).then(|chunk| async move {
-        // Each in a packet of its own.
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        // Each is written by itself.
+        tokio::task::yield_now().await;
         Ok::<_, Infallible>(chunk)
     });
     let body = Body::from_stream(chunks);
