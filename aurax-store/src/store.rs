@@ -319,7 +319,8 @@ impl Store {
         &self.0.db
     }
 
-    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+    /// Where the store's times come from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
     }
 
