@@ -175,7 +175,16 @@ async fn a_webhook_is_tried_again_where_that_may_help() {
 
 #[tokio::test]
 async fn a_server_that_hangs_holds_up_nothing_but_its_own() {
-    let scene = in_memory().await;
+    let mut scene = in_memory().await;
+    let for_ever = std::time::Duration::from_hours(1);
+    let options = AlertOptions::new().with_webhook_timeout(for_ever);
+    let transport = Arc::new(ReqwestTransport::new());
+    scene.alerts = Alerts::new(
+        scene.store.clone(),
+        transport,
+        &Secret::new("hush"),
+        options,
+    );
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", silent.local_addr().unwrap());
     let server = Server::start(&[]).await;
@@ -190,9 +199,13 @@ async fn a_server_that_hangs_holds_up_nothing_but_its_own() {
     scene.call(&eve, 1, succeeds).await;
     // Looking waits for nobody, and Eve's server is asked though Ada's never answers.
     assert_eq!(scene.look(Duration::ZERO).await, (21, 0));
-    while server.asked().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let asked = async {
+        while server.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(20);
+    tokio::time::timeout(limit, asked).await.unwrap();
 }
 
 #[tokio::test]
