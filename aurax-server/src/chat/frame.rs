@@ -11,10 +11,6 @@ use crate::view::{Amount, Tokens};
 /// What clients are sent while an answer is made.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all frames are of the largest variant"
-)]
 pub(crate) enum Frame {
     /// More of the answer.
     ChatChunk(Chunk),
