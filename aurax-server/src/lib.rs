@@ -5,9 +5,12 @@
 //! or the store.
 
 mod admit;
+pub mod alerts;
 pub mod auth;
+pub mod boot;
 mod call;
 mod chat;
+pub mod cli;
 pub mod config;
 mod cors;
 mod diff;
@@ -25,6 +28,7 @@ mod routes;
 pub mod serve;
 mod state;
 mod view;
+mod ws;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -37,6 +41,7 @@ pub use error::{Code, ErrorBody, ErrorObject, Failure, KeyOwner};
 pub use jobs::Job;
 pub use routes::Route;
 pub use state::{State, StateParts};
+pub use ws::Sockets;
 
 /// The documented API.
 pub fn router(state: State) -> Router {
@@ -62,7 +67,12 @@ pub fn router(state: State) -> Router {
 /// # Errors
 /// `Internal` when it cannot be written.
 pub fn openapi(state: State) -> aurax::Result<String> {
-    let (_, document, _) = routes::all(state).into_parts();
+    let routes = routes::all(state);
+    if let [name, ..] = routes.clashes() {
+        let message = format!("several schemas are named `{name}`");
+        return Err(aurax::Error::new(aurax::ErrorKind::Internal, message));
+    }
+    let (_, document, _) = routes.into_parts();
     document.to_pretty_json().map_err(|error| {
         let message = "the OpenAPI document cannot be written";
         aurax::Error::new(aurax::ErrorKind::Internal, message).with_source(error)

@@ -13,6 +13,7 @@ use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::models::KnownModels;
+use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +32,7 @@ struct Inner {
     drain: Drain,
     models: KnownModels,
     seal: Seal,
+    sockets: Sockets,
 }
 
 /// What a [`State`] is made of.
@@ -130,6 +132,7 @@ impl State {
             clock,
             limits,
             drain: Drain::new(),
+            sockets: Sockets::new(),
         })))
     }
 
@@ -186,6 +189,11 @@ impl State {
     /// How the server goes down.
     pub fn drain(&self) -> &Drain {
         &self.0.drain
+    }
+
+    /// The WebSockets that are open, and who is at them.
+    pub fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 }
 

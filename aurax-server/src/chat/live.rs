@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::frame::{Answered, Broken, Chunk, Frame};
 use super::watch::Watch;
-use super::{Exchange, failed, sent};
+use super::{Exchange, failed, said_nothing, sent};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Failure, KeyOwner};
@@ -165,8 +165,12 @@ impl Live {
         self.message_id
     }
 
-    /// The stream ended without an end.
+    /// The stream ended without an answer.
     fn broken_off(&mut self) {
+        if self.receipt.is_some() {
+            let failure = failed(self.watch.state(), &said_nothing(), self.owner);
+            return self.fail(&failure);
+        }
         tracing::error!(request_id = %self.seen.request_id, "an answer ended without an end");
         self.fail(&Failure::internal());
     }

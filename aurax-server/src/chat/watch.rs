@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::recheck;
 use crate::auth::Caller;
 use crate::error::Failure;
 use crate::state::State;
-
-/// How often is asked whether the caller may go on.
-const RECHECK: Duration = Duration::from_secs(20);
 
 /// Waits for an answer as long as its caller may have it.
 #[derive(Debug)]
@@ -21,7 +19,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(state: State, caller: Caller) -> Self {
-        let recheck_at = state.clock().monotonic() + RECHECK;
+        let recheck_at = state.clock().monotonic() + recheck(&state);
         Self {
             state,
             caller,
@@ -68,7 +66,7 @@ impl Watch {
 
     /// Whoever asks may have logged out meanwhile. While the store is away nobody knows.
     async fn recheck(&mut self) -> Result<(), Failure> {
-        self.recheck_at = self.state.clock().monotonic() + RECHECK;
+        self.recheck_at = self.state.clock().monotonic() + recheck(&self.state);
         match self.state.auth().again(&self.caller).await {
             Ok(caller) => self.caller = caller,
             Err(failure) if failure.status() == http::StatusCode::UNAUTHORIZED => {

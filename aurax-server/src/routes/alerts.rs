@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use super::paging::Paging;
 use crate::admit::{Noun, Owned, Rule};
+use crate::alerts::{Watched, check_change, check_new};
 use crate::auth::{Caller, Scope};
 use crate::error::{ErrorBody, Failure};
 use crate::extract::{Id, Json, Params};
@@ -33,20 +34,6 @@ pub(super) fn add(routes: Routes) -> Routes {
 
 fn alerts(state: &State, caller: &Caller) -> Alerts {
     caller.scope(state.store()).alerts()
-}
-
-/// Where an alert may be delivered to.
-fn check_webhook(url: &str) -> Result<(), Failure> {
-    let wrong = || {
-        let message = "`webhook_url` is an https address without a user name";
-        Failure::invalid("webhook_url", message)
-    };
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    let authority = uri.authority().ok_or_else(wrong)?;
-    if uri.scheme_str() != Some("https") || authority.as_str().contains('@') {
-        return Err(wrong());
-    }
-    Ok(())
 }
 
 /// The caller's alerts.
@@ -108,13 +95,11 @@ async fn create(
     caller: Caller,
     Json(wanted): Json<AlertToMake>,
 ) -> Result<(StatusCode, Reply<Alert>), Failure> {
-    if let Some(url) = &wanted.webhook_url {
-        check_webhook(url)?;
-    }
     let mut new = NewAlert::new(wanted.name, wanted.metric, wanted.threshold.0.usd());
     new.window_seconds = wanted.window_seconds.unwrap_or(new.window_seconds);
     new.severity = wanted.severity.map_or(new.severity, Into::into);
     new.webhook_url = wanted.webhook_url;
+    check_new(&new, Watched::User)?;
     let alert = alerts(&state, &caller).add(new).await?;
     Ok((StatusCode::CREATED, Reply(alert.into())))
 }
@@ -190,9 +175,6 @@ async fn change(
     Id(id): Id,
     Json(wanted): Json<AlertPatch>,
 ) -> Result<Reply<Alert>, Failure> {
-    if let Edit::Set(url) = &wanted.webhook_url {
-        check_webhook(url)?;
-    }
     let mut change = AlertChange::default();
     change.name = wanted.name;
     change.threshold = wanted.threshold.map(|threshold| threshold.0.usd());
@@ -200,7 +182,9 @@ async fn change(
     change.severity = wanted.severity.map(Into::into);
     change.webhook_url = wanted.webhook_url;
     change.is_active = wanted.is_active;
-    let alert = alerts(&state, &caller).change(id, change).await?;
+    let alerts = alerts(&state, &caller);
+    check_change(&alerts.get(id).await?, &change)?;
+    let alert = alerts.change(id, change).await?;
     Ok(Reply(alert.into()))
 }
 

@@ -16,7 +16,7 @@ mod paging;
 mod playground;
 mod provider_keys;
 mod providers;
-mod sessions;
+pub(crate) mod sessions;
 mod usage;
 
 use axum::Router;
@@ -30,7 +30,7 @@ use crate::document;
 use crate::state::State;
 
 /// What `utoipa_axum::routes!` makes of one handler.
-type Documented = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<State>);
+pub(crate) type Documented = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<State>);
 
 /// A route, as the tests that go over all of them see it.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub(crate) struct Routes {
     router: Router<State>,
     document: OpenApi,
     list: Vec<Route>,
+    /// Names that several schemas have.
+    clashes: Vec<String>,
 }
 
 impl Routes {
@@ -59,20 +61,21 @@ impl Routes {
             router: Router::new(),
             document: document::new(),
             list: Vec::new(),
+            clashes: Vec::new(),
         }
     }
 
     /// Adds one handler under a rule.
     #[must_use]
     pub(crate) fn add(mut self, rule: Rule, (schemas, paths, handler): Documented) -> Self {
-        let components = self.document.components.get_or_insert_default();
+        let known = &mut self.document.components.get_or_insert_default().schemas;
         for (name, schema) in schemas {
-            let known = components.schemas.get(&name);
-            debug_assert!(
-                known.is_none_or(|known| *known == schema),
-                "two types are called {name} in the document: name one `#[schema(as = …)]`"
-            );
-            components.schemas.insert(name, schema);
+            // Two types of one name would be one in the document, and one of them wrong.
+            let clashes = known.get(&name).is_some_and(|known| *known != schema);
+            if clashes && !self.clashes.contains(&name) {
+                self.clashes.push(name.clone());
+            }
+            known.insert(name, schema);
         }
         for (path, mut item) in paths.paths {
             for (method, operation) in document::operations(&mut item) {
@@ -91,6 +94,11 @@ impl Routes {
             known.merge_operations(item);
         }
         self
+    }
+
+    /// Names that several schemas have, of which one alone is in the document.
+    pub(crate) fn clashes(&self) -> &[String] {
+        &self.clashes
     }
 
     pub(crate) fn into_parts(self) -> (Router<State>, OpenApi, Vec<Route>) {
@@ -114,5 +122,6 @@ pub(crate) fn all(state: State) -> Routes {
     let routes = export::add(routes);
     let routes = budgets::add(routes);
     let routes = alerts::add(routes);
-    admin::add(routes)
+    let routes = admin::add(routes);
+    crate::ws::add(routes)
 }

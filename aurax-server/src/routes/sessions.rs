@@ -20,7 +20,7 @@ use crate::call::{self, Prepared};
 use crate::chat::{self, Exchange};
 use crate::edge::Seen;
 use crate::error::{ErrorBody, Failure};
-use crate::extract::{Id, Json, Params};
+use crate::extract::{Id, Json, Params, object, optional_object};
 use crate::state::State;
 use crate::view::{Listed, Message, Session, Settings, SettingsChange};
 
@@ -87,7 +87,7 @@ struct NewSession {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     settings: Settings,
 }
 
@@ -144,8 +144,12 @@ pub(super) fn checked(settings: SessionSettings) -> Result<SessionSettings, Fail
         let message = "`temperature` is between 0 and 2";
         return Err(Failure::invalid("settings.temperature", message));
     }
-    if settings.max_output_tokens == Some(0) {
-        let message = "`max_output_tokens` is at least 1";
+    let most = i32::MAX.unsigned_abs();
+    if settings
+        .max_output_tokens
+        .is_some_and(|tokens| !(1..=most).contains(&tokens))
+    {
+        let message = format!("`max_output_tokens` is between 1 and {most}");
         return Err(Failure::invalid("settings.max_output_tokens", message));
     }
     Ok(settings)
@@ -197,7 +201,7 @@ struct SessionPatch {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     settings: Option<SettingsChange>,
     /// Goes on from another message.
     #[serde(default)]
@@ -276,25 +280,25 @@ async fn messages(
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
     /// The words.
-    content: String,
+    pub(crate) content: String,
     /// The provider, instead of the session's.
     #[serde(default)]
     #[schema(max_length = 100)]
-    provider: Option<String>,
+    pub(crate) provider: Option<String>,
     /// The model, instead of the session's.
     #[serde(default)]
     #[schema(max_length = 200)]
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// More than words: `image`, `document`, `audio`, or `tool_result` alone.
     #[serde(default)]
     #[schema(value_type = Option<Vec<std::collections::HashMap<String, serde_json::Value>>>)]
-    parts: Option<Vec<Part>>,
+    pub(crate) parts: Option<Vec<Part>>,
     /// Settings instead of the session's, for this message.
-    #[serde(default)]
-    settings: Option<Settings>,
+    #[serde(default, deserialize_with = "optional_object")]
+    pub(crate) settings: Option<Settings>,
     /// Whether the answer comes as events, while it is made.
     #[serde(default)]
-    stream: bool,
+    pub(crate) stream: bool,
 }
 
 /// Says something, and gives the answer: whole, or as events (`"stream": true`) whose data are the
@@ -354,6 +358,7 @@ pub(crate) async fn say(
     let key_name = own.key_name.as_deref().or(kept.key_name.as_deref());
     let Prepared { ctx, owner } =
         call::prepare(state, caller, seen, model.as_str(), key_name).await?;
+    let cancel = ctx.cancel().cloned().unwrap_or_default();
     let send: SendRequest = chat
         .send(message)
         .settings(own)
@@ -363,6 +368,7 @@ pub(crate) async fn say(
         session_id: id,
         send,
         owner,
+        cancel,
     })
 }
 

@@ -14,6 +14,7 @@ mod admin;
 mod alerts;
 mod budgets;
 mod completions;
+mod document;
 mod idempotency;
 mod keys;
 mod limits;
