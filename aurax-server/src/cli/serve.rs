@@ -74,10 +74,11 @@ Make an account, log in and chat:
   export AURAX={url}
   curl $AURAX/auth/register --json '{{"email": "you@example.com", "password": "correct horse"}}'
   export TOKEN=$(curl -s $AURAX/auth/login -d username=you@example.com -d 'password=correct horse' |
-    sed 's/.*"access_token":"\([^"]*\)".*//')
+    sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   export CHAT=$(curl -s $AURAX/chat/sessions -H "Authorization: Bearer $TOKEN" --json '{{}}' |
-    sed 's/^{{"id":"\([^"]*\)".*//')
-  curl -N $AURAX/chat/sessions/$CHAT/messages -H "Authorization: Bearer $TOKEN"     --json '{{"content": "Hello!", "stream": true}}'
+    sed 's/^{{"id":"\([^"]*\)".*/\1/')
+  curl -N $AURAX/chat/sessions/$CHAT/messages -H "Authorization: Bearer $TOKEN" \
+    --json '{{"content": "Hello!", "stream": true}}'
   curl $AURAX/api/usage/summary -H "Authorization: Bearer $TOKEN"
 "#
     )
