@@ -149,7 +149,7 @@ impl State {
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
         let remembered = config.timeouts.login_cache;
         let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
-        let secret = Secret::new(URL_SAFE_NO_PAD.encode(&*store.derived_key("webhooks")));
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(*store.derived_key("webhooks")));
         Ok(Self(Arc::new(Inner {
             alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),
             passwords: Passwords::new()?,
