@@ -339,7 +339,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The answer is empty until it leaves: [`crate::edge`] writes it, with the request's id.
+/// The answer is empty until it leaves: the edge writes it, with the request's id.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();

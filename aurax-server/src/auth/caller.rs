@@ -75,7 +75,7 @@ pub enum Via {
     },
 }
 
-/// Who asks. Every handler of a route that is not public gets one from [`crate::admit`]; there is
+/// Who asks. Every handler of a route that is not public gets one from the door before it; there is
 /// no other way to a tenant's rows.
 #[derive(Debug, Clone)]
 pub struct Caller {
