@@ -16,6 +16,7 @@ mod credentials;
 mod desk;
 mod history;
 mod idempotency;
+mod identities;
 mod isolation;
 mod jobs;
 mod ledger;
@@ -75,6 +76,11 @@ desk::on_every_store! {
         a_dead_processes_claim_is_taken_over,
         an_answer_is_kept_for_a_day,
         a_key_is_of_visible_ascii;
+    identities:
+        an_identity_has_one_account_for_ever,
+        an_account_somebody_has_is_given_to_no_identity,
+        of_many_identities_at_once_one_gets_the_account,
+        an_identity_that_cannot_be_kept_is_named;
     isolation:
         a_foreign_id_is_like_one_that_does_not_exist,
         policies_hold_without_any_predicate,
