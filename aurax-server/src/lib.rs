@@ -17,6 +17,7 @@ mod edge;
 mod error;
 mod extract;
 mod idempotency;
+mod jobs;
 mod limits;
 mod routes;
 pub mod serve;
@@ -31,6 +32,7 @@ pub use admit::{Access, Noun, Owned, Place, Rule, Weight};
 pub use drain::Drain;
 pub use edge::Peer;
 pub use error::{Code, ErrorBody, ErrorObject, Failure, KeyOwner};
+pub use jobs::Job;
 pub use routes::Route;
 pub use state::{State, StateParts};
 

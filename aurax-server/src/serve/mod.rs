@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 pub use tls::acceptor;
 
 use crate::edge::Peer;
+use crate::jobs;
 use crate::state::State;
 use connection::Connections;
 use places::Places;
@@ -46,6 +47,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// # Cancel safety
 /// A dropped future cuts every connection off.
 pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Option<TlsAcceptor>) {
+    jobs::start(&state);
     let connections = Connections::new(router, &state, tls);
     let limits = &state.config().limits;
     let places = Places::new(limits.connections, limits.connections_per_ip);

@@ -1,0 +1,146 @@
+//! What runs by itself: orphans, partitions, retention, and what is forgotten when its time is
+//! over. Every replica runs the loops; a lease gives each turn to one of them.
+
+use std::fmt;
+use std::time::Duration;
+
+use aurax::store::{Retention, SILENCE, Store};
+use aurax::{Clock, Result};
+use time::OffsetDateTime;
+use uuid::{Builder, Uuid};
+
+use crate::state::State;
+
+/// How long a turn is held by whoever took it, unless it says that it goes on.
+const HELD: time::Duration = time::Duration::minutes(10);
+/// An empty partition of so long ago goes.
+const OLD: time::Duration = time::Duration::days(62);
+/// How many rows go at a time.
+const PAGE: u32 = 500;
+
+/// What runs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Job {
+    /// Settles what processes left open that died; every 30 s.
+    Orphans,
+    /// Makes partitions ahead and drops old empty ones; every 6 hours.
+    Partitions,
+    /// Drops what is older than it is kept; every hour.
+    Retention,
+    /// Forgets logins and answers whose time is over; every 10 minutes.
+    Leftovers,
+}
+
+impl Job {
+    /// Every job.
+    pub const ALL: [Self; 4] = [
+        Self::Orphans,
+        Self::Partitions,
+        Self::Retention,
+        Self::Leftovers,
+    ];
+
+    /// Its name, under which it is leased.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orphans => "orphans",
+            Self::Partitions => "partitions",
+            Self::Retention => "retention",
+            Self::Leftovers => "leftovers",
+        }
+    }
+
+    /// How often it runs.
+    pub const fn every(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Orphans => 30,
+            Self::Leftovers => 600,
+            Self::Retention => 3_600,
+            Self::Partitions => 6 * 3_600,
+        })
+    }
+
+    /// Runs once, unless another process does just now: false.
+    ///
+    /// # Errors
+    /// `Store` when the database is away; what was done so far is done.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the rest to the next turn, which another process gets when the lease
+    /// is over.
+    pub async fn run(self, store: &Store, clock: &dyn Clock) -> Result<bool> {
+        let jobs = store.jobs();
+        let Some(mut lease) = jobs.lease(self.as_str(), HELD).await? else {
+            return Ok(false);
+        };
+        match self {
+            Self::Orphans => {
+                let swept = jobs.sweep_orphans(SILENCE).await?;
+                if swept.attempts > 0 {
+                    tracing::warn!(
+                        attempts = swept.attempts,
+                        charges = swept.charges,
+                        sessions = swept.sessions,
+                        "calls of a process that died were settled"
+                    );
+                }
+            }
+            Self::Partitions => {
+                let done = jobs
+                    .partitions(id_at(clock.now().saturating_sub(OLD)))
+                    .await?;
+                tracing::debug!(made = done.made, dropped = done.dropped.len(), "partitions");
+            }
+            Self::Retention => {
+                let gone = jobs.retire(&Retention::default(), |_| {}).await?;
+                tracing::debug!(messages = gone.messages, usage = gone.usage, "retention");
+            }
+            Self::Leftovers => {
+                while jobs.purge_logins(PAGE).await? >= u64::from(PAGE) {
+                    lease.note("logins").await?;
+                }
+                while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {
+                    lease.note("answers").await?;
+                }
+            }
+        }
+        lease.finish().await?;
+        Ok(true)
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The least id of a moment.
+fn id_at(at: OffsetDateTime) -> Uuid {
+    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
+/// Runs every job when it is due, until the server goes down. They begin at once: the first start
+/// after a while has the most to do.
+pub(crate) fn start(state: &State) {
+    for job in Job::ALL {
+        let (state, tasks) = (state.clone(), state.drain().tasks().clone());
+        tasks.spawn(async move {
+            let over = state.drain().announced().clone();
+            over.run_until_cancelled(turns(job, &state)).await;
+        });
+    }
+}
+
+async fn turns(job: Job, state: &State) {
+    loop {
+        if let Err(error) = job.run(state.store(), &**state.clock()).await {
+            tracing::warn!(%job, %error, "a job did not run, and is tried again");
+        }
+        // A little apart, so that replicas that start together do not ask together for ever.
+        let spread = job.every() * fastrand::u32(90..110) / 100;
+        tokio::time::sleep(spread).await;
+    }
+}
