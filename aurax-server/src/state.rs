@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use aurax::limits::{MemoryLimits, SharedLimits};
+use aurax::providers::transport::{ReqwestTransport, Transport};
 use aurax::store::{Store, Vault};
 use aurax::{Clock, Engine, Result, SystemClock};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
+use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
 
@@ -47,6 +48,8 @@ pub struct StateParts {
     pub clock: Arc<dyn Clock>,
     /// What counts requests; this process alone unless set.
     pub limits: Arc<dyn SharedLimits>,
+    /// What fetches the keys of other issuers; the network unless set.
+    pub issuer_transport: Arc<dyn Transport>,
 }
 
 impl StateParts {
@@ -66,6 +69,7 @@ impl StateParts {
             keys,
             clock: Arc::new(SystemClock),
             limits: Arc::new(MemoryLimits::new()),
+            issuer_transport: Arc::new(ReqwestTransport::new()),
         }
     }
 
@@ -73,6 +77,13 @@ impl StateParts {
     #[must_use]
     pub fn with_limits(mut self, limits: Arc<dyn SharedLimits>) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Fetches the keys of other issuers with this.
+    #[must_use]
+    pub fn with_issuer_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.issuer_transport = transport;
         self
     }
 
@@ -88,7 +99,8 @@ impl State {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// `Internal` when the system gives no random bytes.
+    /// `Internal` when the system gives no random bytes; `Config` for an issuer of tokens that cannot
+    /// be asked for its keys.
     pub fn new(parts: StateParts) -> Result<Self> {
         let StateParts {
             config,
@@ -98,11 +110,19 @@ impl State {
             keys,
             clock,
             limits,
+            issuer_transport,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
         let remembered = config.timeouts.login_cache;
-        let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
+        let issuers = Issuers::new(
+            &config.auth.issuers,
+            tokens.issuer(),
+            config.registration(),
+            &issuer_transport,
+            &clock,
+        )?;
+        let auth = Authenticator::new(store.clone(), tokens, issuers, remembered, clock.clone());
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new()?,
             config,

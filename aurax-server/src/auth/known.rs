@@ -22,6 +22,8 @@ pub(super) enum Shown {
     Login(Uuid),
     /// An access key, by the whole of its SHA-256.
     AccessKey([u8; 32]),
+    /// An identity, by the SHA-256 of its issuer and subject, in a token that is genuine.
+    Identity([u8; 32]),
 }
 
 /// Whom it stands for.
