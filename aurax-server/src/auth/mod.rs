@@ -48,7 +48,7 @@ fn refused() -> Failure {
 
 impl Authenticator {
     /// Reads tokens with `tokens`, and those of other issuers with `issuers`; what the store says
-    /// of logins and keys is believed for `ttl`, a minute at most.
+    /// of logins and keys is believed for `ttl`, 40 seconds at most.
     pub fn new(
         store: Store,
         tokens: AccessTokens,

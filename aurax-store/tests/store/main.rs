@@ -111,6 +111,7 @@ desk::on_every_store! {
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,
         many_exchanges_at_once_leave_one_login,
+        of_tokens_of_one_exchange_one_goes_on,
         a_login_ends_after_thirty_idle_and_ninety_days,
         a_user_ends_one_login_or_all,
         a_closed_account_renews_nothing,
