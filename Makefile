@@ -11,13 +11,15 @@ export PATH := $(AURAX_TOOLS)/bin:$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## chat in the terminal; without a key it talks to the built-in demo
-	@cargo run --quiet --example chat
+run: ## the server; without a key or an Ollama it answers by the built-in demo
+	@cargo run --quiet --package aurax-server -- serve
 
 test: ## every test, doctests included
 	@tools/check/install cargo-nextest
 	cargo test --quiet --doc --workspace --all-features
-	tools/test/services run -- cargo nextest run --workspace --all-features
+	@tools/test/schemathesis
+	AURAX_TEST_SCHEMATHESIS=$(AURAX_TOOLS)/schemathesis/bin/st \
+		tools/test/services run -- cargo nextest run --workspace --all-features
 
 check: fmt scripts floats clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
 

@@ -1,5 +1,6 @@
 //! Where variables come from: the one place that reads the process's environment.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 
@@ -24,6 +25,12 @@ pub trait Environment {
     /// # Errors
     /// `Config` for a value that is not text.
     fn variable(&self, name: &str) -> Result<Option<String>>;
+
+    /// The names of all variables, where they can be told; a closure cannot. One that is not text
+    /// is left out.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// A setting: white space around it is dropped, and a blank one is not set.
     ///
@@ -62,6 +69,17 @@ impl<F: Fn(&str) -> Option<String>> Environment for F {
     }
 }
 
+/// Variables by their names.
+impl Environment for BTreeMap<String, String> {
+    fn variable(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.get(name).cloned())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
+}
+
 /// The environment of the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessEnvironment;
@@ -78,6 +96,12 @@ impl Environment for ProcessEnvironment {
                 format!("{name} is not UTF-8"),
             )),
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "settings come from here")]
+    fn names(&self) -> Vec<String> {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        names.filter_map(|name| name.into_string().ok()).collect()
     }
 }
 
@@ -166,6 +190,7 @@ mod tests {
     #[test]
     fn the_process_has_an_environment() {
         assert!(ProcessEnvironment.setting("PATH").unwrap().is_some());
+        assert!(ProcessEnvironment.names().iter().any(|name| name == "PATH"));
         assert!(
             ProcessEnvironment
                 .setting("AURAX_TEST_UNSET")

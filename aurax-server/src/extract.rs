@@ -14,7 +14,7 @@ use crate::admit::Rule;
 use crate::error::{Code, Failure};
 use crate::state::State;
 
-pub(crate) use json::parse as parse_json;
+pub(crate) use json::{object, optional_object, parse as parse_json};
 
 /// A JSON body. Unknown fields are refused by the type, everything else here: another content type,
 /// a compressed body, one that is too large or too deep, and NUL.

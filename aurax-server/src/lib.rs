@@ -5,9 +5,12 @@
 //! or the store.
 
 mod admit;
+pub mod alerts;
 pub mod auth;
+pub mod boot;
 mod call;
 mod chat;
+pub mod cli;
 pub mod config;
 mod cors;
 mod docs;
@@ -60,7 +63,12 @@ pub fn router(state: State) -> Router {
 /// # Errors
 /// `Internal` when it cannot be written.
 pub fn openapi(state: State) -> aurax::Result<String> {
-    let (_, document, _) = routes::all(state).into_parts();
+    let routes = routes::all(state);
+    if let [name, ..] = routes.clashes() {
+        let message = format!("several schemas are named `{name}`");
+        return Err(aurax::Error::new(aurax::ErrorKind::Internal, message));
+    }
+    let (_, document, _) = routes.into_parts();
     document.to_pretty_json().map_err(|error| {
         let message = "the OpenAPI document cannot be written";
         aurax::Error::new(aurax::ErrorKind::Internal, message).with_source(error)

@@ -1,3 +1,7 @@
 //! The command `aurax`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aurax_server::cli::main()
+}

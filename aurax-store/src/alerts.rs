@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::access_keys::Edit;
 use crate::bounds::{NAME, URL, at_most, named, refuse};
 use crate::catalogue::alerts as sql;
-use crate::db::{Row, args};
-use crate::scope::{JobScope, UserScope};
+use crate::db::{Arg, Row, Statement, args};
+use crate::scope::{AdminScope, JobScope, UserScope};
 use crate::store::not_found;
 use crate::turn::from_word;
 
@@ -22,6 +22,9 @@ const MESSAGE: usize = 1_000;
 const WINDOW: u32 = 31 * 86_400;
 /// The largest threshold that both databases keep.
 const LARGEST: u32 = 1_000_000_000;
+
+/// Whose the alerts are that watch all tenants together, which operators see.
+pub const INSTALLATION: Uuid = Uuid::nil();
 
 /// How much an alert matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -149,6 +152,11 @@ pub struct AlertEvent {
 }
 
 impl Alert {
+    /// Whether it watches all tenants together.
+    pub fn is_of_installation(&self) -> bool {
+        self.user_id == INSTALLATION
+    }
+
     fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.uuid("id")?,
@@ -181,8 +189,12 @@ impl Alert {
 
 impl AlertEvent {
     fn read(row: &Row) -> Result<Self> {
+        Self::read_as(row, "id")
+    }
+
+    fn read_as(row: &Row, id: &str) -> Result<Self> {
         Ok(Self {
-            id: row.uuid("id")?,
+            id: row.uuid(id)?,
             alert_id: row.uuid("alert_id")?,
             value: row.money("value")?.usd(),
             message: row.text("message")?,
@@ -271,7 +283,16 @@ impl Alerts {
             .await
     }
 
-    /// Changes an alert.
+    /// An alert.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; `Store` when it cannot be read.
+    pub async fn get(&self, id: Uuid) -> Result<Alert> {
+        let row = self.0.row(&sql::GET, args! { id }).await?;
+        Alert::read(&row.ok_or_else(|| not_found("alert"))?)
+    }
+
+    /// Changes an alert. One that is not watched any more is over.
     ///
     /// # Errors
     /// `NotFound` where there is none; else as of [`Alerts::add`].
@@ -291,6 +312,9 @@ impl Alerts {
                         webhook_url: alert.webhook_url, is_active: alert.is_active, at,
                     };
                     tx.run(&sql::CHANGE, &args).await?;
+                    if !alert.is_active {
+                        tx.run(&sql::CLOSE, &args! { id, at }).await?;
+                    }
                     let row = tx.row(&sql::GET, &args! { id }).await?;
                     Alert::read(&row.ok_or_else(|| not_found("alert"))?)
                 })
@@ -333,6 +357,13 @@ impl Alerts {
     }
 }
 
+impl AdminScope {
+    /// The alerts that watch all tenants together.
+    pub fn alerts(&self) -> Alerts {
+        Alerts(UserScope::new(self.store().clone(), INSTALLATION))
+    }
+}
+
 impl JobScope {
     /// Alerts of every tenant that are watched, at most 500 of them, in the order of their ids,
     /// after `after`.
@@ -345,28 +376,99 @@ impl JobScope {
         rows.iter().map(Alert::read).collect()
     }
 
-    /// Says that an alert fired: true for the one caller, among all processes, who says so first
-    /// until it is resolved.
+    /// Makes an alert of the [`INSTALLATION`], whose id is known beforehand: false where it is there
+    /// already, however it was changed since, or another one of the installation has its name.
+    ///
+    /// # Errors
+    /// As of [`Alerts::add`], which limits the number of alerts, too.
+    pub async fn provide_alert(&self, id: Uuid, new: NewAlert) -> Result<bool> {
+        let url = new.webhook_url.as_deref();
+        check(&new.name, new.threshold, new.window_seconds, url)?;
+        named("metric", &new.metric, NAME)?;
+        let args = args! {
+            id, owner: INSTALLATION, name: new.name, metric: new.metric,
+            threshold: Money::new(new.threshold), window_seconds: new.window_seconds,
+            severity: new.severity.as_str(), webhook_url: new.webhook_url,
+            at: self.store().now(),
+        };
+        let made = self.run(&sql::PROVIDE, args).await?;
+        Ok(made > 0)
+    }
+
+    /// What goes on of these alerts: at most one event each.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read.
+    pub async fn ongoing_alerts(&self, alerts: &[Uuid]) -> Result<Vec<AlertEvent>> {
+        let args = args! { alerts: alerts.to_vec() };
+        let rows = self.rows(&sql::ONGOING, args).await?;
+        rows.iter().map(AlertEvent::read).collect()
+    }
+
+    /// What began or ended after a time, with its alert, in that order; at most `most`, and 1,000.
+    /// An event that did both is there once, as it ended.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be read.
+    pub async fn late_alerts(
+        &self,
+        since: OffsetDateTime,
+        most: u32,
+    ) -> Result<Vec<(Alert, AlertEvent)>> {
+        let args = args! { since, most: most.min(1_000) };
+        let rows = self.rows(&sql::LATELY, args).await?;
+        rows.iter()
+            .map(|row| Ok((Alert::read(row)?, AlertEvent::read_as(row, "event_id")?)))
+            .collect()
+    }
+
+    /// Forgets events that ended before a time, at most 500 of them; how many.
+    ///
+    /// # Errors
+    /// `Store` when they cannot be deleted.
+    pub async fn forget_alert_events(&self, before: OffsetDateTime) -> Result<u64> {
+        self.run(&sql::FORGET, args! { before, most: 500_u32 })
+            .await
+    }
+
+    /// Says that an alert fired: the event, for the one caller, among all processes, who says so
+    /// first until it is resolved; `None` for others, and where nobody watches the alert.
     ///
     /// # Errors
     /// `InvalidRequest` for a value out of range; `Store` when it cannot be kept.
-    pub async fn fire_alert(&self, alert_id: Uuid, value: Decimal, message: &str) -> Result<bool> {
+    pub async fn fire_alert(
+        &self,
+        alert_id: Uuid,
+        value: Decimal,
+        message: &str,
+    ) -> Result<Option<AlertEvent>> {
         let message: String = message.replace('\0', "\u{fffd}");
         let message: String = message.chars().take(MESSAGE).collect();
         let args = args! {
             id: new_id(), alert_id, value: Money::new(value), message, at: self.store().now(),
         };
-        let fired = self.run(&sql::FIRE, args).await?;
-        Ok(fired > 0)
+        self.event(&sql::FIRE, args.to_vec()).await
     }
 
-    /// Says that an alert is over: false where it did not go on.
+    /// Says that an alert is over: the event, for the one caller who says so first; `None` where it
+    /// did not go on.
     ///
     /// # Errors
     /// `Store` when it cannot be written.
-    pub async fn resolve_alert(&self, alert_id: Uuid) -> Result<bool> {
+    pub async fn resolve_alert(&self, alert_id: Uuid) -> Result<Option<AlertEvent>> {
         let args = args! { alert_id, at: self.store().now() };
-        let resolved = self.run(&sql::RESOLVE, args).await?;
-        Ok(resolved > 0)
+        self.event(&sql::RESOLVE, args.to_vec()).await
+    }
+
+    /// The event that a statement wrote.
+    async fn event(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Arg>,
+    ) -> Result<Option<AlertEvent>> {
+        let row = self
+            .write(move |tx| Box::pin(async move { tx.row(statement, &args).await }))
+            .await?;
+        row.as_ref().map(AlertEvent::read).transpose()
     }
 }

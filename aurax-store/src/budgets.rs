@@ -141,7 +141,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    fn read(row: &Row, now: OffsetDateTime) -> Result<Self> {
+    pub(crate) fn read(row: &Row, now: OffsetDateTime) -> Result<Self> {
         let period: BudgetPeriod = from_word(&row.text("period")?)?;
         let is_hard = row.bool("is_hard")?;
         let mut budget = Self {

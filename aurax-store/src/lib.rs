@@ -47,11 +47,12 @@ mod turn;
 mod usage;
 mod users;
 mod vault;
+mod watch;
 mod words;
 
 pub use access_keys::{AccessKey, AccessKeyChange, AccessKeys, Edit, NewAccessKey};
 pub use account::AccountChange;
-pub use alerts::{Alert, AlertChange, AlertEvent, Alerts, NewAlert, Severity};
+pub use alerts::{Alert, AlertChange, AlertEvent, Alerts, INSTALLATION, NewAlert, Severity};
 pub use budgets::{Budget, BudgetLimit, BudgetPeriod, BudgetScope};
 pub use credentials::Rotated;
 pub use db::Durability;
@@ -77,3 +78,4 @@ pub use usage::{
 };
 pub use users::{NewUser, Role, User, UserChange};
 pub use vault::{Binding, KeyFile, KeyId, KeyRing, Masked, Origin, Sealed, Vault};
+pub use watch::{MeasuredTime, WindowFigures};

@@ -27,6 +27,7 @@ struct Inner {
     /// This process, among those that share the database.
     replica: Uuid,
     ledger: OnceLock<StoreLedger>,
+    migrated: Vec<&'static str>,
 }
 
 /// How a store in PostgreSQL is reached.
@@ -157,8 +158,8 @@ impl Store {
     #[cfg(feature = "sqlite")]
     pub async fn in_memory() -> Result<Self> {
         let database = crate::db::sqlite::SqliteDatabase::in_memory().await?;
-        database.migrate().await?;
-        Self::over(Arc::new(database)).await
+        let migrated = database.migrate().await?;
+        Self::over(Arc::new(database), migrated).await
     }
 
     /// A store in a file, which is made where it is not there, and migrated.
@@ -183,8 +184,8 @@ impl Store {
         use crate::db::sqlite::SqliteDatabase;
 
         let database = SqliteDatabase::open(path.as_ref(), durability).await?;
-        database.migrate().await?;
-        Self::over(Arc::new(database)).await
+        let migrated = database.migrate().await?;
+        Self::over(Arc::new(database), migrated).await
     }
 
     /// A store in PostgreSQL, migrated and checked.
@@ -198,13 +199,13 @@ impl Store {
     pub async fn postgres(options: &PostgresOptions) -> Result<Self> {
         use crate::db::postgres::PostgresDatabase;
 
-        PostgresDatabase::migrate(options.owner_url()).await?;
+        let migrated = PostgresDatabase::migrate(options.owner_url()).await?;
         let database = options.database()?;
         database.verify().await?;
-        Self::over(Arc::new(database)).await
+        Self::over(Arc::new(database), migrated).await
     }
 
-    async fn over(database: Arc<dyn Database>) -> Result<Self> {
+    async fn over(database: Arc<dyn Database>, migrated: Vec<&'static str>) -> Result<Self> {
         let db = Db::new(database);
         let cursors = CursorKey::of(&db).await?;
         Ok(Self(Arc::new(Inner {
@@ -213,7 +214,14 @@ impl Store {
             cursors,
             replica: aurax_core::new_id(),
             ledger: OnceLock::new(),
+            migrated,
         })))
+    }
+
+    /// The migrations that were due when the store was opened, and were made then, in order; none
+    /// for one that was up to date.
+    pub fn migrated(&self) -> &[&'static str] {
+        &self.0.migrated
     }
 
     /// What belongs to one principal.
@@ -288,6 +296,7 @@ impl Store {
             cursors: self.0.cursors.clone(),
             replica: self.0.replica,
             ledger: OnceLock::new(),
+            migrated: self.0.migrated.clone(),
         }))
     }
 
@@ -302,6 +311,7 @@ impl Store {
             cursors: self.0.cursors.clone(),
             replica,
             ledger: OnceLock::new(),
+            migrated: self.0.migrated.clone(),
         }))
     }
 
@@ -309,7 +319,8 @@ impl Store {
         &self.0.db
     }
 
-    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+    /// Where the store's times come from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
     }
 

@@ -84,6 +84,16 @@ impl EngineBuilder {
         self
     }
 
+    /// Leaves out the provider of that name, if it was added before; the default model as well, if
+    /// it is that provider's.
+    #[must_use]
+    pub fn without_provider(mut self, name: &str) -> Self {
+        self.providers.retain(|known| &*known.info().name != name);
+        let under = |model: &ModelId| model.as_str().split('/').next() == Some(name);
+        self.default_model = self.default_model.filter(|model| !under(model));
+        self
+    }
+
     /// Says which provider takes a model's bare name when several know it: the first of these.
     #[must_use]
     pub fn provider_order<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {

@@ -1,5 +1,7 @@
 //! How bytes reach a provider: an injected interface, so that codecs and tests need no network.
 
+#[cfg(feature = "reqwest")]
+mod public;
 #[cfg(feature = "testkit")]
 mod replay;
 #[cfg(feature = "reqwest")]
@@ -11,6 +13,8 @@ use aurax_core::{Result, async_trait};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+#[cfg(feature = "reqwest")]
+pub use self::public::public_url;
 #[cfg(feature = "testkit")]
 pub use self::replay::{Answer, Replay, Sent};
 #[cfg(feature = "reqwest")]

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use http::{HeaderMap, Uri};
 use tokio::sync::OnceCell;
 
+use super::public::Guard;
 use super::{ByteStream, Transport};
 
 /// Common load balancers close idle connections after 60 s; a little less avoids the race.
@@ -33,6 +34,9 @@ pub struct ReqwestOptions {
     pub proxy: Option<Arc<Secret>>,
     /// Root certificates to trust besides the system's, as PEM; each may hold several.
     pub root_certificates: Vec<Bytes>,
+    /// Whether only the internet is sent to; false unless set. It is for addresses that users
+    /// choose: see [`ReqwestOptions::with_public_only`].
+    pub public_only: bool,
 }
 
 impl Default for ReqwestOptions {
@@ -41,6 +45,7 @@ impl Default for ReqwestOptions {
             connect_timeout: Duration::from_secs(10),
             proxy: None,
             root_certificates: Vec::new(),
+            public_only: false,
         }
     }
 }
@@ -71,6 +76,19 @@ impl ReqwestOptions {
         self.root_certificates.push(pem.into());
         self
     }
+
+    /// Sends to the internet alone, for addresses that users choose: by `https`, without a user or
+    /// password in the URL, and only where the host, and every address that its name stands for
+    /// when it is connected to, is public. Loopback, private, link-local, shared and documentation
+    /// addresses are not, in whatever form they are written. Anything else is refused before a
+    /// connection is made, with `InvalidRequest`.
+    ///
+    /// A proxy would resolve names by itself: with one, nothing is sent, and the error is `Config`.
+    #[must_use]
+    pub const fn with_public_only(mut self) -> Self {
+        self.public_only = true;
+        self
+    }
 }
 
 /// Sends requests with reqwest: rustls with aws-lc-rs, HTTP/1.1 or HTTP/2 as the server likes, one
@@ -87,6 +105,7 @@ impl ReqwestOptions {
 ///   several runtimes must not outlive the first.
 pub struct ReqwestTransport {
     options: ReqwestOptions,
+    guard: Option<Guard>,
     client: OnceCell<Client>,
     urls: Urls,
 }
@@ -100,9 +119,19 @@ impl ReqwestTransport {
     /// A transport with options.
     pub fn with_options(options: ReqwestOptions) -> Self {
         Self {
+            guard: options.public_only.then(Guard::new),
             options,
             client: OnceCell::new(),
             urls: Urls::default(),
+        }
+    }
+
+    /// One that a test's own guard watches.
+    #[cfg(test)]
+    pub(super) fn guarded(options: ReqwestOptions, guard: Guard) -> Self {
+        Self {
+            guard: Some(guard),
+            ..Self::with_options(options)
         }
     }
 }
@@ -126,11 +155,14 @@ impl Transport for ReqwestTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<ByteStream>> {
         let client = self
             .client
-            .get_or_try_init(|| async { build(&self.options) })
+            .get_or_try_init(|| async { build(&self.options, self.guard.as_ref()) })
             .await
             .map_err(|e| e.with_phase(Phase::Connect))?;
         let (head, body) = request.into_parts();
         let url = self.urls.of(&head.uri)?;
+        if let Some(guard) = &self.guard {
+            guard.check(&url)?;
+        }
         let mut request = ::reqwest::Request::new(head.method, url);
         *request.headers_mut() = head.headers;
         *request.body_mut() = Some(body.into());
@@ -170,16 +202,16 @@ impl Urls {
     }
 }
 
-fn build(options: &ReqwestOptions) -> Result<Client> {
+fn build(options: &ReqwestOptions, guard: Option<&Guard>) -> Result<Client> {
     let mut extra = Vec::new();
     for pem in &options.root_certificates {
         let certificates = Certificate::from_pem_bundle(pem)
             .map_err(|e| unusable("ReqwestOptions::root_certificates cannot be read", e))?;
         extra.extend(certificates);
     }
-    let client = match client(options)?.build() {
+    let client = match client(options, guard)?.build() {
         Ok(client) if extra.is_empty() => Ok(client),
-        Ok(_) => client(options)?.tls_certs_merge(extra).build(),
+        Ok(_) => client(options, guard)?.tls_certs_merge(extra).build(),
         // What else may be wrong with the options shows again.
         Err(_without_system_roots) => {
             tracing::info!(
@@ -191,7 +223,7 @@ fn build(options: &ReqwestOptions) -> Result<Client> {
                     .map_err(|e| unusable("the bundled root certificates cannot be read", e))?;
                 extra.push(certificate);
             }
-            client(options)?.tls_certs_only(extra).build()
+            client(options, guard)?.tls_certs_only(extra).build()
         }
     };
     // Certificates are read when the client is built, and fail it.
@@ -203,8 +235,8 @@ fn build(options: &ReqwestOptions) -> Result<Client> {
     client.map_err(|e| unusable(what, e))
 }
 
-fn client(options: &ReqwestOptions) -> Result<ClientBuilder> {
-    let builder = Client::builder()
+fn client(options: &ReqwestOptions, guard: Option<&Guard>) -> Result<ClientBuilder> {
+    let mut builder = Client::builder()
         .retry(::reqwest::retry::never())
         .redirect(::reqwest::redirect::Policy::none())
         .referer(false)
@@ -215,10 +247,17 @@ fn client(options: &ReqwestOptions) -> Result<ClientBuilder> {
         .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST)
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
-    Ok(match &options.proxy {
-        Some(url) => builder.proxy(proxy(url)?),
-        None => builder,
-    })
+    if let Some(guard) = guard {
+        builder = builder.https_only(true).dns_resolver(guard.clone());
+    }
+    match &options.proxy {
+        Some(_) if guard.is_some() => Err(Error::new(
+            ErrorKind::Config,
+            "ReqwestOptions::public_only goes without a proxy, which resolves names by itself",
+        )),
+        Some(url) => Ok(builder.proxy(proxy(url)?)),
+        None => Ok(builder),
+    }
 }
 
 /// Reqwest takes a proxy it has no support for and then connects without it, so that is refused
@@ -269,6 +308,9 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 /// Reqwest does not tell whether the request was still being written, so all that is known of a
 /// connection that broke is that the provider may have the request.
 fn unanswered(host: &str, error: ::reqwest::Error) -> Error {
+    if let Some(refusal) = Guard::refusal(&error, host) {
+        return refusal;
+    }
     let kind = network(&error);
     let (phase, what) = if error.is_connect() {
         (Phase::Connect, "cannot connect to")

@@ -3,8 +3,10 @@
 //! A [`Config`] comes from `aurax.toml`, then `AURAX_*`, `DATABASE_URL` and `REDIS_URL`; nothing
 //! else in the server reads a file or variable of settings.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +15,24 @@ use aurax::Secret;
 use aurax::store::{Durability, Origin, Plan};
 use uuid::Uuid;
 
+mod address;
+mod draft;
+mod file;
+mod given;
+mod names;
 mod network;
+mod production;
+mod providers;
+mod read;
+mod settings;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use address::{Location, location};
+pub(crate) use given::{shown, time};
 pub use network::Network;
+pub(crate) use production::is_demo;
+pub use providers::ProviderSettings;
 
 /// Where the server runs, which decides what it refuses to start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -236,6 +253,28 @@ impl BackupSettings {
     }
 }
 
+/// How Redis is used, where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RedisSettings {
+    /// What every key begins with, one for each installation; `aurax:`.
+    pub prefix: String,
+    /// A file of certificates (PEM) to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Among how many processes a rate limit is shared out while Redis is away; 1.
+    pub replicas: NonZeroU32,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            prefix: "aurax:".to_owned(),
+            ca_file: None,
+            replicas: NonZeroU32::MIN,
+        }
+    }
+}
+
 /// Everything an operator chose.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -253,8 +292,20 @@ pub struct Config {
     pub database: Database,
     /// What the ledger waits for.
     pub durability: Durability,
+    /// The master keys that seal provider keys, as a key file holds them; `master.keys` in the data
+    /// folder unless set.
+    pub master_keys: Option<Arc<Secret>>,
     /// Redis, for what replicas share.
     pub redis: Option<Arc<Secret>>,
+    /// How Redis is used.
+    pub redis_settings: RedisSettings,
+    /// The model that is asked where none is named; the first provider with a key decides unless
+    /// set.
+    pub model: Option<String>,
+    /// A file of the operator's own prices; what `aurax prices refresh` installed unless set.
+    pub prices: Option<PathBuf>,
+    /// Addresses and key files of providers, by the presets' names.
+    pub providers: BTreeMap<String, ProviderSettings>,
     /// HTTPS by the server itself.
     pub tls: Option<TlsFiles>,
     /// Peers whose forwarding headers are believed. One of them terminates TLS where
@@ -339,7 +390,12 @@ impl Default for Config {
             database: Database::Sqlite(data.join("aurax.db")),
             data,
             durability: Durability::Strict,
+            master_keys: None,
             redis: None,
+            redis_settings: RedisSettings::default(),
+            model: None,
+            prices: None,
+            providers: BTreeMap::new(),
             tls: None,
             trusted_proxies: Vec::new(),
             registration: None,
@@ -370,9 +426,14 @@ impl Config {
         })
     }
 
-    /// Whether only this machine can reach the server.
+    /// Whether only this machine can reach the server. A proxy on this machine brings everybody.
     pub fn is_loopback(&self) -> bool {
-        self.listen.ip().is_loopback()
+        self.listen.ip().is_loopback() && self.trusted_proxies.is_empty()
+    }
+
+    /// Whether the first account may be made an operator's: only where nobody else can be first.
+    pub fn first_account_is_admin(&self) -> bool {
+        self.is_loopback() && self.environment != Environment::Production
     }
 
     /// The address clients know the server by, without a slash at its end.

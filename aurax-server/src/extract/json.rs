@@ -1,6 +1,11 @@
 //! JSON bodies: bounded, without NUL, and refused by the field that is wrong.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::Failure;
@@ -11,6 +16,13 @@ const DEPTH: usize = 64;
 /// Reads a body as a type.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     check(body)?;
+    // A list would pass for an object whose fields come in order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Failure::invalid(
+            "body",
+            "the body is an object, not a list",
+        ));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -21,6 +33,41 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         .end()
         .map_err(|error| refused("", &error.to_string()))?;
     Ok(value)
+}
+
+/// An object inside a body: a list does not pass for one whose fields come in order.
+pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// The same where it may be `null`.
+pub(crate) fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Inner<T>(T);
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inner<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Self)
+        }
+    }
+    let inner = Option::<Inner<T>>::deserialize(deserializer)?;
+    Ok(inner.map(|Inner(value)| value))
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 fn refused(path: &str, message: &str) -> Failure {
@@ -114,9 +161,15 @@ mod tests {
     #[expect(dead_code, reason = "only the refusals are looked at")]
     struct Outer {
         name: String,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "optional_object")]
         inner: Option<Inner>,
+        #[serde(default, deserialize_with = "object")]
+        own: Own,
     }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Own {}
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -145,6 +198,10 @@ mod tests {
             (r#"{"name": "a", "inner": {"count": -1}}"#, "inner.count"),
             (r#"{"name": "a", "inner": {"count": 1, "y": 1}}"#, "inner.y"),
             (r#"{"name": "a", "inner": {}}"#, "inner.count"),
+            (r#"{"name": "a", "inner": [1]}"#, "inner"),
+            (r#"{"name": "a", "inner": 1}"#, "inner"),
+            (r#"{"name": "a", "own": []}"#, "own"),
+            (r#"{"name": "a", "own": {"x": 1}}"#, "own.x"),
             (r#"{"name": "a\u0000"}"#, "name"),
             (
                 r#"{"name": "a", "inner": [{"x": ["\u0000"]}]}"#,
@@ -154,9 +211,16 @@ mod tests {
             (r#"{"name": "#, "name"),
             ("", "body"),
             ("[]", "body"),
+            (" [\"a\"]", "body"),
         ] {
             assert_eq!(field_of(body), field, "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_optional_may_be_null() {
+        assert!(parse::<Outer>(br#"{"name": "a", "inner": null}"#).is_ok());
+        assert!(parse::<Outer>(br#"{"name": "a", "inner": {"count": 1}, "own": {}}"#).is_ok());
     }
 
     #[test]

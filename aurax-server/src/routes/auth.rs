@@ -96,7 +96,7 @@ impl Password {
 
 /// Tokens of a login.
 #[derive(Serialize, ToSchema)]
-struct Tokens {
+struct LoginTokens {
     /// For `Authorization: Bearer`.
     access_token: String,
     /// Good for one call of `/auth/refresh`, which gives another one.
@@ -210,11 +210,11 @@ struct Form {
         (Form = "application/x-www-form-urlencoded"),
     )),
     responses(
-        (status = 200, description = "The tokens.", body = Tokens),
+        (status = 200, description = "The tokens.", body = LoginTokens),
         (status = 401, description = "The address or the password is wrong.", body = crate::error::ErrorBody),
     )
 )]
-async fn login(state: State, request: Request) -> Result<Reply<Tokens>, Failure> {
+async fn login(state: State, request: Request) -> Result<Reply<LoginTokens>, Failure> {
     let label = label(request.headers());
     let shown = read_credentials(&state, request).await?;
     limits::of_account(&state, &shown.email).await?;
@@ -267,10 +267,10 @@ fn tokens(
     user: Uuid,
     login: Uuid,
     refresh: &Secret,
-) -> Result<Reply<Tokens>, Failure> {
+) -> Result<Reply<LoginTokens>, Failure> {
     let issuer = state.auth().tokens();
     let access = issuer.issue(user, login)?;
-    Ok(Reply(Tokens {
+    Ok(Reply(LoginTokens {
         access_token: access.expose().to_owned(),
         refresh_token: refresh.expose().to_owned(),
         token_type: "bearer",
@@ -293,11 +293,11 @@ struct Refresh {
     tag = "auth",
     request_body = Refresh,
     responses(
-        (status = 200, description = "The tokens.", body = Tokens),
+        (status = 200, description = "The tokens.", body = LoginTokens),
         (status = 401, description = "The token is not good, or not any more.", body = crate::error::ErrorBody),
     )
 )]
-async fn refresh(state: State, Json(shown): Json<Refresh>) -> Result<Reply<Tokens>, Failure> {
+async fn refresh(state: State, Json(shown): Json<Refresh>) -> Result<Reply<LoginTokens>, Failure> {
     let token = shown.refresh_token.into_secret();
     match state.store().admin().renew_login(&token).await? {
         Renewal::Renewed(next, user) => tokens(&state, user.id, next.login_id, &next.token),

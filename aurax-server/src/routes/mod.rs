@@ -39,6 +39,8 @@ pub(crate) struct Routes {
     router: Router<State>,
     document: OpenApi,
     list: Vec<Route>,
+    /// Names that several schemas have.
+    clashes: Vec<String>,
 }
 
 impl Routes {
@@ -48,14 +50,22 @@ impl Routes {
             router: Router::new(),
             document: document::new(),
             list: Vec::new(),
+            clashes: Vec::new(),
         }
     }
 
     /// Adds one handler under a rule.
     #[must_use]
     pub(crate) fn add(mut self, rule: Rule, (schemas, paths, handler): Documented) -> Self {
-        let components = self.document.components.get_or_insert_default();
-        components.schemas.extend(schemas);
+        let known = &mut self.document.components.get_or_insert_default().schemas;
+        for (name, schema) in schemas {
+            // Two types of one name would be one in the document, and one of them wrong.
+            let clashes = known.get(&name).is_some_and(|known| *known != schema);
+            if clashes && !self.clashes.contains(&name) {
+                self.clashes.push(name.clone());
+            }
+            known.insert(name, schema);
+        }
         for (path, mut item) in paths.paths {
             for (method, operation) in document::operations(&mut item) {
                 document::finish(operation, rule);
@@ -73,6 +83,11 @@ impl Routes {
             known.merge_operations(item);
         }
         self
+    }
+
+    /// Names that several schemas have, of which one alone is in the document.
+    pub(crate) fn clashes(&self) -> &[String] {
+        &self.clashes
     }
 
     pub(crate) fn into_parts(self) -> (Router<State>, OpenApi, Vec<Route>) {

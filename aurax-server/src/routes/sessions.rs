@@ -20,7 +20,7 @@ use crate::call::{self, Prepared};
 use crate::chat::{self, Exchange};
 use crate::edge::Seen;
 use crate::error::{ErrorBody, Failure};
-use crate::extract::{Id, Json, Params};
+use crate::extract::{Id, Json, Params, object, optional_object};
 use crate::state::State;
 use crate::view::{Listed, Message, Session, Settings, SettingsChange};
 
@@ -87,7 +87,7 @@ struct NewSession {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     settings: Settings,
 }
 
@@ -144,8 +144,12 @@ fn checked(settings: SessionSettings) -> Result<SessionSettings, Failure> {
         let message = "`temperature` is between 0 and 2";
         return Err(Failure::invalid("settings.temperature", message));
     }
-    if settings.max_output_tokens == Some(0) {
-        let message = "`max_output_tokens` is at least 1";
+    let most = i32::MAX.unsigned_abs();
+    if settings
+        .max_output_tokens
+        .is_some_and(|tokens| !(1..=most).contains(&tokens))
+    {
+        let message = format!("`max_output_tokens` is between 1 and {most}");
         return Err(Failure::invalid("settings.max_output_tokens", message));
     }
     Ok(settings)
@@ -197,7 +201,7 @@ struct SessionPatch {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     settings: Option<SettingsChange>,
     /// Goes on from another message.
     #[serde(default)]
@@ -290,7 +294,7 @@ pub(crate) struct NewMessage {
     #[schema(value_type = Option<Vec<std::collections::HashMap<String, serde_json::Value>>>)]
     parts: Option<Vec<Part>>,
     /// Settings instead of the session's, for this message.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     settings: Option<Settings>,
     /// Whether the answer comes as events, while it is made.
     #[serde(default)]

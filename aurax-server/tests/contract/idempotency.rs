@@ -57,9 +57,12 @@ async fn a_stream_is_answered_once(server: Server) {
     let path = session(&ada).await;
     let stream = ada.post_stream(&path, &body).await;
     drop(stream);
-    server.state.drain().tasks().close();
-    server.state.drain().tasks().wait().await;
-    let found = ada.post(&path, &body).await;
+    let found = loop {
+        let found = ada.post(&path, &body).await;
+        if found.status.as_u16() != 409 {
+            break found;
+        }
+    };
     assert_eq!(found.header("idempotency-replayed"), Some("true"));
     assert!(String::from_utf8_lossy(&found.body).contains("chat_response"));
     assert_eq!(said(&ada, &path).await, 2);

@@ -9,6 +9,7 @@
 mod support;
 
 mod accounts;
+mod document;
 mod idempotency;
 mod limits;
 mod sessions;

@@ -156,6 +156,8 @@ CREATE TABLE usage_logs (
     CHECK ((cost_usd IS NULL) = (cost_source = 'unpriced'))
 ) PARTITION BY RANGE (id);
 CREATE INDEX usage_logs_user ON usage_logs (user_id, created_at);
+-- What everybody does is watched by time.
+CREATE INDEX usage_logs_time ON usage_logs (created_at);
 CREATE INDEX usage_logs_page ON usage_logs (user_id, id);
 CREATE INDEX usage_logs_provider ON usage_logs (user_id, provider);
 CREATE INDEX usage_logs_session ON usage_logs (session_id) WHERE session_id IS NOT NULL;
@@ -229,6 +231,8 @@ CREATE TABLE alert_events (
     resolved_at timestamptz
 );
 CREATE INDEX alert_events_user ON alert_events (user_id, id);
+CREATE INDEX alert_events_fired ON alert_events (fired_at);
+CREATE INDEX alert_events_resolved ON alert_events (resolved_at) WHERE resolved_at IS NOT NULL;
 -- An alert fires once until it is resolved, however many processes watch it.
 CREATE UNIQUE INDEX alert_events_open ON alert_events (user_id, alert_id) WHERE resolved_at IS NULL;
 

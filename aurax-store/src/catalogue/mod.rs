@@ -27,6 +27,7 @@ pub(crate) mod settings;
 pub(crate) mod testkit;
 pub(crate) mod usage;
 pub(crate) mod users;
+pub(crate) mod watch;
 
 #[cfg(any(test, feature = "testkit"))]
 use crate::db::Statement;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         testkit::ALL,
         usage::ALL,
         users::ALL,
+        watch::ALL,
     ]
     .into_iter()
     .flatten()
@@ -81,7 +83,7 @@ mod tests {
     }
 
     /// Nouns that are for no one tenant.
-    const APART: &[&str] = &["jobs", "kit", "ledger", "orphans", "testkit"];
+    const APART: &[&str] = &["jobs", "kit", "ledger", "orphans", "testkit", "watch"];
 
     /// What else is asked for no tenant: by operators, at logins, by jobs.
     const ACROSS: &[&str] = &[
@@ -89,6 +91,9 @@ mod tests {
         "access_keys.USED",
         "alerts.ACTIVE",
         "alerts.FIRE",
+        "alerts.FORGET",
+        "alerts.LATELY",
+        "alerts.ONGOING",
         "alerts.RESOLVE",
         "api_keys.MASTER_KEYS",
         "api_keys.OTHERS",

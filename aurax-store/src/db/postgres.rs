@@ -119,11 +119,11 @@ impl PostgresDatabase {
         self
     }
 
-    /// Takes every migration that is due, as the owner of the tables.
+    /// Takes every migration that is due, as the owner of the tables, and names them.
     ///
     /// # Errors
     /// As of [`due`]; `Config` where the role may not make tables and roles.
-    pub(crate) async fn migrate(owner_url: &str) -> Result<()> {
+    pub(crate) async fn migrate(owner_url: &str) -> Result<Vec<&'static str>> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(STATEMENT)
@@ -204,7 +204,7 @@ fn may_not_migrate() -> Error {
     )
 }
 
-async fn migrate(pool: &PgPool) -> Result<()> {
+async fn migrate(pool: &PgPool) -> Result<Vec<&'static str>> {
     let mut tx = Transacting::begin_patiently(pool, "BEGIN", MIGRATION).await?;
     boot::verify_version(&mut tx).await?;
     tx.raw("SET LOCAL search_path = public, pg_temp").await?;
@@ -227,7 +227,9 @@ async fn migrate(pool: &PgPool) -> Result<()> {
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    for step in due(MIGRATIONS, &applied)? {
+    let due = due(MIGRATIONS, &applied)?;
+    let names = due.iter().map(|step| step.name).collect();
+    for step in due {
         tx.raw(step.sql).await?;
         reached(CrashPoint::MidMigration);
         tx.raw(&format!(
@@ -238,7 +240,8 @@ async fn migrate(pool: &PgPool) -> Result<()> {
         ))
         .await?;
     }
-    tx.end("COMMIT").await
+    tx.end("COMMIT").await?;
+    Ok(names)
 }
 
 #[async_trait]

@@ -155,8 +155,8 @@ impl SqliteDatabase {
         Ok(())
     }
 
-    /// Takes every migration that is due.
-    pub(crate) async fn migrate(&self) -> Result<()> {
+    /// Takes every migration that is due, and names them.
+    pub(crate) async fn migrate(&self) -> Result<Vec<&'static str>> {
         // SQLite has no lock that outlives a transaction: a file beside it keeps two programs
         // that start at once from migrating both.
         let _lock = match &self.path {
@@ -174,7 +174,9 @@ impl SqliteDatabase {
         .await
         .map_err(read)?;
         let applied = applied(connection).await?;
-        for step in due(MIGRATIONS, &applied)? {
+        let due = due(MIGRATIONS, &applied)?;
+        let names = due.iter().map(|step| step.name).collect();
+        for step in due {
             sqlx::raw_sql(step.sql)
                 .execute(&mut *connection)
                 .await
@@ -190,7 +192,8 @@ impl SqliteDatabase {
             .await
             .map_err(read)?;
         }
-        Box::new(tx).commit().await
+        Box::new(tx).commit().await?;
+        Ok(names)
     }
 
     /// The connection that writes, without a transaction.

@@ -19,9 +19,9 @@ pub use figures::{Bucketing, Grouping, Percentiles, UsageFigures, UsageGroup, Us
 
 /// How much earlier than its row a call's id may have been made. Calls take minutes; one whose
 /// process died is dated when it was made.
-const EARLIER: Duration = Duration::days(7);
+pub(crate) const EARLIER: Duration = Duration::days(7);
 /// How much later, where clocks differ.
-const LATER: Duration = Duration::days(1);
+pub(crate) const LATER: Duration = Duration::days(1);
 
 /// How a call ended, for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

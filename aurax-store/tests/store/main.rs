@@ -30,6 +30,7 @@ mod sessions;
 mod support;
 mod usage;
 mod users;
+mod watch;
 
 desk::on_every_store! {
     access_keys:
@@ -49,7 +50,9 @@ desk::on_every_store! {
         a_plan_that_cannot_be_kept_is_named;
     alerts:
         an_alert_is_kept_and_changed,
-        an_alert_fires_once_until_it_is_resolved;
+        an_alert_fires_once_until_it_is_resolved,
+        the_installation_has_alerts_that_operators_see,
+        what_happened_lately_is_listed_and_forgotten;
     bad_input:
         a_database_newer_than_the_program_is_refused,
         another_programs_database_is_refused,
@@ -157,4 +160,8 @@ desk::on_every_store! {
         an_operator_changes_what_is_named,
         accounts_are_listed_page_by_page,
         text_with_a_nul_is_refused_by_name;
+    watch:
+        figures_of_a_time_are_those_of_its_calls,
+        calls_are_counted_in_each_of_several_times,
+        budgets_are_read_of_many_tenants;
 }

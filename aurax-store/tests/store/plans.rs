@@ -58,11 +58,33 @@ async fn often(store: &Store, session: Uuid, start: OffsetDateTime) -> Vec<Query
             usage.grouped(filter, Grouping::Model).await.unwrap();
         }
         usage.series(&week, Bucketing::Day).await.unwrap();
+        let jobs = store.jobs();
+        let (since, until) = (start + Duration::days(26), start + Duration::days(27));
+        let figures = jobs.figures(since, until).await.unwrap();
+        assert!(figures.requests > 500, "{figures:?}");
+        let own = store.user(&ada).user_id();
+        let windows = [(own, since), (new_id(), until)];
+        let figures = jobs.figures_of(&windows, until).await.unwrap();
+        assert!(figures[0].requests > 10, "{figures:?}");
+        let calls = jobs.calls(&[(since, until)]).await.unwrap();
+        assert!(calls[0] > 500, "{calls:?}");
+        jobs.first_call(since).await.unwrap().unwrap();
+        jobs.budgets_of(&[own]).await.unwrap();
         let keep_all = Retention::default();
         store.jobs().retire(&keep_all, |_| {}).await.unwrap();
     })
     .await;
     plans
+}
+
+/// What alerts measure is found by when it was settled: ids of a week may be settled now.
+fn is_watched(statement: &str) -> bool {
+    ["watch.FIGURES", "watch.FIGURES_OF", "watch.CALLS"].contains(&statement)
+}
+
+/// Whether a step says by what calls were found.
+fn is_found(line: &str) -> bool {
+    line.contains("Index Cond") || line.contains("SEARCH usage_logs")
 }
 
 async fn nothing_is_scanned(kind: Kind) {
@@ -91,11 +113,22 @@ async fn nothing_is_scanned(kind: Kind) {
         "usage.SUMMARY_TIMES",
         "usage.LIST",
         "jobs.OLD_USAGE",
+        "watch.FIGURES",
+        "watch.FIGURES_OF",
+        "watch.CALLS",
+        "watch.FIRST",
     ] {
         assert!(plans.iter().any(|plan| plan.statement == name), "{name}");
     }
     for plan in &plans {
         assert_eq!(plan.scans(), [] as [&str; 0], "{plan:?}");
+    }
+    for plan in plans.iter().filter(|plan| is_watched(plan.statement)) {
+        let found: Vec<&String> = plan.lines.iter().filter(|line| is_found(line)).collect();
+        assert!(!found.is_empty(), "{plan:?}");
+        for line in found {
+            assert!(line.contains("created_at"), "{}: {line}", plan.statement);
+        }
     }
     // Without its indexes a session is looked for everywhere, and that is noticed.
     for index in ["messages_session", "messages_user"] {

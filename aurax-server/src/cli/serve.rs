@@ -1,0 +1,104 @@
+//! `aurax serve`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use aurax::Result;
+use aurax::store::RedisLimits;
+use aurax::store::backup::{Backups, Shelf};
+use clap::Args;
+
+use super::exit::Done;
+use super::interrupt::Interrupts;
+use super::shell::Shell;
+use crate::auth::SigningKeys;
+use crate::boot::Boot;
+use crate::config::BackupSettings;
+use crate::{State, StateParts, router, serve};
+
+const EXAMPLES: &str = "Examples:
+  aurax serve                                on 127.0.0.1:8000, with SQLite in ./aurax-data
+  aurax serve --listen 127.0.0.1:9000
+  DATABASE_URL=postgres://… REDIS_URL=redis://… aurax serve
+
+Nothing has to be set up. Without configuration anybody on this machine may register, and the first
+account is an operator's; where others can reach it, registration is closed and `aurax users create
+--admin` makes the first account. SIGTERM and Ctrl-C let it finish what goes on.";
+
+/// Run the server.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// The address and port to listen on [default: `listen` of the configuration]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) async fn run(self, shell: &Shell) -> Done {
+        let interrupts = Interrupts::new()?;
+        let boot = shell.boot_server(self.listen).await?;
+        let served = run(shell, &boot, interrupts).await;
+        let closed = boot.close().await;
+        served?;
+        Ok(closed?)
+    }
+}
+
+/// Backups that the server makes itself.
+fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
+    let keep = NonZeroUsize::new(settings.keep)?;
+    let shelf = Shelf::new(&settings.folder).with_keep(keep);
+    Some(Backups::new(&boot.store, shelf, boot.keys.clone()).with_interval(settings.every))
+}
+
+/// Serves until it is interrupted.
+async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<()> {
+    let config = (*boot.config).clone();
+    let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+    let tls = config.tls.as_ref().map(serve::acceptor).transpose()?;
+    let listener = serve::listen(config.listen).await?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let (engine, store, vault) = (boot.engine.clone(), boot.store.clone(), boot.vault.clone());
+    for plan in &config.plans {
+        store.admin().set_plan(plan).await?;
+    }
+    let backups = config
+        .backup
+        .as_ref()
+        .and_then(|settings| backups(boot, settings));
+    let mut parts = StateParts::new(config, engine, store, vault, keys);
+    if let Some(redis) = &boot.redis {
+        parts = parts.with_limits(Arc::new(RedisLimits::new(redis.clone())));
+    }
+    let state = State::new(parts)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    shell
+        .out
+        .remark(format!("AURAX listens on {scheme}://{address}"));
+    let drain = state.drain().clone();
+    if let Some(backups) = backups {
+        let over = drain.announced().clone();
+        drain.tasks().spawn(async move {
+            tokio::select! {
+                never = backups.run() => match never {},
+                () = over.cancelled() => {}
+            }
+        });
+    }
+    let serving = serve::serve(listener, router(state.clone()), state, tls);
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        () = interrupts.next() => drain.announce(),
+    }
+    shell
+        .out
+        .remark("finishing what goes on; interrupt again to cut it off");
+    tokio::select! {
+        () = &mut serving => {}
+        () = interrupts.next() => {}
+    }
+    Ok(())
+}
