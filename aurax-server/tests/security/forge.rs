@@ -5,9 +5,8 @@ use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RsaEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RsaEncoding,
 };
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
@@ -28,6 +27,7 @@ pub(crate) fn part(token: &str, which: usize) -> Value {
 pub(crate) struct Rsa {
     pub(crate) keys: SigningKeys,
     pair: KeyPair,
+    der: Vec<u8>,
 }
 
 impl Rsa {
@@ -39,8 +39,15 @@ impl Rsa {
         let pem = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-        let pair = KeyPair::from_pkcs8(&STANDARD.decode(body).unwrap()).unwrap();
-        Self { keys, pair }
+        let der = STANDARD.decode(body).unwrap();
+        let pair = KeyPair::from_pkcs8(&der).unwrap();
+        Self { keys, pair, der }
+    }
+
+    /// Some of the secret part: the numbers after the public ones.
+    pub(crate) fn secret(&self) -> &[u8] {
+        let half = self.der.len() / 2;
+        &self.der[half..half + 48]
     }
 
     pub(crate) fn id(&self) -> String {

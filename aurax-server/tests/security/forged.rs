@@ -11,6 +11,9 @@ use crate::clock::Moved;
 use crate::forge::{self, Curve, Rsa, base64, part};
 use crate::support::{Answer, Client, Kind, Server, Setup};
 
+/// What is asked for: tokens and keys are both good for it.
+const PATH: &str = "/chat/sessions";
+
 /// What a forger sends: a family, what it is, and the headers.
 struct Forged {
     family: &'static str,
@@ -94,7 +97,12 @@ impl Forger<'_> {
         for name in ["rs256", "RS256 ", "RS1", "RSA"] {
             self.signed_header("another algorithm", json!({"alg": name}));
         }
-        for value in [json!(null), json!(["RS256"]), json!({"name": "RS256"}), json!(256)] {
+        for value in [
+            json!(null),
+            json!(["RS256"]),
+            json!({"name": "RS256"}),
+            json!(256),
+        ] {
             self.signed_header("another algorithm", json!({"alg": value}));
         }
         let header = self.header(json!({"alg": "ES256"}));
@@ -114,7 +122,11 @@ impl Forger<'_> {
         let embedded = self.header(json!({"jwk": other.jwk()}));
         self.token("key in the header", "jwk", other.sign(&embedded, &claims));
         let both = self.header(json!({"jwk": other.jwk(), "kid": other.id()}));
-        self.token("key in the header", "jwk, by its id", other.sign(&both, &claims));
+        self.token(
+            "key in the header",
+            "jwk, by its id",
+            other.sign(&both, &claims),
+        );
         for (name, value) in [
             ("jku", json!("https://evil.example/jwks.json")),
             ("x5u", json!("https://evil.example/chain.pem")),
@@ -183,7 +195,7 @@ impl Forger<'_> {
         let hour = now + 3_600;
         for exp in [
             json!((now + 600).to_string()),
-            json!((now + 600) as f64 + 0.5),
+            serde_json::from_str(&format!("{}.5", now + 600)).unwrap(),
             json!(null),
             json!(true),
             json!([now + 600]),
@@ -234,7 +246,6 @@ impl Forger<'_> {
             json!("00000000-0000-0000-0000-000000000000"),
             json!("admin"),
             json!(format!("{}\0", own["sub"].as_str().unwrap())),
-            json!(own["email"]),
             json!([own["sub"]]),
             json!(1),
             json!(null),
@@ -294,8 +305,14 @@ impl Forger<'_> {
             ("padding", format!("{genuine}=")),
             ("much padding", format!("{genuine}==")),
             ("parts swapped", format!("{claims}.{header}.{signature}")),
-            ("a zero signature", format!("{message}.{}", base64([0; 256]))),
-            ("a long signature", format!("{message}.{}", base64([1; 512]))),
+            (
+                "a zero signature",
+                format!("{message}.{}", base64([0; 256])),
+            ),
+            (
+                "a long signature",
+                format!("{message}.{}", base64([1; 512])),
+            ),
             ("a comma", format!("{genuine},{genuine}")),
             ("percent", genuine.replace('.', "%2e")),
             ("other base64", format!("{message}.+/{}", &signature[2..])),
@@ -335,7 +352,11 @@ impl Forger<'_> {
             ("SQL", "aurax_'OR'1'='1".to_owned()),
         ] {
             self.token("access key", what, &key);
-            self.headers("access key", format!("{what}, as x-api-key"), [("x-api-key", key)]);
+            self.headers(
+                "access key",
+                format!("{what}, as x-api-key"),
+                [("x-api-key", key)],
+            );
         }
     }
 
@@ -424,7 +445,7 @@ async fn try_it(nobody: &Client, forged: &Forged) -> Answer {
         .fold(nobody.clone(), |client, (name, value)| {
             client.with_header(name, value)
         });
-    client.get("/auth/me").await
+    client.get(PATH).await
 }
 
 async fn add_key(server: &Server, client: &Client) -> String {
@@ -469,19 +490,26 @@ async fn whatever_is_forged_is_refused_in_the_same_words() {
     let nobody = server.client();
     let again = own.sign(&forger.header, &forger.claims.to_string());
     for good in [&genuine, &key, &again] {
-        nobody.with_token(good).get("/auth/me").await.expect(200);
-        let as_key = nobody.clone().with_header("x-api-key", good);
-        as_key.get("/auth/me").await;
-        for scheme in ["bearer", "BEARER", "bEaReR"] {
-            let value = format!("{scheme} {good}");
-            let client = nobody.clone().with_header("authorization", &value);
-            client.get("/auth/sessions").await;
+        let headers = ["bearer", "BEARER", "Bearer"]
+            .map(|scheme| ("authorization", format!("{scheme} {good}")))
+            .into_iter()
+            .chain([("x-api-key", good.clone())]);
+        for (name, value) in headers {
+            let client = nobody.clone().with_header(name, &value);
+            client.get(PATH).await.expect(200);
         }
     }
     let (mut wrong, mut said, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     for forged in &forger.tried {
-        let Forged { family, what, headers } = forged;
-        assert!(seen.insert(format!("{headers:?}")), "{family}: {what} twice");
+        let Forged {
+            family,
+            what,
+            headers,
+        } = forged;
+        assert!(
+            seen.insert(format!("{headers:?}")),
+            "{family}: {what} twice"
+        );
         let answer = try_it(&nobody, forged).await;
         if let Some(complaint) = complaint(&answer) {
             wrong.push(format!("{family}: {what}: {complaint}"));
