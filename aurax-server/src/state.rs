@@ -12,6 +12,7 @@ use http::request::Parts;
 use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     limits: Arc<dyn SharedLimits>,
     drain: Drain,
+    sockets: Sockets,
 }
 
 /// What a [`State`] is made of.
@@ -133,6 +135,7 @@ impl State {
             clock,
             limits,
             drain: Drain::new(),
+            sockets: Sockets::new(),
         })))
     }
 
@@ -179,6 +182,11 @@ impl State {
     /// How the server goes down.
     pub fn drain(&self) -> &Drain {
         &self.0.drain
+    }
+
+    /// The WebSockets that are open, and who is at them.
+    pub fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt as _;
 
 use super::places::Place;
@@ -29,6 +30,13 @@ const HEADER_BYTES: usize = 64 << 10;
 const STREAMS: u32 = 128;
 /// How many streams a client of HTTP/2 may reset before they are looked at.
 const RESETS: usize = 64;
+
+/// A connection's place, and its part in what the server waits for when it goes down. Whoever goes
+/// on with the connection when HTTP is over, as a WebSocket does, keeps it.
+#[derive(Clone)]
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "it is kept, not read")] Arc<(Place, TaskTrackerToken)>,
+);
 
 /// Serves connections, each in a task of its own.
 #[derive(Clone)]
@@ -82,31 +90,37 @@ impl Connections {
     /// Serves a connection until it ends.
     pub(super) fn serve(&self, stream: TcpStream, peer: Peer, place: Place) {
         let connections = self.clone();
+        let held = Held(Arc::new((place, self.0.tasks.token())));
         self.0.tasks.spawn(async move {
-            let _place = place;
             let abandoned = connections.0.abandoned.clone();
-            let served = connections.run(stream, peer);
+            let served = connections.run(stream, peer, held);
             abandoned.run_until_cancelled(served).await;
         });
     }
 
-    async fn run(&self, stream: TcpStream, peer: Peer) {
+    async fn run(&self, stream: TcpStream, peer: Peer, held: Held) {
         let stream = Stalling::new(stream, self.0.write_stall);
         let Some(tls) = &self.0.tls else {
-            return self.talk(stream, peer).await;
+            return self.talk(stream, peer, held).await;
         };
         match tokio::time::timeout(self.0.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.talk(stream, peer).await,
+            Ok(Ok(stream)) => self.talk(stream, peer, held).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        held: Held,
+    ) {
         let router = self.0.router.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(held.clone());
             router.clone().oneshot(request)
         });
         let connection = self

@@ -22,6 +22,7 @@ use crate::edge::Peer;
 use crate::jobs;
 use crate::state::State;
 use connection::Connections;
+pub(crate) use connection::Held;
 use places::Places;
 
 /// How long the loop waits when the process has no file descriptors left.
