@@ -29,7 +29,10 @@ impl Keys {
         let mut keys = HashMap::new();
         for without in Scope::ALL {
             let rest = Scope::ALL.map(Scope::as_str);
-            let rest: Vec<&str> = rest.into_iter().filter(|one| *one != without.as_str()).collect();
+            let rest: Vec<&str> = rest
+                .into_iter()
+                .filter(|one| *one != without.as_str())
+                .collect();
             keys.insert(without.as_str(), person.key(server, &rest).await);
         }
         Self(keys)
@@ -42,7 +45,12 @@ impl Keys {
 
 #[track_caller]
 fn refused(what: &str, answer: &Answer, status: u16, code: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{what}: {:?}", answer.json());
+    assert_eq!(
+        answer.status.as_u16(),
+        status,
+        "{what}: {:?}",
+        answer.json()
+    );
     assert_eq!(answer.error(status), code, "{what}");
 }
 
@@ -54,11 +62,17 @@ async fn everybody_gets_in_where_they_may_and_nowhere_else(kind: Kind) {
         Person::new(&server, Role::User).await,
         Person::new(&server, Role::Admin).await,
     );
-    let (eves, roots) = (Keys::new(&server, &eve).await, Keys::new(&server, &root).await);
+    let (eves, roots) = (
+        Keys::new(&server, &eve).await,
+        Keys::new(&server, &root).await,
+    );
     let nobody = server.client();
     let routes = aurax_server::routes(server.state.clone());
     for route in &routes {
-        let (what, asking) = (format!("{} {}", route.method, route.path), asking(route, &eve));
+        let (what, asking) = (
+            format!("{} {}", route.method, route.path),
+            asking(route, &eve),
+        );
         // It ends what it is asked with: whether it gets in is seen by who does not.
         let ends = matches!((route.method, &*route.path), ("DELETE", path) if path.starts_with("/auth/") && !path.contains('{'));
         let from_nobody = asking.send(&nobody).await;

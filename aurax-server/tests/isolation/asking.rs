@@ -97,11 +97,16 @@ impl Asking {
             true => self.path.clone(),
             false => format!("{}?{}", self.path, query.join("&")),
         };
-        assert!(!path.contains('{'), "{path} names something that has no row");
+        assert!(
+            !path.contains('{'),
+            "{path} names something that has no row"
+        );
         match &self.body {
             Some(body) => {
                 let json = Some("application/json");
-                client.send(self.method, &path, json, body.to_string()).await
+                client
+                    .send(self.method, &path, json, body.to_string())
+                    .await
             }
             None => client.send(self.method, &path, None, "").await,
         }
@@ -113,7 +118,10 @@ pub(crate) fn masked(answer: &Answer, named: &str) -> String {
     let mut text = format!("{}\n", answer.status);
     for (name, value) in &answer.headers {
         if name != "date" {
-            text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+            text.push_str(&format!(
+                "{name}: {}\n",
+                String::from_utf8_lossy(value.as_bytes())
+            ));
         }
     }
     text.push_str(&String::from_utf8_lossy(&answer.body));
@@ -122,7 +130,12 @@ pub(crate) fn masked(answer: &Answer, named: &str) -> String {
     if let Ok(body) = serde_json::from_slice::<Value>(&answer.body) {
         let error = &body["error"];
         let varying = [&error["request_id"], &error["timestamp"]];
-        secret.extend(varying.iter().filter_map(|value| value.as_str()).map(str::to_owned));
+        secret.extend(
+            varying
+                .iter()
+                .filter_map(|value| value.as_str())
+                .map(str::to_owned),
+        );
     }
     for secret in secret {
         text = text.replace(&secret, "…");

@@ -54,7 +54,12 @@ async fn another_persons_in_a_frame(kind: Kind) {
     );
     let mut asked = 0;
     for route in aurax_server::routes(server.state.clone()) {
-        for owned in route.rule.owned.iter().filter(|owned| owned.place == Place::Frame) {
+        for owned in route
+            .rule
+            .owned
+            .iter()
+            .filter(|owned| owned.place == Place::Frame)
+        {
             let (theirs, none) = (seed(owned, &server, &owner, &route).await, absent(owned));
             for person in [&eve, &root] {
                 let one = answer(&server, person, owned, &theirs).await;

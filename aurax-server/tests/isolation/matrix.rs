@@ -26,7 +26,14 @@ struct Findings {
 }
 
 impl Findings {
-    async fn compare(&mut self, what: &str, client: &Client, one: &Asking, none: &Asking, ids: [&str; 2]) {
+    async fn compare(
+        &mut self,
+        what: &str,
+        client: &Client,
+        one: &Asking,
+        none: &Asking,
+        ids: [&str; 2],
+    ) {
         let (one, none) = (one.send(client).await, none.send(client).await);
         self.asked += 2;
         let (one, none) = (masked(&one, ids[0]), masked(&none, ids[1]));
@@ -35,7 +42,14 @@ impl Findings {
         }
     }
 
-    async fn control(&mut self, what: &str, client: &Client, one: &Asking, none: &Asking, ids: [&str; 2]) {
+    async fn control(
+        &mut self,
+        what: &str,
+        client: &Client,
+        one: &Asking,
+        none: &Asking,
+        ids: [&str; 2],
+    ) {
         let none = masked(&none.send(client).await, ids[1]);
         let one = masked(&one.send(client).await, ids[0]);
         self.asked += 2;
@@ -57,7 +71,12 @@ async fn findings(server: &Server, wanted: impl Fn(&Route) -> bool) -> Findings 
         if !wanted(&route) {
             continue;
         }
-        for owned in route.rule.owned.iter().filter(|owned| owned.place != Place::Frame) {
+        for owned in route
+            .rule
+            .owned
+            .iter()
+            .filter(|owned| owned.place != Place::Frame)
+        {
             one(&mut findings, server, &route, owned, [&owner, &eve, &root]).await;
         }
     }
@@ -71,7 +90,10 @@ async fn one(
     owned: &Owned,
     [owner, eve, root]: [&Person; 3],
 ) {
-    let what = format!("{} {} by {:?} {}", route.method, route.path, owned.place, owned.name);
+    let what = format!(
+        "{} {} by {:?} {}",
+        route.method, route.path, owned.place, owned.name
+    );
     let theirs = seed(owned, server, owner, route).await;
     let none = absent(owned);
     let ids = [&*theirs, &*none];
@@ -96,7 +118,9 @@ async fn one(
         }
     }
     let [one, other] = ids.map(|id| Asking::naming(route, owner, owned, id));
-    findings.control(&what, &owner.login, &one, &other, ids).await;
+    findings
+        .control(&what, &owner.login, &one, &other, ids)
+        .await;
 }
 
 async fn anothers_is_like_one_that_does_not_exist(kind: Kind) {
@@ -141,7 +165,10 @@ async fn a_predicate_that_is_missing_is_found() {
     for (statement, path) in SABOTAGED {
         assert!(server.store.sabotage(statement, 0), "{statement}");
         let found = findings(&server, |route| route.path == *path).await;
-        assert!(!found.differ.is_empty(), "nobody sees {statement} lose its predicate");
+        assert!(
+            !found.differ.is_empty(),
+            "nobody sees {statement} lose its predicate"
+        );
         println!("{statement}: {} differ", found.differ.len());
     }
     server.stop().await;

@@ -64,5 +64,7 @@ impl Person {
 /// A field of an answer, as text.
 pub(crate) fn field(answer: &Value, name: &str) -> String {
     let value = answer[name].as_str();
-    value.unwrap_or_else(|| panic!("no {name}: {answer}")).to_owned()
+    value
+        .unwrap_or_else(|| panic!("no {name}: {answer}"))
+        .to_owned()
 }

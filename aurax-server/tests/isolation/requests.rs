@@ -42,7 +42,9 @@ fn query(name: &'static str, value: impl Into<String>) -> Shape {
 /// meanwhile.
 fn series() -> Shape {
     let mut shape = query("bucket", "month");
-    shape.query.push(("from", "2020-01-01T00:00:00Z".to_owned()));
+    shape
+        .query
+        .push(("from", "2020-01-01T00:00:00Z".to_owned()));
     shape.query.push(("to", "2030-01-01T00:00:00Z".to_owned()));
     shape
 }

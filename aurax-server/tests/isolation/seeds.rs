@@ -26,7 +26,10 @@ async fn message(client: &Client, session: &str) -> String {
 
 async fn provider_key(owner: &Person, name: &str) -> String {
     let body = json!({"provider": "openai", "key": "sk-a-key-that-is-wrong", "key_name": name});
-    field(&owner.login.post("/api/keys", &body).await.expect(201), "id")
+    field(
+        &owner.login.post("/api/keys", &body).await.expect(201),
+        "id",
+    )
 }
 
 /// A new one, its id.
@@ -125,4 +128,3 @@ pub(crate) fn absent(owned: &Owned) -> String {
         _ => aurax::new_id().to_string(),
     }
 }
-

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use aurax::store::{KeyRing, NewAccessKey, Vault};
-use aurax::{Principal, RetryPolicy, Secret};
+use aurax::{BreakerPolicy, Principal, RetryPolicy, Secret};
 use aurax_server::config::{Config, Database, PostgresSettings};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -57,7 +57,11 @@ impl Log {
     fn install() -> Self {
         let log = Self::default();
         let ours = [
-            "aurax", "aurax_core", "aurax_providers", "aurax_server", "aurax_store",
+            "aurax",
+            "aurax_core",
+            "aurax_providers",
+            "aurax_server",
+            "aurax_store",
         ];
         let filter = ours.iter().fold(String::from("debug"), |all, one| {
             format!("{all},{one}=trace")
@@ -102,7 +106,7 @@ async fn echo(mut socket: TcpStream) -> std::io::Result<()> {
         }
     };
     let key = header(&head, "authorization").unwrap_or_default();
-    let (mode, _) = body.split_once("-mode").unwrap_or_default();
+    let (mode, _) = body.rsplit_once("-mode").unwrap_or_default();
     let mode = mode.rsplit([' ', '"']).next().unwrap_or_default();
     let error = json!({"error": {
         "message": format!("Incorrect API key provided: {key}. You said {PROMPT}."),
@@ -113,6 +117,10 @@ async fn echo(mut socket: TcpStream) -> std::io::Result<()> {
     let end = json!({"id": "c", "object": "chat.completion.chunk", "model": "gpt-4o-mini",
         "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}});
+    let whole = json!({"id": "c", "object": "chat.completion", "model": "gpt-4o-mini",
+        "choices": [{"index": 0, "finish_reason": "stop",
+            "message": {"role": "assistant", "content": ANSWER}}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}});
     let (status, kind, text) = match mode {
         "broken" => (200, "application/json", format!("{{\"oops\": \"{key}")),
         "html" => (502, "text/html", format!("<h1>{key}</h1>")),
@@ -122,9 +130,12 @@ async fn echo(mut socket: TcpStream) -> std::io::Result<()> {
             "text/event-stream",
             format!("data: {chunk}\n\ndata: {error}\n\n"),
         ),
-        status if status.parse::<u16>().is_ok() => {
-            (status.parse().unwrap(), "application/json", error.to_string())
-        }
+        status if status.parse::<u16>().is_ok() => (
+            status.parse().unwrap(),
+            "application/json",
+            error.to_string(),
+        ),
+        _ if !body.contains("\"stream\":true") => (200, "application/json", whole.to_string()),
         _ => (
             200,
             "text/event-stream",
@@ -175,12 +186,20 @@ impl Canaries {
         let secret = secret.as_ref();
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         // Base64 of text within text is another one, which depends on what is before it.
-        let mut forms = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+        let mut forms = vec![
+            secret.to_vec(),
+            hex.to_uppercase().into_bytes(),
+            hex.into_bytes(),
+        ];
         for engine in [&STANDARD, &URL_SAFE_NO_PAD] {
             forms.push(engine.encode(&secret[..secret.len() / 3 * 3]).into_bytes());
         }
         // As lists of numbers, which is how bytes are derived to be printed.
-        forms.push(format!("{:?}", &secret[..secret.len().min(12)]).replace(['[', ']'], "").into_bytes());
+        forms.push(
+            format!("{:?}", &secret[..secret.len().min(12)])
+                .replace(['[', ']'], "")
+                .into_bytes(),
+        );
         self.0.push((name.to_owned(), forms));
     }
 
@@ -211,7 +230,10 @@ struct Watched {
 
 impl Watched {
     fn see(&self, what: impl Into<String>, answer: Answer) -> Answer {
-        self.answers.lock().unwrap().push((what.into(), answer.clone()));
+        self.answers
+            .lock()
+            .unwrap()
+            .push((what.into(), answer.clone()));
         answer
     }
 }
@@ -224,7 +246,10 @@ fn text(secret: &Secret) -> String {
 /// Says something in every way that goes wrong, and in some that do not.
 async fn say_all(watched: &Watched, client: &Client, key_name: Option<&str>) {
     let session = client.post("/chat/sessions", &json!({})).await.expect(201);
-    let path = format!("/chat/sessions/{}/messages", session["id"].as_str().unwrap());
+    let path = format!(
+        "/chat/sessions/{}/messages",
+        session["id"].as_str().unwrap()
+    );
     let modes = [
         "fine", "400", "401", "402", "403", "404", "408", "409", "413", "422", "429", "500", "503",
         "529", "broken", "html", "cut", "late",
@@ -256,8 +281,12 @@ async fn load(server: &Server, watched: &Watched, canaries: &mut Canaries) {
     };
     let email = "canary@example.com";
     let account = json!({"email": email, "password": PASSWORD});
-    post(&client, "/auth/register", account.clone()).await.expect(201);
-    post(&client, "/auth/register", account.clone()).await.error(409);
+    post(&client, "/auth/register", account.clone())
+        .await
+        .expect(201);
+    post(&client, "/auth/register", account.clone())
+        .await
+        .error(409);
     let guess = json!({"email": email, "password": GUESS});
     post(&client, "/auth/login", guess).await.error(401);
     let odd = json!({"email": email, "password": GUESS, GUESS: 1});
@@ -267,14 +296,18 @@ async fn load(server: &Server, watched: &Watched, canaries: &mut Canaries) {
     let answer = client.send("POST", "/auth/login", Some(kind), form).await;
     watched.see("a form", answer);
     let broken = format!("{{\"email\": \"x\", \"password\": \"{GUESS}");
-    let answer = client.send("POST", "/auth/login", Some("application/json"), broken).await;
+    let answer = client
+        .send("POST", "/auth/login", Some("application/json"), broken)
+        .await;
     watched.see("broken JSON", answer);
 
     // Tokens are for whom they are given to, and for nobody else.
     let tokens = client.post("/auth/login", &account).await.expect(200);
     let take = |tokens: &Value, name: &str| tokens[name].as_str().unwrap().to_owned();
     let first = take(&tokens, "refresh_token");
-    let renewed = client.post("/auth/refresh", &json!({"refresh_token": first})).await;
+    let renewed = client
+        .post("/auth/refresh", &json!({"refresh_token": first}))
+        .await;
     let renewed = renewed.expect(200);
     for (name, tokens) in [("first", &tokens), ("second", &renewed)] {
         for kind in ["access_token", "refresh_token"] {
@@ -285,14 +318,25 @@ async fn load(server: &Server, watched: &Watched, canaries: &mut Canaries) {
     let me = watched.see("me", ada.get("/auth/me").await).expect(200);
     let principal = Principal::new(me["id"].as_str().unwrap());
     let scope = server.store.user(&principal);
-    let (_, key) = scope.access_keys().add(NewAccessKey::new("program")).await.unwrap();
+    let (_, key) = scope
+        .access_keys()
+        .add(NewAccessKey::new("program"))
+        .await
+        .unwrap();
     let program = client.with_token(&text(&key));
     canaries.add("access key", text(&key));
     let cut = &text(&key)[..20];
     canaries.add("part of an access key", cut);
-    for token in [cut, PASSWORD, USER_KEY, &take(&tokens, "access_token")[..200]] {
+    for token in [
+        cut,
+        PASSWORD,
+        USER_KEY,
+        &take(&tokens, "access_token")[..200],
+    ] {
         let wrong = client.with_token(token);
-        watched.see("a wrong token", wrong.get("/auth/me").await).error(401);
+        watched
+            .see("a wrong token", wrong.get("/auth/me").await)
+            .error(401);
         let body = json!({"refresh_token": token});
         post(&wrong, "/auth/refresh", body).await.error(401);
     }
@@ -302,16 +346,31 @@ async fn load(server: &Server, watched: &Watched, canaries: &mut Canaries) {
     let added = post(&ada, "/providers/openai/keys", new.clone()).await;
     assert_eq!(added.status, 201, "{}", added.json());
     post(&ada, "/providers/openai/keys", new).await.error(409);
-    for path in ["/api/keys", "/api/access-keys", "/providers", "/providers/openai/models"] {
+    for path in [
+        "/api/keys",
+        "/api/access-keys",
+        "/providers",
+        "/providers/openai/models",
+    ] {
         watched.see(path, ada.get(path).await).expect(200);
     }
     let id = added.json()["id"].as_str().unwrap().to_owned();
     post(&ada, &format!("/api/keys/{id}/validate"), json!({})).await;
     say_all(watched, &ada, Some("own")).await;
     for path in [
-        "/openapi.json", "/docs", "/livez", "/readyz", "/.well-known/jwks.json", "/auth/sessions",
-        "/chat/sessions", "/chat/search?q=canary", "/api/usage", "/api/usage/summary",
-        "/api/usage/export?format=csv", "/api/usage/export?format=jsonl", "/nowhere",
+        "/openapi.json",
+        "/docs",
+        "/livez",
+        "/readyz",
+        "/.well-known/jwks.json",
+        "/auth/sessions",
+        "/chat/sessions",
+        "/chat/search?q=canary",
+        "/api/usage",
+        "/api/usage/summary",
+        "/api/usage/export?format=csv",
+        "/api/usage/export?format=jsonl",
+        "/nowhere",
     ] {
         watched.see(path, ada.get(path).await);
     }
@@ -335,7 +394,11 @@ async fn stolen(place: &Place) -> Vec<u8> {
                 .output()
                 .await
                 .unwrap();
-            assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+            assert!(
+                dump.status.success(),
+                "{}",
+                String::from_utf8_lossy(&dump.stderr)
+            );
             dump.stdout
         }
     }
@@ -361,13 +424,18 @@ async fn secrets_are_nowhere(kind: Kind) {
     canaries.add("master key", MASTER);
     canaries.add("signing key", signing.secret());
     let base = provider().await;
-    let mut setup = Setup::new().with_openai(&base).configured(|config: &mut Config| {
-        let url = format!("postgres://aurax:{DATABASE}@db.example.com/aurax");
-        config.database = Database::Postgres(PostgresSettings::new(url));
-        let url = Secret::new(format!("redis://:{REDIS}@redis.example.com"));
-        config.redis = Some(Arc::new(url));
-    });
-    setup.engine = setup.engine.retry(RetryPolicy::never());
+    let mut setup = Setup::new()
+        .with_openai(&base)
+        .configured(|config: &mut Config| {
+            let url = format!("postgres://aurax:{DATABASE}@db.example.com/aurax");
+            config.database = Database::Postgres(PostgresSettings::new(url));
+            let url = Secret::new(format!("redis://:{REDIS}@redis.example.com"));
+            config.redis = Some(Arc::new(url));
+        });
+    setup.engine = setup
+        .engine
+        .retry(RetryPolicy::never())
+        .breaker(BreakerPolicy::never());
     setup.keys = signing.keys.clone();
     let master = Secret::new(STANDARD.encode(MASTER));
     setup.vault = Vault::new(KeyRing::parse(&master, "AURAX_MASTER_KEY").unwrap());
@@ -377,7 +445,10 @@ async fn secrets_are_nowhere(kind: Kind) {
         answers: Mutex::default(),
     };
     load(&server, &watched, &mut canaries).await;
-    canaries.none_in("what is printed of the state", format!("{:?}", server.state).as_bytes());
+    canaries.none_in(
+        "what is printed of the state",
+        format!("{:?}", server.state).as_bytes(),
+    );
 
     let answers = watched.answers.lock().unwrap().clone();
     for (what, answer) in &answers {
@@ -398,7 +469,12 @@ async fn secrets_are_nowhere(kind: Kind) {
     assert!(has(&logged, "chat_message_sent") && has(&logged, "\"path\":\"/auth/login\""));
     assert!(has(&database, PROMPT) && has(&database, ANSWER));
     assert!(has(&database, "canary@example.com") && has(&database, "argon2id"));
-    println!("{} answers, {} bytes logged, {} bytes stolen", answers.len(), logged.len(), database.len());
+    println!(
+        "{} answers, {} bytes logged, {} bytes stolen",
+        answers.len(),
+        logged.len(),
+        database.len()
+    );
     server.stop().await;
 }
 

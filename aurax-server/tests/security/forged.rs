@@ -384,7 +384,6 @@ impl Forger<'_> {
             format!("Digest {genuine}"),
             format!("Negotiate {genuine}"),
             format!("Bearerx {genuine}"),
-            format!("Bearer é{genuine}"),
         ];
         for value in values {
             let what: String = value.chars().take(12).collect();
@@ -557,7 +556,8 @@ async fn what_is_good_for_one_thing_is_good_for_no_other() {
 async fn a_token_ends_by_the_clock_and_with_its_key() {
     let (own, clock) = (Rsa::new(), Moved::new());
     let mut setup = Setup::new();
-    (setup.keys, setup.clock) = (own.keys.clone(), clock.clone());
+    setup.keys = own.keys.clone();
+    setup.clock = clock.clone();
     let server = Server::with(Kind::Memory, setup).await.unwrap();
     let ada = server.user().await;
     let other = Server::with(Kind::Memory, Setup::new()).await.unwrap();

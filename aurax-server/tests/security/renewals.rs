@@ -100,9 +100,9 @@ async fn a_token_that_was_exchanged_long_ago_ends_its_login_alone(kind: Kind) {
     let again = server.client().login(ada.email.as_ref().unwrap()).await;
     let next = renew(&nobody, &first).await.expect(200);
     clock.pass(Duration::seconds(11));
-    assert_eq!(race(&nobody, &first).await, [json!(null); 0]);
+    assert!(race(&nobody, &first).await.is_empty());
     let next = text(&next, "refresh_token");
-    assert_eq!(race(&nobody, &next).await, [json!(null); 0]);
+    assert!(race(&nobody, &next).await.is_empty());
     // Other logins go on, hers among them.
     for other in [&again, &eve] {
         let token = other.refresh.clone().unwrap();
