@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use aurax::limits::{MemoryLimits, SharedLimits};
+use aurax::providers::Seal;
 use aurax::providers::transport::{ReqwestTransport, Transport};
-use aurax::store::{Store, Vault};
+use aurax::store::{ModelLists, Store, Vault};
 use aurax::{Clock, Engine, Result, SystemClock};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -12,6 +13,7 @@ use http::request::Parts;
 use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::models::KnownModels;
 use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
@@ -30,6 +32,8 @@ struct Inner {
     limits: Arc<dyn SharedLimits>,
     drain: Drain,
     sockets: Sockets,
+    models: KnownModels,
+    seal: Seal,
 }
 
 /// What a [`State`] is made of.
@@ -48,6 +52,8 @@ pub struct StateParts {
     pub keys: SigningKeys,
     /// What time it is; the machine's unless set.
     pub clock: Arc<dyn Clock>,
+    /// Where lists of models are kept for all processes; in this one unless set.
+    pub model_lists: Option<ModelLists>,
     /// What counts requests; this process alone unless set.
     pub limits: Arc<dyn SharedLimits>,
     /// What fetches the keys of other issuers; the network unless set.
@@ -70,6 +76,7 @@ impl StateParts {
             vault,
             keys,
             clock: Arc::new(SystemClock),
+            model_lists: None,
             limits: Arc::new(MemoryLimits::new()),
             issuer_transport: Arc::new(ReqwestTransport::new()),
         }
@@ -95,6 +102,13 @@ impl StateParts {
         self.clock = clock;
         self
     }
+
+    /// Keeps lists of models here.
+    #[must_use]
+    pub fn with_model_lists(mut self, lists: ModelLists) -> Self {
+        self.model_lists = Some(lists);
+        self
+    }
 }
 
 impl State {
@@ -111,6 +125,7 @@ impl State {
             vault,
             keys,
             clock,
+            model_lists,
             limits,
             issuer_transport,
         } = parts;
@@ -127,6 +142,8 @@ impl State {
         let auth = Authenticator::new(store.clone(), tokens, issuers, remembered, clock.clone());
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new()?,
+            models: KnownModels::new(model_lists, clock.clone()),
+            seal: Seal::new(&*store.derived_key("signatures")),
             config,
             engine,
             store,
@@ -172,6 +189,16 @@ impl State {
     /// What time it is.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
+    }
+
+    /// Which models providers have.
+    pub(crate) fn models(&self) -> &KnownModels {
+        &self.0.models
+    }
+
+    /// What seals the signatures of models that pass through clients.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.0.seal
     }
 
     /// What counts requests.
