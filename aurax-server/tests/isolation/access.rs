@@ -6,6 +6,8 @@ use aurax::store::Role;
 use aurax_server::auth::Scope;
 use aurax_server::{Access, Owned, Place, Route};
 
+use serde_json::Value;
+
 use crate::asking::Asking;
 use crate::matrix::server;
 use crate::people::Person;
@@ -156,5 +158,63 @@ async fn every_id_in_a_path_is_declared() {
             );
         }
     }
+    server.stop().await;
+}
+
+/// The schema that a reference stands for.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(name) => document.pointer(name.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+/// Whether a schema is that of an id, or of one that may be absent.
+fn is_id(schema: &Value) -> bool {
+    schema["format"] == "uuid"
+}
+
+/// What an operation of the document takes that is somebody's by its form: ids, and cursors.
+fn named(document: &Value, operation: &Value) -> Vec<(Place, String)> {
+    let mut named = Vec::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let (name, place) = (parameter["name"].as_str().unwrap(), &parameter["in"]);
+        if is_id(&parameter["schema"]) || name == "cursor" {
+            let place = if place == "path" {
+                Place::Path
+            } else {
+                Place::Query
+            };
+            named.push((place, name.to_owned()));
+        }
+    }
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let fields = &resolved(document, body)["properties"];
+    for (name, schema) in fields.as_object().into_iter().flatten() {
+        if is_id(schema) {
+            named.push((Place::Body, name.clone()));
+        }
+    }
+    named
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_id_and_cursor_of_the_document_is_declared() {
+    let server = server(Kind::Memory).await.unwrap();
+    let document = aurax_server::openapi(server.state.clone()).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut found = 0;
+    for route in aurax_server::routes(server.state.clone()) {
+        let operation = &document["paths"][&route.path][route.method.to_lowercase()];
+        assert!(operation.is_object(), "{} {}", route.method, route.path);
+        for (place, name) in named(&document, operation) {
+            let own = |owned: &&Owned| owned.place == place && owned.name == name;
+            let is_declared = route.rule.owned.iter().any(|owned| own(&owned));
+            assert!(is_declared, "{} {}: {name}", route.method, route.path);
+            found += 1;
+        }
+    }
+    println!("{found} ids and cursors");
+    assert!(found > 40);
     server.stop().await;
 }
