@@ -9,9 +9,11 @@ use crate::people::Person;
 use crate::seeds::{absent, seed};
 use crate::support::{Client, Kind, Server, Setup};
 
-/// Limits are none, and a provider that answers nobody.
+/// Limits are none; there is a provider that answers nobody, and nobody may use its operator's key.
 pub(crate) async fn server(kind: Kind) -> Option<Server> {
-    let mut setup = Setup::new().with_openai("http://127.0.0.1:9/v1");
+    let mut setup = Setup::new()
+        .with_openai("http://127.0.0.1:9/v1")
+        .configured(|config| config.shared_keys.plans = Some(Vec::new()));
     setup.engine = setup.engine.retry(RetryPolicy::never());
     Server::with(kind, setup).await
 }

@@ -58,7 +58,7 @@ pub(crate) async fn make(noun: Noun, server: &Server, owner: &Person) -> String 
         }
         Noun::Budget => {
             let body = json!({
-                "scope": "tag", "subject": aurax::new_id().to_string(), "period": "day",
+                "scope": "tag", "subject": format!("id={}", aurax::new_id()), "period": "day",
                 "limit": 1, "kind": "soft",
             });
             field(&login.put("/api/budgets", &body).await.expect(200), "id")
