@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use aurax::limits::{MemoryLimits, SharedLimits};
 use aurax::providers::Seal;
-use aurax::providers::transport::{ReqwestTransport, Transport};
+use aurax::providers::transport::{ReqwestOptions, ReqwestTransport, Transport};
 use aurax::store::{ModelLists, Store, Vault};
-use aurax::{Clock, Engine, Result, SystemClock};
+use aurax::{Clock, Engine, Result, Secret, SystemClock};
 use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 
+use crate::alerts::{AlertOptions, Alerts};
 use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
@@ -30,6 +33,7 @@ struct Inner {
     passwords: Passwords,
     clock: Arc<dyn Clock>,
     limits: Arc<dyn SharedLimits>,
+    alerts: Alerts,
     drain: Drain,
     sockets: Sockets,
     models: KnownModels,
@@ -58,6 +62,10 @@ pub struct StateParts {
     pub limits: Arc<dyn SharedLimits>,
     /// What fetches the keys of other issuers; the network unless set.
     pub issuer_transport: Arc<dyn Transport>,
+    /// What delivers webhooks, to addresses that users chose: to the internet alone unless set.
+    pub webhooks: Arc<dyn Transport>,
+    /// How alerts are watched.
+    pub alerts: AlertOptions,
 }
 
 impl StateParts {
@@ -79,7 +87,25 @@ impl StateParts {
             model_lists: None,
             limits: Arc::new(MemoryLimits::new()),
             issuer_transport: Arc::new(ReqwestTransport::new()),
+            webhooks: Arc::new(ReqwestTransport::with_options(
+                ReqwestOptions::new().with_public_only(),
+            )),
+            alerts: AlertOptions::new(),
         }
+    }
+
+    /// Delivers webhooks with this.
+    #[must_use]
+    pub fn with_webhooks(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.webhooks = transport;
+        self
+    }
+
+    /// Watches alerts so.
+    #[must_use]
+    pub fn with_alerts(mut self, options: AlertOptions) -> Self {
+        self.alerts = options;
+        self
     }
 
     /// Counts requests here, with other processes.
@@ -128,6 +154,8 @@ impl State {
             model_lists,
             limits,
             issuer_transport,
+            webhooks,
+            alerts,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
@@ -140,7 +168,9 @@ impl State {
             &clock,
         )?;
         let auth = Authenticator::new(store.clone(), tokens, issuers, remembered, clock.clone());
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(&*store.derived_key("webhooks")));
         Ok(Self(Arc::new(Inner {
+            alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),
             passwords: Passwords::new()?,
             models: KnownModels::new(model_lists, clock.clone()),
             seal: Seal::new(&*store.derived_key("signatures")),
@@ -199,6 +229,11 @@ impl State {
     /// What seals the signatures of models that pass through clients.
     pub(crate) fn seal(&self) -> &Seal {
         &self.0.seal
+    }
+
+    /// What watches alerts.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
     }
 
     /// What counts requests.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::bounds::named;
+use crate::bounds::{named, refuse};
 use crate::catalogue::{refresh_tokens, users as sql};
 use crate::cursor::one_more;
 use crate::db::{Row, Tx, args};
@@ -328,7 +328,11 @@ impl AdminScope {
                     Ok(row)
                 })
             })
-            .await?;
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidRequest => refuse("plan_type", "there is no such plan"),
+                _ => error,
+            })?;
         let user = User::read(&row.ok_or_else(|| not_found("user"))?)?;
         tracing::info!(target: "aurax::audit", user_id = %id, "user changed");
         Ok(user)

@@ -242,7 +242,7 @@ fn chunk(id: Uuid, delta: Delta) -> Option<Chunk> {
             ..none()
         },
         Delta::ToolCall(call) => Chunk {
-            tool_call: Some(call),
+            tool_call: Some(Box::new(call)),
             ..none()
         },
         Delta::Arguments(arguments) => Chunk {
@@ -250,15 +250,15 @@ fn chunk(id: Uuid, delta: Delta) -> Option<Chunk> {
             ..none()
         },
         Delta::Citation(citation) => Chunk {
-            citation: Some(citation),
+            citation: Some(Box::new(citation)),
             ..none()
         },
         Delta::Image(image) => Chunk {
-            image: Some(image),
+            image: Some(Box::new(image)),
             ..none()
         },
         Delta::Audio(audio) => Chunk {
-            audio: Some(audio),
+            audio: Some(Box::new(audio)),
             ..none()
         },
         _ => return None,

@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::shell::Shell;
 use crate::auth::SigningKeys;
 use crate::boot::Boot;
-use crate::config::BackupSettings;
+use crate::config::{BackupSettings, Registration};
 use crate::{State, StateParts, router, serve};
 
 const EXAMPLES: &str = "Examples:
@@ -46,6 +46,28 @@ impl Serve {
     }
 }
 
+/// Says where the server is, and how its first account is made.
+async fn welcome(shell: &Shell, boot: &Boot, url: &str) -> Result<()> {
+    let out = &shell.out;
+    out.remark(format!(
+        "AURAX listens on {url}, with its API described at {url}/docs"
+    ));
+    if let Ok(model) = boot.engine.default_model() {
+        out.remark(format!("where no model is named, {model} answers"));
+    }
+    if boot.store.admin().has_users().await? {
+        return Ok(());
+    }
+    out.remark(match boot.config.registration() {
+        Registration::Open => format!(
+            "make the first account:\n  curl {url}/auth/register -H 'content-type: application/json' \
+             -d '{{\"email\":\"you@example.com\",\"password\":\"at least 8 characters\"}}'"
+        ),
+        _ => "make the first account: aurax users create you@example.com --admin".to_owned(),
+    });
+    Ok(())
+}
+
 /// Backups that the server makes itself.
 fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
     let keep = NonZeroUsize::new(settings.keep)?;
@@ -74,9 +96,7 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
     }
     let state = State::new(parts)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    shell
-        .out
-        .remark(format!("AURAX listens on {scheme}://{address}"));
+    welcome(shell, boot, &format!("{scheme}://{address}")).await?;
     let drain = state.drain().clone();
     if let Some(backups) = backups {
         let over = drain.announced().clone();

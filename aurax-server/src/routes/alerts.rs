@@ -6,10 +6,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::Routes;
 use super::paging::Paging;
 use crate::admit::{Noun, Owned, Rule};
+use crate::alerts::{Watched, check_change, check_new};
 use crate::auth::{Caller, Scope};
 use crate::error::{ErrorBody, Failure};
 use crate::extract::{Id, Json, Params};
@@ -29,24 +31,13 @@ pub(super) fn add(routes: Routes) -> Routes {
         .add(user.owning(OWN), routes!(get))
         .add(user.owning(OWN), routes!(change))
         .add(user.owning(OWN), routes!(delete))
+        .add(Rule::admin().owning(LIST), routes!(of_installation))
+        .add(Rule::admin().owning(LIST), routes!(events_of_installation))
+        .add(Rule::admin(), routes!(change_of_installation))
 }
 
 fn alerts(state: &State, caller: &Caller) -> Alerts {
     caller.scope(state.store()).alerts()
-}
-
-/// Where an alert may be delivered to.
-fn check_webhook(url: &str) -> Result<(), Failure> {
-    let wrong = || {
-        let message = "`webhook_url` is an https address without a user name";
-        Failure::invalid("webhook_url", message)
-    };
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    let authority = uri.authority().ok_or_else(wrong)?;
-    if uri.scheme_str() != Some("https") || authority.as_str().contains('@') {
-        return Err(wrong());
-    }
-    Ok(())
 }
 
 /// The caller's alerts.
@@ -92,7 +83,7 @@ struct AlertToMake {
     webhook_url: Option<String>,
 }
 
-/// Makes an alert.
+/// Makes an alert. What its webhooks are signed with (Standard Webhooks) is in this answer alone.
 #[utoipa::path(
     post,
     path = "/api/alerts",
@@ -108,15 +99,14 @@ async fn create(
     caller: Caller,
     Json(wanted): Json<AlertToMake>,
 ) -> Result<(StatusCode, Reply<Alert>), Failure> {
-    if let Some(url) = &wanted.webhook_url {
-        check_webhook(url)?;
-    }
     let mut new = NewAlert::new(wanted.name, wanted.metric, wanted.threshold.0.usd());
     new.window_seconds = wanted.window_seconds.unwrap_or(new.window_seconds);
     new.severity = wanted.severity.map_or(new.severity, Into::into);
     new.webhook_url = wanted.webhook_url;
+    check_new(&new, Watched::User)?;
     let alert = alerts(&state, &caller).add(new).await?;
-    Ok((StatusCode::CREATED, Reply(alert.into())))
+    let secret = state.alerts().webhook_secret(alert.id);
+    Ok((StatusCode::CREATED, Reply(Alert::made(alert, &secret))))
 }
 
 /// What fired.
@@ -190,9 +180,10 @@ async fn change(
     Id(id): Id,
     Json(wanted): Json<AlertPatch>,
 ) -> Result<Reply<Alert>, Failure> {
-    if let Edit::Set(url) = &wanted.webhook_url {
-        check_webhook(url)?;
-    }
+    apply(&alerts(&state, &caller), id, wanted).await
+}
+
+async fn apply(alerts: &Alerts, id: Uuid, wanted: AlertPatch) -> Result<Reply<Alert>, Failure> {
     let mut change = AlertChange::default();
     change.name = wanted.name;
     change.threshold = wanted.threshold.map(|threshold| threshold.0.usd());
@@ -200,7 +191,8 @@ async fn change(
     change.severity = wanted.severity.map(Into::into);
     change.webhook_url = wanted.webhook_url;
     change.is_active = wanted.is_active;
-    let alert = alerts(&state, &caller).change(id, change).await?;
+    check_change(&alerts.get(id).await?, &change)?;
+    let alert = alerts.change(id, change).await?;
     Ok(Reply(alert.into()))
 }
 
@@ -215,4 +207,59 @@ async fn change(
 async fn delete(state: State, caller: Caller, Id(id): Id) -> Result<StatusCode, Failure> {
     alerts(&state, &caller).delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is watched for the installation: the rules that are there from the beginning.
+#[utoipa::path(
+    get,
+    path = "/admin/alerts",
+    tag = "operators",
+    params(Paging),
+    responses((status = 200, description = "The alerts, the latest made first.", body = Listed<Alert>))
+)]
+async fn of_installation(
+    state: State,
+    Params(paging): Params<Paging>,
+) -> Result<Reply<Listed<Alert>>, Failure> {
+    let page = paging.page()?;
+    let listed = state.store().admin().alerts().list(&page).await?;
+    Ok(Reply(Listed::of(listed)))
+}
+
+/// What fired for the installation.
+#[utoipa::path(
+    get,
+    path = "/admin/alerts/events",
+    tag = "operators",
+    params(Paging),
+    responses((status = 200, description = "What fired, the latest first.", body = Listed<AlertEvent>))
+)]
+async fn events_of_installation(
+    state: State,
+    Params(paging): Params<Paging>,
+) -> Result<Reply<Listed<AlertEvent>>, Failure> {
+    let page = paging.page()?;
+    let listed = state.store().admin().alerts().events(&page).await?;
+    Ok(Reply(Listed::of(listed)))
+}
+
+/// Changes what is watched for the installation, such as to switch a rule off.
+#[utoipa::path(
+    patch,
+    path = "/admin/alerts/{id}",
+    tag = "operators",
+    params(("id" = Uuid, Path, description = "The alert.")),
+    request_body = AlertPatch,
+    responses(
+        (status = 200, description = "The alert.", body = Alert),
+        (status = 404, description = "There is no such alert.", body = ErrorBody),
+        (status = 409, description = "There is an alert of that name.", body = ErrorBody),
+    )
+)]
+async fn change_of_installation(
+    state: State,
+    Id(id): Id,
+    Json(wanted): Json<AlertPatch>,
+) -> Result<Reply<Alert>, Failure> {
+    apply(&state.store().admin().alerts(), id, wanted).await
 }

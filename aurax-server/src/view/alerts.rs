@@ -1,5 +1,6 @@
 //! Thresholds, and what passed them.
 
+use aurax::Secret;
 use aurax::{Decimal, Money, store};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -60,12 +61,26 @@ pub(crate) struct Alert {
     severity: Severity,
     /// Where it is delivered to, beside the list of events.
     webhook_url: Option<String>,
+    /// What its webhooks are signed with; in the answer to its making alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_secret: Option<String>,
     /// Whether it is watched.
     is_active: bool,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+impl Alert {
+    /// An alert that was just made, with what its webhooks are signed with.
+    #[expect(clippy::disallowed_methods, reason = "its owner is told this once")]
+    pub(crate) fn made(alert: store::Alert, secret: &Secret) -> Self {
+        Self {
+            webhook_secret: Some(secret.expose().to_owned()),
+            ..Self::from(alert)
+        }
+    }
 }
 
 impl From<store::Alert> for Alert {
@@ -80,6 +95,7 @@ impl From<store::Alert> for Alert {
             window_seconds: alert.window_seconds,
             severity: alert.severity.into(),
             webhook_url: alert.webhook_url,
+            webhook_secret: None,
             is_active: alert.is_active,
             created_at: alert.created_at,
             updated_at: alert.updated_at,

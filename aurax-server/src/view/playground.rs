@@ -11,6 +11,7 @@ use crate::diff::Piece;
 
 /// What a model answered, and what that took.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelAnswer)]
 pub(crate) struct Told {
     pub(crate) text: String,
     /// The model's thoughts, where it shows any.

@@ -146,8 +146,8 @@ async fn a_refusal_has_our_envelope(kind: Kind) {
     };
     let ada = server.user().await;
     for stream in [false, true] {
-        let missing = ada.post(PATH, &ask("openai/", stream)).await;
-        assert_eq!(missing.status.as_u16(), 404, "{}", missing.json());
+        let missing = ada.post(PATH, &ask("nobody/nothing", stream)).await;
+        assert_eq!(missing.error(404), "model_not_found");
         let failed = ada.post(PATH, &ask("openai/failing", stream)).await;
         assert_eq!(failed.error(502), "provider_error");
         assert_eq!(failed.header("content-type"), Some("application/json"));

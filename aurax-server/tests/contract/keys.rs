@@ -29,7 +29,7 @@ async fn a_key_is_kept_masked_changed_and_deleted(kind: Kind) {
         return;
     };
     let ada = server.user().await;
-    let key = kept(&ada, json!({"provider": "OPENAI", "key": CANARY})).await;
+    let key = kept(&ada, json!({"provider": "openai", "key": CANARY})).await;
     let expected = [
         "base_url",
         "created_at",

@@ -40,7 +40,7 @@ async fn providers_say_whether_the_caller_can_ask_them(kind: Kind) {
         (&openai["is_configured"], &openai["has_keys"]),
         (&json!(true), &json!(false))
     );
-    assert_eq!(openai["wire"], "openai");
+    assert_eq!(openai["wire"], "openai.chat");
     let can = &openai["capabilities"];
     assert_eq!(
         (&can["chat"], &can["tools"], &can["embed"]),
