@@ -113,6 +113,8 @@ pub(crate) fn shape(method: &str, path: &str) -> Option<Shape> {
         ("POST", "/api/chat/completions") => streams(body(json!({
             "model": "demo/echo", "messages": [{"role": "user", "content": "quokka"}],
         }))),
+        ("GET", "/admin/alerts" | "/admin/alerts/events") => plain(),
+        ("PATCH", "/admin/alerts/{id}") => body(json!({"is_active": true})),
         ("GET", "/admin/users" | "/admin/users/{id}" | "/admin/plans") => plain(),
         ("PATCH", "/admin/users/{id}") => body(json!({"plan_type": "pro"})),
         _ => return None,

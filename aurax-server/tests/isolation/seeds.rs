@@ -1,7 +1,7 @@
 //! One of everything that belongs to somebody.
 
 use aurax::Decimal;
-use aurax::store::NewUser;
+use aurax::store::{NewAlert, NewUser};
 use aurax_server::{Noun, Owned, Route};
 use serde_json::json;
 
@@ -64,13 +64,23 @@ pub(crate) async fn make(noun: Noun, server: &Server, owner: &Person) -> String 
             field(&login.put("/api/budgets", &body).await.expect(200), "id")
         }
         Noun::Alert => {
-            let body = json!({"name": "x", "metric": "error_rate", "threshold": 5});
+            let name = aurax::new_id().to_string();
+            let body = json!({"name": name, "metric": "error_rate", "threshold": 5});
             let made = login.post("/api/alerts", &body).await.expect(201);
             let id = field(&made, "id");
             let jobs = server.store.jobs();
             let fired = jobs.fire_alert(id.parse().unwrap(), Decimal::ONE, "quokka");
             assert!(fired.await.unwrap().is_some());
             id
+        }
+        Noun::InstallationAlert => {
+            let (id, name) = (aurax::new_id(), aurax::new_id().to_string());
+            let new = NewAlert::new(name, "error_rate", Decimal::ONE);
+            let jobs = server.store.jobs();
+            assert!(jobs.provide_alert(id, new).await.unwrap());
+            let fired = jobs.fire_alert(id, Decimal::ONE, "quokka").await;
+            assert!(fired.unwrap().is_some());
+            id.to_string()
         }
         Noun::PastRequest => {
             let body = json!({"model": "demo/echo", "prompt": "quokka"});
@@ -97,6 +107,7 @@ fn listed(path: &str) -> Noun {
         "/api/alerts" | "/api/alerts/events" => Noun::Alert,
         "/api/playground/history" => Noun::PastRequest,
         "/admin/users" => Noun::Account,
+        "/admin/alerts" | "/admin/alerts/events" => Noun::InstallationAlert,
         _ => panic!("{path} lists something that has no row here"),
     }
 }
