@@ -2,11 +2,11 @@
 
 use aurax::RetryPolicy;
 use aurax::store::Role;
-use aurax_server::{Owned, Place, Route};
+use aurax_server::{Noun, Owned, Place, Route};
 
 use crate::asking::{Asking, masked, streams};
 use crate::people::Person;
-use crate::seeds::{absent, seed};
+use crate::seeds::{absent, make, seed};
 use crate::support::{Client, Kind, Server, Setup};
 
 /// Limits are none; there is a provider that answers nobody, and nobody may use its operator's key.
@@ -118,6 +118,15 @@ async fn one(
             let what = format!("{what}, as events");
             findings.compare(&what, client, &one, &other, ids).await;
         }
+    }
+    if owned.what == Noun::InstallationAlert {
+        // Nor is what is a user's the installation's.
+        let users = make(Noun::Alert, server, owner).await;
+        let ids = [&*users, &*none];
+        let [one, other] = ids.map(|id| Asking::naming(route, root, owned, id));
+        findings
+            .compare(&what, &root.login, &one, &other, ids)
+            .await;
     }
     let [one, other] = ids.map(|id| Asking::naming(route, owner, owned, id));
     findings

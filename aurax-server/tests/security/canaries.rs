@@ -289,7 +289,7 @@ async fn load(server: &Server, watched: &Watched, canaries: &mut Canaries) {
         .error(409);
     let guess = json!({"email": email, "password": GUESS});
     post(&client, "/auth/login", guess).await.error(401);
-    let odd = json!({"email": email, "password": GUESS, GUESS: 1});
+    let odd = json!({"email": email, "password": GUESS, "more": GUESS});
     post(&client, "/auth/login", odd).await;
     let form = format!("username={email}&password={GUESS}&grant_type={GUESS}");
     let kind = "application/x-www-form-urlencoded";
