@@ -203,18 +203,20 @@ impl Canaries {
         self.0.push((name.to_owned(), forms));
     }
 
-    /// The canaries that are in there.
-    fn found(&self, hay: &[u8]) -> Vec<&str> {
+    /// The canaries that are in there, with what is around each first one.
+    fn found(&self, place: &str, hay: &[u8]) -> Vec<String> {
         let hay = latin(hay);
-        let has = |needle: &Vec<u8>| hay.contains(&latin(needle));
-        let found = self.0.iter().filter(|(_, forms)| forms.iter().any(has));
-        found.map(|(name, _)| name.as_str()).collect()
-    }
-
-    #[track_caller]
-    fn none_in(&self, place: &str, hay: &[u8]) {
-        let found = self.found(hay);
-        assert!(found.is_empty(), "{place} has {found:?}");
+        let mut found = Vec::new();
+        for (name, forms) in &self.0 {
+            let at = forms.iter().find_map(|form| hay.find(&latin(form)));
+            if let Some(at) = at {
+                let before: String = hay[..at].chars().rev().take(300).collect();
+                let before: String = before.chars().rev().collect();
+                let after: String = hay[at..].chars().take(80).collect();
+                found.push(format!("{place} has the {name}: {before}{after}"));
+            }
+        }
+        found
     }
 }
 
@@ -443,24 +445,22 @@ async fn secrets_are_nowhere(kind: Kind) {
         answers: Mutex::default(),
     };
     load(&server, &watched, &mut canaries).await;
-    canaries.none_in(
-        "what is printed of the state",
-        format!("{:?}", server.state).as_bytes(),
-    );
-
+    let printed = format!("{:?}", server.state);
+    let mut found = canaries.found("what is printed of the state", printed.as_bytes());
     let answers = watched.answers.lock().unwrap().clone();
     for (what, answer) in &answers {
-        canaries.none_in(what, &answer.body);
-        canaries.none_in(what, format!("{:?}", answer.headers).as_bytes());
+        found.extend(canaries.found(what, &answer.body));
+        found.extend(canaries.found(what, format!("{:?}", answer.headers).as_bytes()));
     }
     let database = stolen(server.place()).await;
-    canaries.none_in("the database", &database);
+    found.extend(canaries.found("the database", &database));
     let logged = log.bytes();
-    canaries.none_in("the log", &logged);
+    found.extend(canaries.found("the log", &logged));
     let mut said = Canaries::new();
     said.add("prompt", PROMPT);
     said.add("answer", ANSWER);
-    said.none_in("the log", &logged);
+    found.extend(said.found("the log", &logged));
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
 
     // They were looked for where they could have been.
     let has = |hay: &[u8], needle: &str| latin(hay).contains(needle);
