@@ -267,7 +267,21 @@ async fn say_all(watched: &Watched, client: &Client, key_name: Option<&str>) {
             }
             let answer = client.post(&path, &body).await;
             watched.see(format!("{mode}, stream: {stream}"), answer);
+            if key_name.is_none() {
+                let message = json!({"role": "user", "content": body["content"]});
+                let body = json!({
+                    "model": body["model"], "stream": stream, "messages": [message],
+                });
+                let answer = client.post("/api/chat/completions", &body).await;
+                watched.see(format!("completions, {mode}, stream: {stream}"), answer);
+            }
         }
+    }
+    for mode in ["fine", "401", "429", "500", "broken"] {
+        let body =
+            json!({"prompt": format!("{PROMPT} {mode}-mode"), "model": "openai/gpt-4o-mini"});
+        let answer = client.post("/api/playground/run", &body).await;
+        watched.see(format!("playground, {mode}"), answer);
     }
     let wrong = json!({"content": PROMPT, "model": "openai/gpt-4o-mini", "api_key": USER_KEY});
     watched.see("an unknown field", client.post(&path, &wrong).await);
