@@ -206,8 +206,9 @@ struct Streams {
 
 impl Streams {
     async fn new() -> Self {
-        // A stream asks every 20 seconds: 19.5 of them are over when it begins.
-        let clock = Moved::behind(std::time::Duration::from_millis(19_500));
+        // A stream asks every second where nothing is believed for longer: half of it is over when
+        // it begins.
+        let clock = Moved::behind(std::time::Duration::from_millis(500));
         let name = format!("aurax-upstream-{}.jsonl", RequestId::new());
         let journal = std::env::temp_dir().join(name);
         let upstream = Upstream::start(&journal).await.unwrap();
