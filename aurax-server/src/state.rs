@@ -168,7 +168,7 @@ impl State {
             &clock,
         )?;
         let auth = Authenticator::new(store.clone(), tokens, issuers, remembered, clock.clone());
-        let secret = Secret::new(URL_SAFE_NO_PAD.encode(&*store.derived_key("webhooks")));
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(*store.derived_key("webhooks")));
         Ok(Self(Arc::new(Inner {
             alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),
             passwords: Passwords::new()?,

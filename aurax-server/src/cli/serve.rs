@@ -59,13 +59,29 @@ async fn welcome(shell: &Shell, boot: &Boot, url: &str) -> Result<()> {
         return Ok(());
     }
     out.remark(match boot.config.registration() {
-        Registration::Open => format!(
-            "make the first account:\n  curl {url}/auth/register -H 'content-type: application/json' \
-             -d '{{\"email\":\"you@example.com\",\"password\":\"at least 8 characters\"}}'"
-        ),
+        Registration::Open => first_lines(url),
         _ => "make the first account: aurax users create you@example.com --admin".to_owned(),
     });
     Ok(())
+}
+
+/// The lines that make an account, log in, chat and show what it cost.
+fn first_lines(url: &str) -> String {
+    format!(
+        r#"
+Make an account, log in and chat:
+
+  export AURAX={url}
+  curl $AURAX/auth/register --json '{{"email": "you@example.com", "password": "correct horse"}}'
+  export TOKEN=$(curl -s $AURAX/auth/login -d username=you@example.com -d 'password=correct horse' |
+    sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  export CHAT=$(curl -s $AURAX/chat/sessions -H "Authorization: Bearer $TOKEN" --json '{{}}' |
+    sed 's/^{{"id":"\([^"]*\)".*/\1/')
+  curl -N $AURAX/chat/sessions/$CHAT/messages -H "Authorization: Bearer $TOKEN" \
+    --json '{{"content": "Hello!", "stream": true}}'
+  curl $AURAX/api/usage/summary -H "Authorization: Bearer $TOKEN"
+"#
+    )
 }
 
 /// Backups that the server makes itself.
@@ -93,6 +109,9 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
     let mut parts = StateParts::new(config, engine, store, vault, keys);
     if let Some(redis) = &boot.redis {
         parts = parts.with_limits(Arc::new(RedisLimits::new(redis.clone())));
+    }
+    if let Some(lists) = &boot.models {
+        parts = parts.with_model_lists(lists.clone());
     }
     let state = State::new(parts)?;
     let scheme = if tls.is_some() { "https" } else { "http" };

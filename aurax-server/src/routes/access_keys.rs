@@ -17,7 +17,7 @@ use super::paging::Paging;
 use crate::admit::{Noun, Owned, Rule};
 use crate::auth::{Caller, Scope};
 use crate::error::{ErrorBody, Failure};
-use crate::extract::{Id, Json, Params};
+use crate::extract::{Id, Json, Params, optional_object};
 use crate::state::State;
 use crate::view::{AccessKey, Exact, Kind, Listed, NewKey, Period, edit};
 
@@ -134,7 +134,7 @@ struct NewAccessKey {
     #[schema(minimum = 1, maximum = 2147483647)]
     tokens_per_minute: Option<u32>,
     /// What may be spent with it; what its user may unless set.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     budget: Option<KeyBudget>,
     /// When it stops working; never unless set.
     #[serde(default)]

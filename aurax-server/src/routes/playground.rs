@@ -23,7 +23,7 @@ use crate::call::{self, Prepared};
 use crate::chat;
 use crate::edge::Seen;
 use crate::error::{Code, ErrorBody, Failure};
-use crate::extract::{Id, Json, Params};
+use crate::extract::{Id, Json, Params, object};
 use crate::state::State;
 use crate::view::{Diff, Listed, PastRequest, Priced, Run, Settings, Tokens, Told};
 
@@ -86,6 +86,7 @@ struct NewRun {
     /// The conversation, in place of `prompt`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     messages: Vec<Line>,
+    #[serde(deserialize_with = "object")]
     settings: Settings,
 }
 

@@ -11,7 +11,7 @@ use crate::diff::Piece;
 
 /// What a model answered, and what that took.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ModelAnswer)]
+#[schema(as = PlaygroundAnswer)]
 pub(crate) struct Told {
     pub(crate) text: String,
     /// The model's thoughts, where it shows any.
