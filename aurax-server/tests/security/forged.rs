@@ -50,21 +50,21 @@ impl Forger<'_> {
     }
 
     /// The genuine header with a change.
-    fn header(&self, change: Value) -> Value {
+    fn header(&self, change: &Value) -> Value {
         changed(&self.header, change)
     }
 
     /// Genuinely signed, with another header.
-    fn signed_header(&mut self, family: &'static str, change: Value) {
+    fn signed_header(&mut self, family: &'static str, change: &Value) {
         let token = self
             .own
-            .sign(&self.header(change.clone()), &self.claims.to_string());
+            .sign(&self.header(change), &self.claims.to_string());
         self.token(family, change.to_string(), token);
     }
 
     /// Genuinely signed, with other claims.
-    fn signed_claims(&mut self, family: &'static str, change: Value) {
-        let claims = changed(&self.claims, change.clone()).to_string();
+    fn signed_claims(&mut self, family: &'static str, change: &Value) {
+        let claims = changed(&self.claims, change).to_string();
         let token = self.own.sign(&self.header, &claims);
         self.token(family, change.to_string(), token);
     }
@@ -77,25 +77,25 @@ impl Forger<'_> {
     fn algorithms(&mut self) {
         let claims = self.claims.to_string();
         for name in ["none", "None", "NONE", "nOnE", ""] {
-            let header = self.header(json!({"alg": name}));
+            let header = self.header(&json!({"alg": name}));
             self.token("algorithm none", name, forge::unsigned(&header, &claims));
             let signed = self.own.sign(&header, &claims);
             self.token("algorithm none", format!("{name}, signed"), signed);
         }
         for name in ["HS256", "HS384", "HS512"] {
             for (what, secret) in self.own.public_forms() {
-                let header = self.header(json!({"alg": name}));
+                let header = self.header(&json!({"alg": name}));
                 let token = forge::with_secret(&header, &claims, &secret);
                 self.token("public key as secret", format!("{name} with {what}"), token);
             }
         }
-        let empty = forge::with_secret(&self.header(json!({"alg": "HS256"})), &claims, b"");
+        let empty = forge::with_secret(&self.header(&json!({"alg": "HS256"})), &claims, b"");
         self.token("public key as secret", "an empty secret", empty);
         for name in ["RS384", "RS512", "PS256", "PS384"] {
-            self.signed_header("another algorithm", json!({"alg": name}));
+            self.signed_header("another algorithm", &json!({"alg": name}));
         }
         for name in ["rs256", "RS256 ", "RS1", "RSA"] {
-            self.signed_header("another algorithm", json!({"alg": name}));
+            self.signed_header("another algorithm", &json!({"alg": name}));
         }
         for value in [
             json!(null),
@@ -103,12 +103,12 @@ impl Forger<'_> {
             json!({"name": "RS256"}),
             json!(256),
         ] {
-            self.signed_header("another algorithm", json!({"alg": value}));
+            self.signed_header("another algorithm", &json!({"alg": value}));
         }
-        let header = self.header(json!({"alg": "ES256"}));
+        let header = self.header(&json!({"alg": "ES256"}));
         let token = Curve::new().sign(&header, &claims);
         self.token("another algorithm", "ES256", token);
-        let header = self.header(json!({"alg": "EdDSA"}));
+        let header = self.header(&json!({"alg": "EdDSA"}));
         let token = forge::with_edwards(&header, &claims);
         self.token("another algorithm", "EdDSA", token);
     }
@@ -117,11 +117,11 @@ impl Forger<'_> {
         let (other, claims) = (Rsa::new(), self.claims.to_string());
         let token = other.sign(&self.header, &claims);
         self.token("another key", "by the id of the server's", token);
-        let own = self.header(json!({"kid": other.id()}));
+        let own = self.header(&json!({"kid": other.id()}));
         self.token("another key", "by its own id", other.sign(&own, &claims));
-        let embedded = self.header(json!({"jwk": other.jwk()}));
+        let embedded = self.header(&json!({"jwk": other.jwk()}));
         self.token("key in the header", "jwk", other.sign(&embedded, &claims));
-        let both = self.header(json!({"jwk": other.jwk(), "kid": other.id()}));
+        let both = self.header(&json!({"jwk": other.jwk(), "kid": other.id()}));
         self.token(
             "key in the header",
             "jwk, by its id",
@@ -133,7 +133,7 @@ impl Forger<'_> {
             ("x5c", json!(["MIIB"])),
             ("jwk", self.own.jwk()),
         ] {
-            self.signed_header("key in the header", json!({name: value}));
+            self.signed_header("key in the header", &json!({name: value}));
         }
         let genuine = self.own.id();
         for kid in [
@@ -150,7 +150,7 @@ impl Forger<'_> {
             json!(0),
             json!(null),
         ] {
-            self.signed_header("id of the key", json!({"kid": kid}));
+            self.signed_header("id of the key", &json!({"kid": kid}));
         }
     }
 
@@ -164,7 +164,7 @@ impl Forger<'_> {
             json!({"enc": "A256GCM"}),
             json!({"admin": true}),
         ] {
-            self.signed_header("header", change);
+            self.signed_header("header", &change);
         }
         for kind in [
             json!("JWT"),
@@ -174,7 +174,7 @@ impl Forger<'_> {
             json!(null),
             json!(["at+jwt"]),
         ] {
-            self.signed_header("type", json!({"typ": kind}));
+            self.signed_header("type", &json!({"typ": kind}));
         }
         let (kid, claims) = (self.own.id(), self.claims.to_string());
         for header in [
@@ -208,7 +208,7 @@ impl Forger<'_> {
             json!(1e300),
             json!(hour),
         ] {
-            self.signed_claims("end", json!({"exp": exp}));
+            self.signed_claims("end", &json!({"exp": exp}));
         }
         for change in [
             json!({"iat": hour, "exp": hour + 600}),
@@ -217,10 +217,10 @@ impl Forger<'_> {
             json!({"iat": now + 601, "exp": now + 600}),
             json!({"iat": i64::MIN}),
         ] {
-            self.signed_claims("beginning", change);
+            self.signed_claims("beginning", &change);
         }
         for nbf in [json!(hour), json!(i64::MAX), json!("0"), json!(0.5)] {
-            self.signed_claims("not before", json!({"nbf": nbf}));
+            self.signed_claims("not before", &json!({"nbf": nbf}));
         }
     }
 
@@ -237,7 +237,7 @@ impl Forger<'_> {
                 json!(""),
                 json!(null),
             ] {
-                self.signed_claims("issuer and audience", json!({name: value}));
+                self.signed_claims("issuer and audience", &json!({name: value}));
             }
         }
         let (own, theirs) = (self.claims.clone(), self.others.clone());
@@ -250,7 +250,7 @@ impl Forger<'_> {
             json!(1),
             json!(null),
         ] {
-            self.signed_claims("subject", json!({"sub": sub}));
+            self.signed_claims("subject", &json!({"sub": sub}));
         }
         for sid in [
             theirs["sid"].clone(),
@@ -260,10 +260,10 @@ impl Forger<'_> {
             json!("x"),
             json!(null),
         ] {
-            self.signed_claims("login", json!({"sid": sid}));
+            self.signed_claims("login", &json!({"sid": sid}));
         }
         for jti in [json!("x"), json!(null)] {
-            self.signed_claims("id", json!({"jti": jti}));
+            self.signed_claims("id", &json!({"jti": jti}));
         }
         let text = own.to_string();
         let twice = format!(r#"{{"sub":{},{}"#, theirs["sub"], &text[1..]);
@@ -402,7 +402,7 @@ impl Forger<'_> {
 }
 
 /// `change` over `base`; null takes a field away.
-fn changed(base: &Value, change: Value) -> Value {
+fn changed(base: &Value, change: &Value) -> Value {
     let mut all = base.clone();
     for (name, value) in change.as_object().unwrap() {
         if value.is_null() {
