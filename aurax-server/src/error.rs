@@ -77,6 +77,8 @@ pub enum Code {
     LedgerUnavailable,
     /// The database is away.
     StoreUnavailable,
+    /// The issuer of the token cannot be asked for its keys.
+    IssuerUnavailable,
     /// The server has as much to do as it can.
     Overloaded,
     /// The server is going down.

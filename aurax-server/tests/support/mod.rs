@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: SigningKeys,
     pub(crate) vault: Vault,
+    /// What fetches the keys of other issuers.
+    pub(crate) issuer_transport: Option<Arc<dyn Transport>>,
 }
 
 impl Setup {
@@ -56,6 +58,7 @@ impl Setup {
             clock: Arc::new(SystemClock),
             keys: SigningKeys::generate().unwrap(),
             vault: Vault::new(KeyRing::generate().unwrap()),
+            issuer_transport: None,
         }
     }
 
@@ -109,8 +112,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         config.listen = address;
         let engine = setup.engine.store(store.clone()).build().unwrap();
-        let parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
+        let mut parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
             .with_clock(setup.clock);
+        if let Some(transport) = setup.issuer_transport {
+            parts = parts.with_issuer_transport(transport);
+        }
         let state = State::new(parts).unwrap();
         let router = router(state.clone());
         let task = tokio::spawn(serve::serve(listener, router, state.clone(), None));
