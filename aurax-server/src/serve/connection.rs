@@ -1,11 +1,14 @@
 //! One connection, from its handshake to its end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aurax::CancellationToken;
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -14,8 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt as _;
 
+use super::doing::{Answer, Doing, Heard, Overdue, Patience};
 use super::places::Place;
 use super::stall::Stalling;
 use crate::edge::Peer;
@@ -29,6 +34,15 @@ const HEADER_BYTES: usize = 64 << 10;
 const STREAMS: u32 = 128;
 /// How many streams a client of HTTP/2 may reset before they are looked at.
 const RESETS: usize = 64;
+/// The longest that a client which has just asked is waited for when the server goes down.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A connection's place, and its part in what the server waits for when it goes down. Whoever goes
+/// on with the connection when HTTP is over, as a WebSocket does, keeps it.
+#[derive(Clone)]
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "it is kept, not read")] Arc<(Place, TaskTrackerToken)>,
+);
 
 /// Serves connections, each in a task of its own.
 #[derive(Clone)]
@@ -40,6 +54,11 @@ struct Inner {
     tls: Option<TlsAcceptor>,
     handshake: Duration,
     write_stall: Duration,
+    patience: Patience,
+    /// For how long a client that has just asked is waited for when the server goes down.
+    grace: Duration,
+    /// Cancelled when clients are asked to go elsewhere.
+    announced: CancellationToken,
     tasks: TaskTracker,
     /// Cancelled when connections end after what they are answering.
     finishing: CancellationToken,
@@ -54,7 +73,8 @@ impl Connections {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(timeouts.header)
+            // It would run between requests, too; see `doing`.
+            .header_read_timeout(None)
             .max_headers(HEADERS)
             .max_buf_size(HEADER_BYTES)
             .half_close(false);
@@ -72,6 +92,12 @@ impl Connections {
             builder,
             tls,
             handshake: timeouts.header,
+            patience: Patience {
+                kept: timeouts.keep_alive,
+                ..Patience::of(timeouts.header)
+            },
+            grace: timeouts.drain_notice.min(GRACE),
+            announced: state.drain().announced().clone(),
             write_stall: timeouts.write_stall,
             tasks: TaskTracker::new(),
             finishing: CancellationToken::new(),
@@ -82,43 +108,75 @@ impl Connections {
     /// Serves a connection until it ends.
     pub(super) fn serve(&self, stream: TcpStream, peer: Peer, place: Place) {
         let connections = self.clone();
+        let held = Held(Arc::new((place, self.0.tasks.token())));
         self.0.tasks.spawn(async move {
-            let _place = place;
             let abandoned = connections.0.abandoned.clone();
-            let served = connections.run(stream, peer);
+            let served = connections.run(stream, peer, held);
             abandoned.run_until_cancelled(served).await;
         });
     }
 
-    async fn run(&self, stream: TcpStream, peer: Peer) {
+    async fn run(&self, stream: TcpStream, peer: Peer, held: Held) {
         let stream = Stalling::new(stream, self.0.write_stall);
         let Some(tls) = &self.0.tls else {
-            return self.talk(stream, peer).await;
+            return self.talk(stream, peer, held).await;
         };
         match tokio::time::timeout(self.0.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.talk(stream, peer).await,
+            Ok(Ok(stream)) => self.talk(stream, peer, held).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let router = self.0.router.clone();
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        held: Held,
+    ) {
+        let doing = Doing::new();
+        let (router, announced) = (self.0.router.clone(), self.0.announced.clone());
+        let noted = doing.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let version = request.version();
+            let asked = noted.asked(version);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            router.clone().oneshot(request)
+            request.extensions_mut().insert(held.clone());
+            let (answering, announced) = (router.clone().oneshot(request), announced.clone());
+            async move {
+                let mut response = answering.await?;
+                if announced.is_cancelled() {
+                    ask_to_leave(version, &mut response);
+                }
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked)))
+            }
         });
-        let connection = self
-            .0
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let io = TokioIo::new(Heard::new(stream, doing.clone()));
+        let connection = self.0.builder.serve_connection_with_upgrades(io, service);
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.0.finishing.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let (mut patience, mut is_finishing, mut is_leaving) = (self.0.patience, false, false);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                overdue = doing.overdue(patience) => {
+                    if is_leaving || (overdue == Overdue::Head && !is_finishing) {
+                        return tracing::debug!(?overdue, "a client took too long");
+                    }
+                    // What arrives just now is still answered.
+                    connection.as_mut().graceful_shutdown();
+                    (is_leaving, patience) = (true, Patience::of(patience.head));
+                }
+                () = self.0.finishing.cancelled(), if !is_finishing => {
+                    is_finishing = true;
+                    (patience.first, patience.kept) = (self.0.grace, self.0.grace);
+                    // HTTP/2 says which requests are answered. In HTTP/1 who has just asked would
+                    // not know, and is waited for.
+                    if doing.is_shared() {
+                        connection.as_mut().graceful_shutdown();
+                        is_leaving = true;
+                    }
+                }
             }
         };
         if let Err(error) = ended {
@@ -140,5 +198,14 @@ impl Connections {
     /// Ends them at once.
     pub(super) fn abandon(&self) {
         self.0.abandoned.cancel();
+    }
+}
+
+/// Lets a client of HTTP/1 take its next request elsewhere.
+fn ask_to_leave(version: Version, response: &mut Response) {
+    let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if version < Version::HTTP_2 && !is_upgrade {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
 }

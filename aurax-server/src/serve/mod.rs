@@ -4,6 +4,7 @@
 //! connection a place among a limited number.
 
 mod connection;
+mod doing;
 mod places;
 mod stall;
 mod tls;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use aurax::{Error, ErrorKind, Result};
 use axum::Router;
+use futures::FutureExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -22,6 +24,7 @@ use crate::edge::Peer;
 use crate::jobs;
 use crate::state::State;
 use connection::Connections;
+pub(crate) use connection::Held;
 use places::Places;
 
 /// How long the loop waits when the process has no file descriptors left.
@@ -63,13 +66,17 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
             biased;
             () = &mut closing => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(&connections, &places, stream, peer),
+                Ok((stream, peer)) => admit(&connections, &places, &state, stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(BREATH).await;
                 }
             },
         }
+    }
+    // Who is connected already was not refused.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        admit(&connections, &places, &state, stream, peer);
     }
     drop(listener);
     connections.finish();
@@ -95,8 +102,21 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
     }
 }
 
-fn admit(connections: &Connections, places: &Places, stream: TcpStream, peer: SocketAddr) {
-    let Some(place) = places.take(peer.ip().to_canonical()) else {
+fn admit(
+    connections: &Connections,
+    places: &Places,
+    state: &State,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let address = peer.ip().to_canonical();
+    let proxies = &state.config().trusted_proxies;
+    let place = match proxies.iter().any(|network| network.contains(address)) {
+        // It brings everybody.
+        true => places.take_for_proxy(address),
+        false => places.take(address),
+    };
+    let Some(place) = place else {
         // Nothing is said to who has too many: saying it costs what there is too little of.
         tracing::debug!(%peer, "a connection more than there may be");
         return;
