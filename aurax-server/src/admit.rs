@@ -46,6 +46,8 @@ pub enum Place {
     Query,
     /// In the JSON body.
     Body,
+    /// In a frame of a WebSocket, named `type.field`.
+    Frame,
 }
 
 /// Something that belongs to somebody, which a request names.
@@ -169,6 +171,11 @@ impl Owned {
         Self::new(Place::Body, name, what)
     }
 
+    /// Named in a frame of a WebSocket, as `type.field`.
+    pub const fn frame(name: &'static str, what: Noun) -> Self {
+        Self::new(Place::Frame, name, what)
+    }
+
     const fn new(place: Place, name: &'static str, what: Noun) -> Self {
         Self { place, name, what }
     }
@@ -243,7 +250,7 @@ async fn check(state: &State, rule: Rule, headers: &HeaderMap) -> Result<Option<
 }
 
 /// The token or key of a request: `Authorization: Bearer …`, or `x-api-key`, but not both.
-fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (first, more) = (given.next(), given.next());
     let mut keys = headers.get_all("x-api-key").iter();

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref};
 
-use crate::admit::{Access, Rule, Weight};
+use crate::admit::{Access, Place, Rule, Weight};
 use crate::error::{Code, ErrorBody, ErrorObject};
 
 #[derive(utoipa::OpenApi)]
@@ -88,7 +88,7 @@ pub(crate) fn finish(operation: &mut Operation, rule: Rule) {
         add("401", "Nobody is logged in.");
         add("403", "Whoever is logged in may not do this.");
     }
-    if !rule.owned.is_empty() {
+    if rule.owned.iter().any(|owned| owned.place != Place::Frame) {
         add(
             "404",
             "There is no such thing, or it belongs to somebody else.",

@@ -2,7 +2,8 @@
 
 mod json;
 
-use axum::body::to_bytes;
+use axum::Form;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use bytes::Bytes;
 use http::request::Parts;
@@ -128,27 +129,40 @@ impl FromRequestParts<State> for Id {
 }
 
 /// Reads a form. A field that is there twice, unknown or missing is refused by its name.
-pub(crate) fn parse_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let uri = std::str::from_utf8(body)
-        .ok()
-        .and_then(|form| format!("/?{form}").parse::<http::Uri>().ok())
-        .ok_or_else(|| Failure::invalid("body", "the body is no form"))?;
-    parse_query(&uri)
+pub(crate) async fn parse_form<T: DeserializeOwned>(body: Bytes) -> Result<T, Failure> {
+    if let Some(name) = nul_in(&String::from_utf8_lossy(&body)) {
+        return Err(Failure::invalid(&name, "a value has the character NUL"));
+    }
+    let form = "application/x-www-form-urlencoded";
+    let request = http::Request::post("/").header(header::CONTENT_TYPE, form);
+    let request = request.body(Body::from(body));
+    let request = request.map_err(|_| Failure::invalid("body", "the body is no form"))?;
+    let Form(value) = Form::from_request(request, &())
+        .await
+        .map_err(|rejection| refused(&rejection.body_text(), "body: "))?;
+    Ok(value)
+}
+
+/// The name of the first pair whose value has a NUL.
+fn nul_in(pairs: &str) -> Option<String> {
+    let pair = pairs
+        .split('&')
+        .find(|pair| pair.contains("%00") || pair.contains('\0'))?;
+    Some(pair.split('=').next().unwrap_or_default().to_owned())
+}
+
+/// A refusal of axum's, which ends with the path, and what is wrong there.
+fn refused(text: &str, before: &str) -> Failure {
+    let text = text.split_once(before).map_or(text, |(_, rest)| rest);
+    let (path, message) = text.split_once(": ").unwrap_or(("", text));
+    Failure::invalid(&json::field(path, message), message)
 }
 
 fn parse_query<T: DeserializeOwned>(uri: &http::Uri) -> Result<T, Failure> {
-    for pair in uri.query().unwrap_or_default().split('&') {
-        if pair.contains("%00") {
-            let name = pair.split('=').next().unwrap_or_default();
-            return Err(Failure::invalid(name, "a value has the character NUL"));
-        }
+    if let Some(name) = nul_in(uri.query().unwrap_or_default()) {
+        return Err(Failure::invalid(&name, "a value has the character NUL"));
     }
     Query::try_from_uri(uri)
         .map(|Query(params)| params)
-        .map_err(|rejection| {
-            let text = rejection.body_text();
-            let text = text.split_once("string: ").map_or(&*text, |(_, rest)| rest);
-            let (path, message) = text.split_once(": ").unwrap_or(("", text));
-            Failure::invalid(&json::field(path, message), message)
-        })
+        .map_err(|rejection| refused(&rejection.body_text(), "string: "))
 }

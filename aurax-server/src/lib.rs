@@ -26,6 +26,7 @@ mod routes;
 pub mod serve;
 mod state;
 mod view;
+mod ws;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -38,6 +39,7 @@ pub use error::{Code, ErrorBody, ErrorObject, Failure, KeyOwner};
 pub use jobs::Job;
 pub use routes::Route;
 pub use state::{State, StateParts};
+pub use ws::Sockets;
 
 /// The documented API.
 pub fn router(state: State) -> Router {

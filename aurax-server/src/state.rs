@@ -11,6 +11,7 @@ use http::request::Parts;
 use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     limits: Arc<dyn SharedLimits>,
     drain: Drain,
+    sockets: Sockets,
 }
 
 /// What a [`State`] is made of.
@@ -113,6 +115,7 @@ impl State {
             clock,
             limits,
             drain: Drain::new(),
+            sockets: Sockets::new(),
         })))
     }
 
@@ -159,6 +162,11 @@ impl State {
     /// How the server goes down.
     pub fn drain(&self) -> &Drain {
         &self.0.drain
+    }
+
+    /// The WebSockets that are open, and who is at them.
+    pub fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 }
 

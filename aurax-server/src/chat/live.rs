@@ -10,15 +10,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::frame::{Answered, Broken, Chunk, Frame};
-use super::{Exchange, failed, sent};
+use super::{Exchange, failed, recheck, said_nothing, sent};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Failure, KeyOwner};
 use crate::state::State;
 use crate::view::{Priced, Tokens};
-
-/// How often is asked whether the caller may go on.
-const RECHECK: Duration = Duration::from_secs(20);
 
 /// What happens next.
 #[derive(Debug)]
@@ -77,6 +74,7 @@ impl Live {
             phase: Phase::Asking(Box::pin(exchange.send.stream())),
             session_id: exchange.session_id,
             owner: exchange.owner,
+            recheck_at: started + recheck(&state),
             state,
             caller,
             seen,
@@ -86,7 +84,6 @@ impl Live {
             receipt: None,
             quota: None,
             started,
-            recheck_at: started + RECHECK,
         }
     }
 
@@ -180,7 +177,7 @@ impl Live {
 
     /// Whoever asks may have logged out meanwhile. While the store is away nobody knows.
     async fn recheck(&mut self) {
-        self.recheck_at = self.state.clock().monotonic() + RECHECK;
+        self.recheck_at = self.state.clock().monotonic() + recheck(&self.state);
         match self.state.auth().again(&self.caller).await {
             Ok(caller) => self.caller = caller,
             Err(failure) if failure.status() == http::StatusCode::UNAUTHORIZED => {
@@ -190,8 +187,12 @@ impl Live {
         }
     }
 
-    /// The stream ended without an end.
+    /// The stream ended without an answer.
     fn broken_off(&mut self) {
+        if self.receipt.is_some() {
+            let failure = failed(&self.state, &said_nothing(), self.owner);
+            return self.fail(&failure);
+        }
         tracing::error!(request_id = %self.seen.request_id, "an answer ended without an end");
         self.fail(&Failure::internal());
     }

@@ -4,11 +4,13 @@ mod events;
 mod frame;
 mod live;
 
-use aurax::{QuotaState, Receipt, Role, SendRequest};
+use std::time::Duration;
+
+use aurax::{CancellationToken, QuotaState, Receipt, Role, SendRequest};
 use uuid::Uuid;
 
 pub(crate) use events::events;
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Broken, Frame};
 pub(crate) use live::{Live, Moment};
 
 use crate::auth::Caller;
@@ -16,12 +18,21 @@ use crate::error::{Failure, KeyOwner};
 use crate::state::State;
 use crate::view::{Message, Tokens};
 
+/// How often is asked whether whoever waits for an answer may go on: as often as there is news, at
+/// least every 20 seconds and at most every second.
+pub(crate) fn recheck(state: &State) -> Duration {
+    let (most, least) = (Duration::from_secs(20), Duration::from_secs(1));
+    state.config().timeouts.login_cache.clamp(least, most)
+}
+
 /// Something that is about to be said.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) session_id: Uuid,
     pub(crate) send: SendRequest,
     pub(crate) owner: KeyOwner,
+    /// Stops the call: it ends with an error, once it is settled.
+    pub(crate) cancel: CancellationToken,
 }
 
 /// Says it, and waits for the whole answer; with it comes what is left of the caller's quotas.
@@ -34,6 +45,7 @@ pub(crate) async fn whole(
         session_id,
         send,
         owner,
+        cancel: _,
     } = exchange;
     let started = state.clock().monotonic();
     let answer = send.await.map_err(|error| failed(state, &error, owner))?;
@@ -45,10 +57,12 @@ pub(crate) async fn whole(
     let turn = answer.turns.into_iter().next_back();
     let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
     turn.map(|turn| (Message::from(turn), quota))
-        .ok_or_else(|| {
-            let error = aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing");
-            failed(state, &error, owner)
-        })
+        .ok_or_else(|| failed(state, &said_nothing(), owner))
+}
+
+/// The call came to its end, and there is no answer.
+fn said_nothing() -> aurax::Error {
+    aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing")
 }
 
 /// What a failed call is for its caller.
@@ -60,12 +74,7 @@ pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Fa
 }
 
 /// The one line a chat leaves in the log: whose it was and what it cost, never what was said.
-pub(crate) fn sent(
-    caller: &Caller,
-    session_id: Uuid,
-    receipt: &Receipt,
-    took: std::time::Duration,
-) {
+pub(crate) fn sent(caller: &Caller, session_id: Uuid, receipt: &Receipt, took: Duration) {
     let tokens = receipt
         .usage
         .as_deref()

@@ -241,7 +241,7 @@ async fn read_credentials(state: &State, request: Request) -> Result<Credentials
         return Ok(credentials);
     }
     let body = read_body(request, state).await?;
-    let form: Form = crate::extract::parse_form(&body)?;
+    let form: Form = crate::extract::parse_form(body).await?;
     if form
         .grant_type
         .as_deref()

@@ -6,7 +6,7 @@
 mod auth;
 mod operations;
 mod paging;
-mod sessions;
+pub(crate) mod sessions;
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -19,7 +19,7 @@ use crate::document;
 use crate::state::State;
 
 /// What `utoipa_axum::routes!` makes of one handler.
-type Documented = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<State>);
+pub(crate) type Documented = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<State>);
 
 /// A route, as the tests that go over all of them see it.
 #[derive(Debug, Clone)]
@@ -100,5 +100,6 @@ pub(crate) fn all(state: State) -> Routes {
     let routes = Routes::new(state);
     let routes = operations::add(routes);
     let routes = auth::add(routes);
-    sessions::add(routes)
+    let routes = sessions::add(routes);
+    crate::ws::add(routes)
 }

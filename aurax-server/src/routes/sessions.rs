@@ -280,25 +280,25 @@ async fn messages(
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
     /// The words.
-    content: String,
+    pub(crate) content: String,
     /// The provider, instead of the session's.
     #[serde(default)]
     #[schema(max_length = 100)]
-    provider: Option<String>,
+    pub(crate) provider: Option<String>,
     /// The model, instead of the session's.
     #[serde(default)]
     #[schema(max_length = 200)]
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// More than words: `image`, `document`, `audio`, or `tool_result` alone.
     #[serde(default)]
     #[schema(value_type = Option<Vec<std::collections::HashMap<String, serde_json::Value>>>)]
-    parts: Option<Vec<Part>>,
+    pub(crate) parts: Option<Vec<Part>>,
     /// Settings instead of the session's, for this message.
     #[serde(default, deserialize_with = "optional_object")]
-    settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     /// Whether the answer comes as events, while it is made.
     #[serde(default)]
-    stream: bool,
+    pub(crate) stream: bool,
 }
 
 /// Says something, and gives the answer: whole, or as events (`"stream": true`) whose data are the
@@ -358,6 +358,7 @@ pub(crate) async fn say(
     let key_name = own.key_name.as_deref().or(kept.key_name.as_deref());
     let Prepared { ctx, owner } =
         call::prepare(state, caller, seen, model.as_str(), key_name).await?;
+    let cancel = ctx.cancel().cloned().unwrap_or_default();
     let send: SendRequest = chat
         .send(message)
         .settings(own)
@@ -367,6 +368,7 @@ pub(crate) async fn say(
         session_id: id,
         send,
         owner,
+        cancel,
     })
 }
 

@@ -30,7 +30,7 @@ async fn an_account_is_made_and_logged_in_to(server: Server) {
     let tokens = client.post("/auth/login", &body).await.expect(200);
     assert_eq!(tokens["token_type"], "bearer");
     assert_eq!(tokens["expires_in"], 900);
-    let form = "grant_type=password&username=ada%40example.com&password=correct+horse+battery";
+    let form = "grant_type=password&username=ada%40example.com&password=correct horse+battery";
     let form_type = Some("application/x-www-form-urlencoded");
     let again = client
         .send("POST", "/auth/login", form_type, form)
@@ -171,6 +171,20 @@ async fn bad_input_names_its_field(server: Server) {
             .send("POST", "/auth/register", content_type, body)
             .await;
         assert_eq!(answer.field(), field, "{body}");
+    }
+    let form_type = Some("application/x-www-form-urlencoded");
+    for (form, field) in [
+        ("username=a@b", "password"),
+        ("username=a@b&password=%00", "password"),
+        ("username=a@b&password=x&role=admin", "role"),
+        ("username=a@b&username=c@d&password=x", "username"),
+        (
+            "username=a@b&password=x&grant_type=client_credentials",
+            "grant_type",
+        ),
+    ] {
+        let answer = client.send("POST", "/auth/login", form_type, form).await;
+        assert_eq!(answer.field(), field, "{form}");
     }
     let bytes = vec![b'"', 0xff, b'"'];
     let answer = client.send("POST", "/auth/register", json, bytes).await;

@@ -7,6 +7,7 @@
 
 mod client;
 mod place;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,12 @@ use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, Streamed};
 pub(crate) use place::{Kind, Place, variable};
+pub(crate) use socket::{Opening, Socket};
+
+/// Between two looks at something that is about to be.
+pub(crate) async fn moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+}
 
 /// How a server is set up.
 pub(crate) struct Setup {
@@ -123,6 +130,11 @@ impl Server {
     pub(crate) async fn user(&self) -> Client {
         let name = aurax::store::NewProviderKey::new_id();
         self.client().register(&format!("{name}@example.com")).await
+    }
+
+    /// Whether nothing runs but what runs by itself.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.drain().tasks().len() <= aurax_server::Job::ALL.len()
     }
 
     /// The store's place, for another server over the same data.
