@@ -7,14 +7,16 @@
 
 mod client;
 mod place;
+mod redis;
 mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aurax::limits::{MemoryLimits, SharedLimits};
 use aurax::providers::transport::{ReqwestTransport, Transport};
 use aurax::providers::{Demo, Options, presets, provider};
-use aurax::store::{KeyRing, LedgerOptions, Store, Vault};
+use aurax::store::{KeyRing, LedgerOptions, Redis, RedisLimits, Store, Vault};
 use aurax::{Clock, Engine, EngineBuilder, ModelId, SystemClock};
 use aurax_server::auth::SigningKeys;
 use aurax_server::config::Config;
@@ -23,6 +25,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, Streamed};
 pub(crate) use place::{Kind, Place, variable};
+pub(crate) use redis::OwnRedis;
 pub(crate) use socket::{Opening, Socket};
 
 /// Between two looks at something that is about to be.
@@ -37,6 +40,7 @@ pub(crate) struct Setup {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: SigningKeys,
     pub(crate) vault: Vault,
+    pub(crate) limits: Arc<dyn SharedLimits>,
 }
 
 impl Setup {
@@ -56,6 +60,7 @@ impl Setup {
             clock: Arc::new(SystemClock),
             keys: SigningKeys::generate().unwrap(),
             vault: Vault::new(KeyRing::generate().unwrap()),
+            limits: Arc::new(MemoryLimits::new()),
         }
     }
 
@@ -68,6 +73,14 @@ impl Setup {
         let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new());
         let openai = provider(preset.unwrap(), options, transport).unwrap();
         self.engine = self.engine.provider(openai);
+        self
+    }
+
+    /// Counts in a Redis, with others.
+    pub(crate) fn with_redis(mut self, redis: &Redis) -> Self {
+        let limits = RedisLimits::new(redis.clone());
+        self.engine = self.engine.shared_limits(RedisLimits::new(redis.clone()));
+        self.limits = Arc::new(limits);
         self
     }
 
@@ -108,6 +121,7 @@ impl Server {
         config.listen = address;
         let engine = setup.engine.store(store.clone()).build().unwrap();
         let parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
+            .with_limits(setup.limits)
             .with_clock(setup.clock);
         let state = State::new(parts).unwrap();
         let router = router(state.clone());
@@ -140,6 +154,15 @@ impl Server {
     /// The store's place, for another server over the same data.
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Goes down in order, and leaves the data to others.
+    pub(crate) async fn leave(mut self) {
+        self.state.drain().announce();
+        if let Some(task) = self.task.take() {
+            task.await.unwrap();
+        }
+        self.store.close().await;
     }
 
     /// Goes down in order, and leaves nothing behind.
