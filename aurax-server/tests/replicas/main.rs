@@ -14,10 +14,10 @@ mod support;
 mod place;
 #[path = "../../../aurax-store/tests/support/postgres.rs"]
 mod postgres;
-// mod postgres_away;
+mod postgres_away;
 // mod process;
 // mod raw;
-// mod redis_away;
+mod redis_away;
 mod revoked;
 mod scene;
 mod shared;

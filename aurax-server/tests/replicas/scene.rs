@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use aurax::store::{KeyRing, Redis, RedisOptions, Vault};
-use aurax::{BreakerPolicy, RequestId, RetryPolicy};
+use aurax::store::{KeyRing, Redis, RedisOptions, Store, Vault};
+use aurax::{BreakerPolicy, Engine, RequestId, RetryPolicy};
 use aurax_server::auth::SigningKeys;
 use aurax_server::config::Config;
 use aurax_store::testkit::{Audit, Books, Fact, Moment, Plan, Prompt, Seen, Upstream};
@@ -20,9 +20,9 @@ pub(crate) const PUBLIC: &str = "http://aurax.test";
 pub(crate) struct Scene {
     pub(crate) place: Place,
     pub(crate) upstream: Upstream,
-    redis: String,
+    pub(crate) redis: String,
     prefix: String,
-    keys: SigningKeys,
+    pub(crate) keys: SigningKeys,
     vault: Vault,
     journal: PathBuf,
 }
@@ -85,33 +85,7 @@ impl Scene {
 
     /// The books, once nothing is in flight, which are right.
     pub(crate) async fn adds_up(&self, server: &Server) -> Books {
-        let resting = async {
-            loop {
-                if let Ok(books) = Books::read(&server.store).await
-                    && books.settlements.len() >= books.attempts.len()
-                    && books.busy_sessions.is_empty()
-                {
-                    break books;
-                }
-                crate::support::moment().await;
-            }
-        };
-        let limit = std::time::Duration::from_secs(20);
-        let books = tokio::time::timeout(limit, resting).await.unwrap();
-        let facts = named(&books, self.upstream.facts().unwrap());
-        let made = books.charges.iter().map(|charge| Seen::Asking {
-            request: charge.request_id,
-        });
-        let engine = server.state.engine();
-        let audit = Audit::of(
-            &books,
-            &facts,
-            &made.collect::<Vec<_>>(),
-            engine,
-            Moment::AtRest,
-        );
-        assert_eq!(audit.violated(), [], "{audit}");
-        books
+        adds_up(&server.store, server.state.engine(), &self.upstream).await
     }
 
     /// Leaves nothing behind.
@@ -124,6 +98,36 @@ impl Scene {
         last.stop().await;
         std::fs::remove_file(&self.journal).unwrap();
     }
+}
+
+/// The books, once nothing is in flight, which are right.
+pub(crate) async fn adds_up(store: &Store, engine: &Engine, upstream: &Upstream) -> Books {
+    let resting = async {
+        loop {
+            if let Ok(books) = Books::read(store).await
+                && books.settlements.len() >= books.attempts.len()
+                && books.busy_sessions.is_empty()
+            {
+                break books;
+            }
+            crate::support::moment().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(20);
+    let books = tokio::time::timeout(limit, resting).await.unwrap();
+    let facts = named(&books, upstream.facts().unwrap());
+    let made = books.charges.iter().map(|charge| Seen::Asking {
+        request: charge.request_id,
+    });
+    let audit = Audit::of(
+        &books,
+        &facts,
+        &made.collect::<Vec<_>>(),
+        engine,
+        Moment::AtRest,
+    );
+    assert_eq!(audit.violated(), [], "{audit}");
+    books
 }
 
 /// What the upstream noted, by the ids that the server gave to its requests: the prompt is the

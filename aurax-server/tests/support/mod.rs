@@ -19,7 +19,7 @@ use aurax::providers::{Demo, Options, presets, provider};
 use aurax::store::{KeyRing, LedgerOptions, Redis, RedisLimits, Store, Vault};
 use aurax::{Clock, Engine, EngineBuilder, ModelId, SystemClock};
 use aurax_server::auth::SigningKeys;
-use aurax_server::config::Config;
+use aurax_server::config::{Config, TlsFiles};
 use aurax_server::{State, StateParts, router, serve};
 use tokio::task::JoinHandle;
 
@@ -41,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) keys: SigningKeys,
     pub(crate) vault: Vault,
     pub(crate) limits: Arc<dyn SharedLimits>,
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 impl Setup {
@@ -61,6 +62,7 @@ impl Setup {
             keys: SigningKeys::generate().unwrap(),
             vault: Vault::new(KeyRing::generate().unwrap()),
             limits: Arc::new(MemoryLimits::new()),
+            tls: None,
         }
     }
 
@@ -125,7 +127,8 @@ impl Server {
             .with_clock(setup.clock);
         let state = State::new(parts).unwrap();
         let router = router(state.clone());
-        let task = tokio::spawn(serve::serve(listener, router, state.clone(), None));
+        let tls = setup.tls.as_ref().map(serve::acceptor).transpose().unwrap();
+        let task = tokio::spawn(serve::serve(listener, router, state.clone(), tls));
         Self {
             state,
             store,
