@@ -9,14 +9,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-// mod drain;
-// mod killed;
+mod drain;
+mod killed;
 mod place;
 #[path = "../../../aurax-store/tests/support/postgres.rs"]
 mod postgres;
 mod postgres_away;
-// mod process;
-// mod raw;
+mod process;
+mod raw;
 mod redis_away;
 mod revoked;
 mod scene;

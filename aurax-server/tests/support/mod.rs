@@ -159,6 +159,12 @@ impl Server {
         &self.place
     }
 
+    /// Waits until it has gone down, once it was told to.
+    pub(crate) fn ended(&mut self) -> impl Future<Output = ()> + use<> {
+        let task = self.task.take();
+        async move { task.unwrap().await.unwrap() }
+    }
+
     /// Goes down in order, and leaves the data to others.
     pub(crate) async fn leave(mut self) {
         self.state.drain().announce();
