@@ -68,7 +68,7 @@ impl Start {
             Some(address.trim().parse().unwrap())
         });
         // What it says is read, so that it never waits.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || lines.for_each(|line| println!("{}", line.unwrap())));
         Process {
             folder: self.folder,
             address: told.expect("it does not start"),
