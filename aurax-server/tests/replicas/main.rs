@@ -10,6 +10,7 @@
 mod support;
 
 mod drain;
+mod http2;
 mod killed;
 mod place;
 #[path = "../../../aurax-store/tests/support/postgres.rs"]
@@ -21,4 +22,4 @@ mod redis_away;
 mod revoked;
 mod scene;
 mod shared;
-// mod slow;
+mod slow;
