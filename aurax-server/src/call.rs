@@ -1,12 +1,13 @@
 //! What every call that costs money is made with: whose key, which limits, and when it ends.
 
-use aurax::{Ctx, Engine, QuotaPolicy};
+use aurax::store::Origin;
+use aurax::{Ctx, Engine, ProviderInfo, QuotaPolicy};
+use http::StatusCode;
 
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Code, Failure, KeyOwner};
 use crate::state::State;
-use http::StatusCode;
 
 /// The provider that answers by itself, for whom nobody needs a key.
 const DEMO: &str = "demo";
@@ -31,6 +32,17 @@ pub(crate) async fn prepare(
     let engine = state.engine();
     let (provider, id) = engine.resolve(model)?;
     check_model(engine, caller, &provider.name, id.as_str())?;
+    prepare_at(state, caller, seen, &provider, key_name).await
+}
+
+/// Prepares whatever `caller` asks of a provider.
+pub(crate) async fn prepare_at(
+    state: &State,
+    caller: &Caller,
+    seen: &Seen,
+    provider: &ProviderInfo,
+    key_name: Option<&str>,
+) -> Result<Prepared, Failure> {
     let mut ctx = Ctx::new(caller.principal())
         .with_request_id(seen.request_id)
         .with_cancel(state.drain().over().child_token())
@@ -46,12 +58,12 @@ pub(crate) async fn prepare(
     let owner = match credential {
         Some(credential) => {
             if let Some(base_url) = &credential.base_url {
-                check_base_url(state, base_url)?;
+                check_base_url(state, provider, base_url)?;
             }
             ctx = ctx.with_credential(provider.name.clone(), credential);
             KeyOwner::Caller
         }
-        None if &*provider.name == DEMO || may_share(state, caller) => KeyOwner::Operator,
+        None if is_open(provider) || may_share(state, caller) => KeyOwner::Operator,
         None => {
             let name = &provider.name;
             let message =
@@ -104,12 +116,16 @@ fn check_model(
     Err(Failure::forbidden(message).with_detail("model", format!("{provider}/{model}")))
 }
 
-/// A key goes to an address of the operator's list alone, even where the list was longer when the
-/// key was added.
-pub(crate) fn check_base_url(state: &State, base_url: &str) -> Result<(), Failure> {
-    let origin = aurax::store::Origin::parse(base_url)
-        .map_err(|error| Failure::invalid("base_url", error.message()))?;
-    if state.config().base_urls.contains(&origin) {
+/// A key goes to the provider's own address or to one of the operator's list, even where the list
+/// was longer when the key was added.
+pub(crate) fn check_base_url(
+    state: &State,
+    provider: &ProviderInfo,
+    base_url: &str,
+) -> Result<(), Failure> {
+    let origin =
+        Origin::parse(base_url).map_err(|error| Failure::invalid("base_url", error.message()))?;
+    if state.config().base_urls.contains(&origin) || is_own(provider, &origin) {
         return Ok(());
     }
     let message = format!(
@@ -119,8 +135,28 @@ pub(crate) fn check_base_url(state: &State, base_url: &str) -> Result<(), Failur
     Err(Failure::invalid("base_url", message))
 }
 
+/// Whether an origin is the one a provider is reached at anyway.
+fn is_own(provider: &ProviderInfo, origin: &Origin) -> bool {
+    let (Some(host), Some(port)) = (&provider.server_address, provider.server_port) else {
+        return false;
+    };
+    let scheme = if port == 443 { "https" } else { "http" };
+    let spellings = [
+        format!("{scheme}://{host}:{port}"),
+        format!("https://{host}:{port}"),
+    ];
+    spellings
+        .iter()
+        .any(|own| Origin::parse(own).is_ok_and(|own| own == *origin))
+}
+
+/// Whether nobody needs a key for a provider.
+pub(crate) fn is_open(provider: &ProviderInfo) -> bool {
+    &*provider.name == DEMO
+}
+
 /// Whether a caller may use the operator's keys.
-fn may_share(state: &State, caller: &Caller) -> bool {
+pub(crate) fn may_share(state: &State, caller: &Caller) -> bool {
     let shared = &state.config().shared_keys;
     let by_key = caller
         .access_key()

@@ -15,7 +15,7 @@ use crate::admit::Rule;
 use crate::error::{Code, Failure};
 use crate::state::State;
 
-pub(crate) use json::{object, optional_object, parse as parse_json};
+pub(crate) use json::{check as check_json, object, optional_object, parse as parse_json};
 
 /// A JSON body. Unknown fields are refused by the type, everything else here: another content type,
 /// a compressed body, one that is too large or too deep, and NUL.
@@ -32,7 +32,8 @@ impl<T: DeserializeOwned> FromRequest<State> for Json<T> {
     }
 }
 
-fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+/// Refuses a body of another type.
+pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok());

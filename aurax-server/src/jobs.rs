@@ -132,6 +132,16 @@ pub(crate) fn start(state: &State) {
             over.run_until_cancelled(turns(job, &state)).await;
         });
     }
+    let (tasks, over) = (state.drain().tasks(), state.drain().announced());
+    let (alerts, cancel) = (state.alerts().clone(), over.clone());
+    tasks.spawn(async move { alerts.run(cancel).await });
+    let (state, cancel) = (state.clone(), over.clone());
+    tasks.spawn(async move {
+        let notices = state.alerts().subscribe();
+        cancel
+            .run_until_cancelled(state.sockets().follow(notices))
+            .await;
+    });
 }
 
 async fn turns(job: Job, state: &State) {

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use aurax::limits::{MemoryLimits, SharedLimits};
-use aurax::store::{Store, Vault};
-use aurax::{Clock, Engine, Result, SystemClock};
+use aurax::providers::Seal;
+use aurax::providers::transport::{ReqwestOptions, ReqwestTransport, Transport};
+use aurax::store::{ModelLists, Store, Vault};
+use aurax::{Clock, Engine, Result, Secret, SystemClock};
 use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 
+use crate::alerts::{AlertOptions, Alerts};
 use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::models::KnownModels;
 use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
@@ -27,8 +33,11 @@ struct Inner {
     passwords: Passwords,
     clock: Arc<dyn Clock>,
     limits: Arc<dyn SharedLimits>,
+    alerts: Alerts,
     drain: Drain,
     sockets: Sockets,
+    models: KnownModels,
+    seal: Seal,
 }
 
 /// What a [`State`] is made of.
@@ -47,8 +56,14 @@ pub struct StateParts {
     pub keys: SigningKeys,
     /// What time it is; the machine's unless set.
     pub clock: Arc<dyn Clock>,
+    /// Where lists of models are kept for all processes; in this one unless set.
+    pub model_lists: Option<ModelLists>,
     /// What counts requests; this process alone unless set.
     pub limits: Arc<dyn SharedLimits>,
+    /// What delivers webhooks, to addresses that users chose: to the internet alone unless set.
+    pub webhooks: Arc<dyn Transport>,
+    /// How alerts are watched.
+    pub alerts: AlertOptions,
 }
 
 impl StateParts {
@@ -67,8 +82,27 @@ impl StateParts {
             vault,
             keys,
             clock: Arc::new(SystemClock),
+            model_lists: None,
             limits: Arc::new(MemoryLimits::new()),
+            webhooks: Arc::new(ReqwestTransport::with_options(
+                ReqwestOptions::new().with_public_only(),
+            )),
+            alerts: AlertOptions::new(),
         }
+    }
+
+    /// Delivers webhooks with this.
+    #[must_use]
+    pub fn with_webhooks(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.webhooks = transport;
+        self
+    }
+
+    /// Watches alerts so.
+    #[must_use]
+    pub fn with_alerts(mut self, options: AlertOptions) -> Self {
+        self.alerts = options;
+        self
     }
 
     /// Counts requests here, with other processes.
@@ -82,6 +116,13 @@ impl StateParts {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Keeps lists of models here.
+    #[must_use]
+    pub fn with_model_lists(mut self, lists: ModelLists) -> Self {
+        self.model_lists = Some(lists);
         self
     }
 }
@@ -99,14 +140,21 @@ impl State {
             vault,
             keys,
             clock,
+            model_lists,
             limits,
+            webhooks,
+            alerts,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
         let remembered = config.timeouts.login_cache;
         let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(*store.derived_key("webhooks")));
         Ok(Self(Arc::new(Inner {
+            alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),
             passwords: Passwords::new()?,
+            models: KnownModels::new(model_lists, clock.clone()),
+            seal: Seal::new(&*store.derived_key("signatures")),
             config,
             engine,
             store,
@@ -152,6 +200,21 @@ impl State {
     /// What time it is.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
+    }
+
+    /// Which models providers have.
+    pub(crate) fn models(&self) -> &KnownModels {
+        &self.0.models
+    }
+
+    /// What seals the signatures of models that pass through clients.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.0.seal
+    }
+
+    /// What watches alerts.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
     }
 
     /// What counts requests.

@@ -283,15 +283,6 @@ impl Alerts {
             .await
     }
 
-    /// An alert.
-    ///
-    /// # Errors
-    /// `NotFound` where there is none; `Store` when it cannot be read.
-    pub async fn get(&self, id: Uuid) -> Result<Alert> {
-        let row = self.0.row(&sql::GET, args! { id }).await?;
-        Alert::read(&row.ok_or_else(|| not_found("alert"))?)
-    }
-
     /// Changes an alert. One that is not watched any more is over.
     ///
     /// # Errors

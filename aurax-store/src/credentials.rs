@@ -45,6 +45,15 @@ impl StoredKey {
             shown.base_url.as_deref(),
         )
     }
+
+    fn open(&self, vault: &Vault) -> Result<Credential> {
+        let sealed = Sealed::from_bytes(self.key.sealed.clone())?;
+        let credential = Credential::new(vault.open(&sealed, &self.binding()?)?);
+        Ok(match &self.shown.base_url {
+            Some(url) => credential.with_base_url(url.as_str()),
+            None => credential,
+        })
+    }
 }
 
 impl ProviderKeys {
@@ -102,15 +111,19 @@ impl ProviderKeys {
         provider: &str,
         key_name: Option<&str>,
     ) -> Result<Option<Credential>> {
-        let Some(stored) = self.resolve(provider, key_name).await? else {
-            return Ok(None);
-        };
-        let sealed = Sealed::from_bytes(stored.key.sealed.clone())?;
-        let credential = Credential::new(vault.open(&sealed, &stored.binding()?)?);
-        Ok(Some(match stored.shown.base_url {
-            Some(url) => credential.with_base_url(url),
-            None => credential,
-        }))
+        let stored = self.resolve(provider, key_name).await?;
+        stored.map(|stored| stored.open(vault)).transpose()
+    }
+
+    /// A key as it may be shown, and the credential a call would use with it, whether it is active
+    /// or not.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; as [`ProviderKeys::credential`] otherwise.
+    pub async fn opened(&self, vault: &Vault, id: Uuid) -> Result<(ProviderKey, Credential)> {
+        let stored = self.sealed(id).await?;
+        let credential = stored.open(vault)?;
+        Ok((stored.shown, credential))
     }
 }
 

@@ -5,6 +5,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::catalogue::settings;
 use crate::db::{Access, Db, args};
@@ -48,6 +49,18 @@ impl CursorKey {
         let tag = hmac::sign(&self.0, &signed(list, user, id));
         bytes.extend_from_slice(tag.as_ref().get(..LENGTH - bytes.len()).unwrap_or_default());
         URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// A key of its own for something else. No list's name begins as what is signed here does.
+    pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut message = vec![0xff];
+        message.extend_from_slice(purpose.as_bytes());
+        let tag = hmac::sign(&self.0, &message);
+        let mut key = Zeroizing::new([0; 32]);
+        key.iter_mut()
+            .zip(tag.as_ref())
+            .for_each(|(to, from)| *to = *from);
+        key
     }
 
     /// Where a list goes on; `None` at its beginning.
@@ -139,6 +152,15 @@ mod tests {
         }
         let other = CursorKey(hmac::Key::new(hmac::HMAC_SHA256, b"l"));
         assert!(other.read("sessions", id(1), &page).is_err());
+    }
+
+    #[test]
+    fn keys_for_other_purposes_differ_by_purpose_and_installation() {
+        let key = CursorKey(hmac::Key::new(hmac::HMAC_SHA256, b"k"));
+        let other = CursorKey(hmac::Key::new(hmac::HMAC_SHA256, b"l"));
+        assert_eq!(key.derive("a"), key.derive("a"));
+        assert_ne!(key.derive("a"), key.derive("b"));
+        assert_ne!(key.derive("a"), other.derive("a"));
     }
 
     #[test]

@@ -224,6 +224,12 @@ impl Store {
         &self.0.migrated
     }
 
+    /// A secret for `purpose`, the same in every process that opens this database and in no other
+    /// installation; it lasts as long as the database.
+    pub fn derived_key(&self, purpose: &str) -> zeroize::Zeroizing<[u8; 32]> {
+        self.0.cursors.derive(purpose)
+    }
+
     /// What belongs to one principal.
     pub fn user(&self, principal: &Principal) -> UserScope {
         UserScope::new(self.clone(), user_id(principal))

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::bounds::named;
+use crate::bounds::{named, refuse};
 use crate::catalogue::{refresh_tokens, users as sql};
 use crate::cursor::one_more;
-use crate::db::{Row, args};
+use crate::db::{Row, Tx, args};
 use crate::scope::AdminScope;
 use crate::store::not_found;
 
@@ -298,25 +298,56 @@ impl AdminScope {
         Ok(cursors.page("users", Uuid::nil(), page, users, |user| user.id))
     }
 
-    /// Changes an account.
+    /// Changes an account. All logins of one that is closed end.
     ///
     /// # Errors
-    /// `NotFound` where there is none; `InvalidRequest` for a plan that does not exist; `Store`
-    /// when it cannot be written.
+    /// `NotFound` where there is none; `Conflict` for a change that leaves nobody to run the
+    /// installation; `InvalidRequest` for a plan that does not exist; `Store` when it cannot be
+    /// written.
+    ///
+    /// # Cancel safety
+    /// A dropped future has changed all of it or nothing.
     pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<User> {
         let at = self.store().now();
+        let closes = change.is_active == Some(false);
         let row = self
             .write(move |tx| {
                 Box::pin(async move {
+                    if closes || change.role == Some(Role::User) {
+                        ensure_operator(tx, id).await?;
+                    }
                     let args = args! {
                         id, plan_type: change.plan_type,
                         role: change.role.map(Role::as_str), is_active: change.is_active, at,
                     };
-                    tx.row(&sql::CHANGE, &args).await
+                    let row = tx.row(&sql::CHANGE, &args).await?;
+                    if closes {
+                        let args = args! { user: id, at, keep: None::<Uuid> };
+                        tx.run(&refresh_tokens::REVOKE_OTHERS, &args).await?;
+                    }
+                    Ok(row)
                 })
             })
-            .await?;
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidRequest => refuse("plan_type", "there is no such plan"),
+                _ => error,
+            })?;
+        let user = User::read(&row.ok_or_else(|| not_found("user"))?)?;
         tracing::info!(target: "aurax::audit", user_id = %id, "user changed");
-        User::read(&row.ok_or_else(|| not_found("user"))?)
+        Ok(user)
     }
+}
+
+/// Refuses to go on where the account alone runs the installation.
+async fn ensure_operator(tx: &mut Tx, id: Uuid) -> Result<()> {
+    tx.row(&sql::OPERATORS, &[]).await?;
+    let row = tx.row(&sql::FIND, &args! { id }).await?;
+    let user = User::read(&row.ok_or_else(|| not_found("user"))?)?;
+    let runs = user.role == Role::Admin && user.is_active;
+    if !runs || tx.row(&sql::OTHER_ADMIN, &args! { id }).await?.is_some() {
+        return Ok(());
+    }
+    let message = "nobody else runs the installation: make another account an admin first";
+    Err(Error::new(ErrorKind::Conflict, message).with_retry(Retry::Never))
 }

@@ -6,13 +6,16 @@ use aurax::store::{AccessKey, Plan, Role, Store, User, UserScope};
 use aurax::{Principal, Secret};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use serde::Deserialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Failure;
 
 /// What an access key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Calls that cost money, and what belongs to them.
     Chat,

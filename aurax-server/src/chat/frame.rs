@@ -33,22 +33,22 @@ pub(crate) struct Chunk {
     /// A tool the model asks for; its arguments follow in pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
-    pub(crate) tool_call: Option<ToolCallStart>,
+    pub(crate) tool_call: Option<Box<ToolCallStart>>,
     /// More of the arguments of the tool that was asked for last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arguments: Option<String>,
     /// A source of what is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
-    pub(crate) citation: Option<Citation>,
+    pub(crate) citation: Option<Box<Citation>>,
     /// A picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
-    pub(crate) image: Option<Image>,
+    pub(crate) image: Option<Box<Image>>,
     /// More sound.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
-    pub(crate) audio: Option<Audio>,
+    pub(crate) audio: Option<Box<Audio>>,
 }
 
 impl Chunk {

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::frame::{Answered, Broken, Chunk, Frame};
-use super::{Exchange, failed, recheck, said_nothing, sent};
+use super::watch::Watch;
+use super::{Exchange, failed, said_nothing, sent};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Failure, KeyOwner};
@@ -30,8 +31,7 @@ pub(crate) enum Moment {
 ///
 /// It ends after a [`Frame::ChatResponse`] or a [`Frame::Error`], and never without one.
 pub(crate) struct Live {
-    state: State,
-    caller: Caller,
+    watch: Watch,
     seen: Seen,
     session_id: Uuid,
     owner: KeyOwner,
@@ -42,7 +42,6 @@ pub(crate) struct Live {
     receipt: Option<Receipt>,
     quota: Option<QuotaState>,
     started: Instant,
-    recheck_at: Instant,
 }
 
 enum Phase {
@@ -56,8 +55,6 @@ enum Phase {
 enum Woken {
     Asked(aurax::Result<SessionReply>),
     Read(Option<aurax::Result<SessionEvent>>),
-    Recheck,
-    Silence,
 }
 
 impl Live {
@@ -74,9 +71,7 @@ impl Live {
             phase: Phase::Asking(Box::pin(exchange.send.stream())),
             session_id: exchange.session_id,
             owner: exchange.owner,
-            recheck_at: started + recheck(&state),
-            state,
-            caller,
+            watch: Watch::new(state, caller),
             seen,
             client_id,
             ready: VecDeque::new(),
@@ -100,7 +95,9 @@ impl Live {
                 while self.message_id.is_none() {
                     match reply.next().await {
                         Some(Ok(event)) => self.take(event),
-                        Some(Err(error)) => return Err(failed(&self.state, &error, self.owner)),
+                        Some(Err(error)) => {
+                            return Err(failed(self.watch.state(), &error, self.owner));
+                        }
                         None => break,
                     }
                 }
@@ -109,47 +106,40 @@ impl Live {
             }
             Ok(Err(error)) => {
                 self.phase = Phase::Over;
-                Err(failed(&self.state, &error, self.owner))
+                Err(failed(self.watch.state(), &error, self.owner))
             }
         }
     }
 
     /// What happens next, within so long; `None` after the last frame.
     pub(crate) async fn next(&mut self, at_most: Duration) -> Option<Moment> {
-        let silent_at = self.state.clock().monotonic() + at_most;
+        let silent_at = self.watch.silent_at(at_most);
         loop {
             if !self.ready.is_empty() {
                 return Some(Moment::Frames(self.ready.drain(..).collect()));
             }
-            let (recheck_at, silence) = (
-                tokio::time::sleep_until(self.recheck_at),
-                tokio::time::sleep_until(silent_at),
-            );
+            let watch = &mut self.watch;
             let woken = match &mut self.phase {
                 Phase::Over => return None,
-                Phase::Asking(asking) => tokio::select! {
-                    biased;
-                    asked = asking => Woken::Asked(asked),
-                    () = recheck_at => Woken::Recheck,
-                    () = silence => Woken::Silence,
-                },
-                Phase::Reading(reply) => tokio::select! {
-                    biased;
-                    read = reply.next() => Woken::Read(read),
-                    () = recheck_at => Woken::Recheck,
-                    () = silence => Woken::Silence,
-                },
+                Phase::Asking(asking) => {
+                    let asked = watch.wait(asking, silent_at).await;
+                    asked.map(|asked| asked.map(Woken::Asked))
+                }
+                Phase::Reading(reply) => {
+                    let read = watch.wait(reply.next(), silent_at).await;
+                    read.map(|read| read.map(Woken::Read))
+                }
             };
             match woken {
-                Woken::Silence => return Some(Moment::Silence),
-                Woken::Recheck => self.recheck().await,
-                Woken::Asked(Ok(reply)) => self.phase = Phase::Reading(reply),
-                Woken::Asked(Err(error)) | Woken::Read(Some(Err(error))) => {
-                    let failure = failed(&self.state, &error, self.owner);
+                Err(failure) => self.fail(&failure),
+                Ok(None) => return Some(Moment::Silence),
+                Ok(Some(Woken::Asked(Ok(reply)))) => self.phase = Phase::Reading(reply),
+                Ok(Some(Woken::Asked(Err(error)) | Woken::Read(Some(Err(error))))) => {
+                    let failure = failed(self.watch.state(), &error, self.owner);
                     self.fail(&failure);
                 }
-                Woken::Read(Some(Ok(event))) => self.take(event),
-                Woken::Read(None) => self.broken_off(),
+                Ok(Some(Woken::Read(Some(Ok(event))))) => self.take(event),
+                Ok(Some(Woken::Read(None))) => self.broken_off(),
             }
         }
     }
@@ -157,7 +147,7 @@ impl Live {
     /// Ends with a failure of the client's or the server's own.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         self.phase = Phase::Over;
-        let body = failure.body(&self.seen.shown_id, self.state.clock().now());
+        let body = failure.body(&self.seen.shown_id, self.watch.state().clock().now());
         self.ready.push_back(Frame::Error(Broken {
             error: body.error,
             message_id: self.message_id,
@@ -175,22 +165,10 @@ impl Live {
         self.message_id
     }
 
-    /// Whoever asks may have logged out meanwhile. While the store is away nobody knows.
-    async fn recheck(&mut self) {
-        self.recheck_at = self.state.clock().monotonic() + recheck(&self.state);
-        match self.state.auth().again(&self.caller).await {
-            Ok(caller) => self.caller = caller,
-            Err(failure) if failure.status() == http::StatusCode::UNAUTHORIZED => {
-                self.fail(&failure);
-            }
-            Err(_) => {}
-        }
-    }
-
     /// The stream ended without an answer.
     fn broken_off(&mut self) {
         if self.receipt.is_some() {
-            let failure = failed(&self.state, &said_nothing(), self.owner);
+            let failure = failed(self.watch.state(), &said_nothing(), self.owner);
             return self.fail(&failure);
         }
         tracing::error!(request_id = %self.seen.request_id, "an answer ended without an end");
@@ -232,9 +210,9 @@ impl Live {
     fn answered(&mut self, turn: Turn) {
         self.phase = Phase::Over;
         if let Some(receipt) = self.receipt.take() {
-            let now = self.state.clock().monotonic();
+            let now = self.watch.state().clock().monotonic();
             let took = now.saturating_duration_since(self.started);
-            sent(&self.caller, self.session_id, &receipt, took);
+            sent(self.watch.caller(), Some(self.session_id), &receipt, took);
         }
         let priced = Priced(turn.cost);
         let usage = turn.usage.as_ref().map(Tokens::of);
@@ -264,7 +242,7 @@ fn chunk(id: Uuid, delta: Delta) -> Option<Chunk> {
             ..none()
         },
         Delta::ToolCall(call) => Chunk {
-            tool_call: Some(call),
+            tool_call: Some(Box::new(call)),
             ..none()
         },
         Delta::Arguments(arguments) => Chunk {
@@ -272,15 +250,15 @@ fn chunk(id: Uuid, delta: Delta) -> Option<Chunk> {
             ..none()
         },
         Delta::Citation(citation) => Chunk {
-            citation: Some(citation),
+            citation: Some(Box::new(citation)),
             ..none()
         },
         Delta::Image(image) => Chunk {
-            image: Some(image),
+            image: Some(Box::new(image)),
             ..none()
         },
         Delta::Audio(audio) => Chunk {
-            audio: Some(audio),
+            audio: Some(Box::new(audio)),
             ..none()
         },
         _ => return None,

@@ -3,6 +3,8 @@
 mod events;
 mod frame;
 mod live;
+mod relay;
+mod watch;
 
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use uuid::Uuid;
 pub(crate) use events::events;
 pub(crate) use frame::{Broken, Frame};
 pub(crate) use live::{Live, Moment};
+pub(crate) use relay::{Relayed, relay, relay_whole};
 
 use crate::auth::Caller;
 use crate::error::{Failure, KeyOwner};
@@ -51,7 +54,7 @@ pub(crate) async fn whole(
     let answer = send.await.map_err(|error| failed(state, &error, owner))?;
     if let Some(receipt) = &answer.response.receipt {
         let took = state.clock().monotonic().saturating_duration_since(started);
-        sent(caller, session_id, receipt, took);
+        sent(caller, Some(session_id), receipt, took);
     }
     let quota = answer.head.quota;
     let turn = answer.turns.into_iter().next_back();
@@ -74,7 +77,7 @@ pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Fa
 }
 
 /// The one line a chat leaves in the log: whose it was and what it cost, never what was said.
-pub(crate) fn sent(caller: &Caller, session_id: Uuid, receipt: &Receipt, took: Duration) {
+pub(crate) fn sent(caller: &Caller, session_id: Option<Uuid>, receipt: &Receipt, took: Duration) {
     let tokens = receipt
         .usage
         .as_deref()
@@ -84,7 +87,7 @@ pub(crate) fn sent(caller: &Caller, session_id: Uuid, receipt: &Receipt, took: D
         target: "aurax::chat",
         event = "chat_message_sent",
         user_id = %caller.user().id,
-        %session_id,
+        session_id = session_id.map(tracing::field::display),
         request_id = %receipt.request_id,
         provider = &*receipt.provider,
         model = receipt.model.as_str(),

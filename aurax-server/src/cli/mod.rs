@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use exit::{Done, Failure};
+use logs::Logging;
 use shell::Shell;
 
 /// One engine for talking to many LLM providers, which knows what every call cost.
@@ -142,7 +143,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> u8 {
-    let shell = match Shell::new(&cli.common) {
+    let logging = match cli.command {
+        Command::Serve(_) => Logging::Server,
+        _ => Logging::Command {
+            quiet: cli.common.quiet,
+        },
+    };
+    let shell = match Shell::new(&cli.common, logging) {
         Ok(shell) => shell,
         Err(failure) => return exit::report(&failure),
     };

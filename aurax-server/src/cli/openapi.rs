@@ -9,7 +9,7 @@ use super::exit::Done;
 use super::shell::Shell;
 use crate::auth::SigningKeys;
 use crate::config::Config;
-use crate::{State, StateParts, routes};
+use crate::{State, StateParts};
 
 /// Print the OpenAPI document.
 #[derive(Debug, Args)]
@@ -21,8 +21,7 @@ pub(super) struct Openapi {}
 
 impl Openapi {
     pub(super) async fn run(self, shell: &Shell) -> Done {
-        let (_, document, _) = routes::all(state().await?).into_parts();
-        shell.out.document(&document)
+        shell.out.line(crate::openapi(state().await?)?)
     }
 }
 

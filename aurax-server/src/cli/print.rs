@@ -91,14 +91,6 @@ impl Printer {
         self.line(text)
     }
 
-    /// A document of JSON.
-    pub(super) fn document(&self, value: &impl Serialize) -> Done {
-        let text = serde_json::to_string_pretty(value).map_err(|error| {
-            aurax::Error::new(aurax::ErrorKind::Internal, format!("no JSON: {error}"))
-        })?;
-        self.line(text)
-    }
-
     /// A remark beside what was asked for.
     pub(super) fn remark(&self, text: impl AsRef<str>) {
         if !self.quiet {

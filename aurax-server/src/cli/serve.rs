@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::shell::Shell;
 use crate::auth::SigningKeys;
 use crate::boot::{self, Boot};
-use crate::config::BackupSettings;
+use crate::config::{BackupSettings, Registration};
 use crate::{State, StateParts, router, serve};
 
 const EXAMPLES: &str = "Examples:
@@ -46,6 +46,44 @@ impl Serve {
     }
 }
 
+/// Says where the server is, and how its first account is made.
+async fn welcome(shell: &Shell, boot: &Boot, url: &str) -> Result<()> {
+    let out = &shell.out;
+    out.remark(format!(
+        "AURAX listens on {url}, with its API described at {url}/docs"
+    ));
+    if let Ok(model) = boot.engine.default_model() {
+        out.remark(format!("where no model is named, {model} answers"));
+    }
+    if boot.store.admin().has_users().await? {
+        return Ok(());
+    }
+    out.remark(match boot.config.registration() {
+        Registration::Open => first_lines(url),
+        _ => "make the first account: aurax users create you@example.com --admin".to_owned(),
+    });
+    Ok(())
+}
+
+/// The lines that make an account, log in, chat and show what it cost.
+fn first_lines(url: &str) -> String {
+    format!(
+        r#"
+Make an account, log in and chat:
+
+  export AURAX={url}
+  curl $AURAX/auth/register --json '{{"email": "you@example.com", "password": "correct horse"}}'
+  export TOKEN=$(curl -s $AURAX/auth/login -d username=you@example.com -d 'password=correct horse' |
+    sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  export CHAT=$(curl -s $AURAX/chat/sessions -H "Authorization: Bearer $TOKEN" --json '{{}}' |
+    sed 's/^{{"id":"\([^"]*\)".*/\1/')
+  curl -N $AURAX/chat/sessions/$CHAT/messages -H "Authorization: Bearer $TOKEN" \
+    --json '{{"content": "Hello!", "stream": true}}'
+  curl $AURAX/api/usage/summary -H "Authorization: Bearer $TOKEN"
+"#
+    )
+}
+
 /// Backups that the server makes itself.
 fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
     let keep = NonZeroUsize::new(settings.keep)?;
@@ -75,11 +113,12 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
     if let Some(redis) = &boot.redis {
         parts = parts.with_limits(Arc::new(RedisLimits::new(redis.clone())));
     }
+    if let Some(lists) = &boot.models {
+        parts = parts.with_model_lists(lists.clone());
+    }
     let state = State::new(parts)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    shell
-        .out
-        .remark(format!("AURAX listens on {scheme}://{address}"));
+    welcome(shell, boot, &format!("{scheme}://{address}")).await?;
     let drain = state.drain().clone();
     if let Some(backups) = backups {
         let over = drain.announced().clone();

@@ -8,9 +8,10 @@ use aurax::providers::{Environment as _, ProcessEnvironment};
 use aurax::store::{Store, User, Vault};
 use aurax::{Clock as _, Page, Principal, SystemClock};
 
+use super::Common;
 use super::exit::{Done, Failure};
+use super::logs::{self, Logging};
 use super::print::Printer;
-use super::{Common, logs};
 use crate::boot::{self, Boot};
 use crate::config::Config;
 
@@ -29,9 +30,9 @@ pub(super) struct Opened {
 }
 
 impl Shell {
-    pub(super) fn new(common: &Common) -> Done<Self> {
+    pub(super) fn new(common: &Common, logging: Logging) -> Done<Self> {
         let filter = ProcessEnvironment.setting("AURAX_LOG")?;
-        logs::begin(filter.as_deref(), common.quiet)?;
+        logs::begin(filter.as_deref(), logging)?;
         let no_color = ProcessEnvironment.variable("NO_COLOR")?;
         let terminal = ProcessEnvironment.setting("TERM")?;
         let is_plain =

@@ -107,7 +107,7 @@ struct LoginTokens {
     expires_in: u64,
 }
 
-fn check_email(email: &str) -> Result<(), Failure> {
+pub(super) fn check_email(email: &str) -> Result<(), Failure> {
     let (name, host) = email.trim().rsplit_once('@').unwrap_or_default();
     let is_plain = |text: &str| {
         !text.is_empty()

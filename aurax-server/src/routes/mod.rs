@@ -3,10 +3,21 @@
 //! A route is registered with its rule, so none is without an answer to who may use it, and with
 //! what of somebody's it names, so that a test can ask for it as somebody else.
 
+mod access_keys;
+mod account;
+mod admin;
+mod alerts;
 mod auth;
+mod budgets;
+mod completions;
+mod export;
 mod operations;
 mod paging;
+mod playground;
+mod provider_keys;
+mod providers;
 pub(crate) mod sessions;
+mod usage;
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -100,6 +111,17 @@ pub(crate) fn all(state: State) -> Routes {
     let routes = Routes::new(state);
     let routes = operations::add(routes);
     let routes = auth::add(routes);
+    let routes = account::add(routes);
     let routes = sessions::add(routes);
+    let routes = providers::add(routes);
+    let routes = provider_keys::add(routes);
+    let routes = access_keys::add(routes);
+    let routes = completions::add(routes);
+    let routes = playground::add(routes);
+    let routes = usage::add(routes);
+    let routes = export::add(routes);
+    let routes = budgets::add(routes);
+    let routes = alerts::add(routes);
+    let routes = admin::add(routes);
     crate::ws::add(routes)
 }

@@ -125,7 +125,7 @@ fn check_title(title: &str) -> Result<&str, Failure> {
 }
 
 /// Settings that can be kept and asked with.
-fn checked(settings: SessionSettings) -> Result<SessionSettings, Failure> {
+pub(super) fn checked(settings: SessionSettings) -> Result<SessionSettings, Failure> {
     let within = |field: &str, text: &Option<String>, most: usize| match text {
         Some(text) if text.trim().is_empty() || text.chars().count() > most => {
             let message = format!("`{field}` has 1 to {most} characters");

@@ -258,6 +258,7 @@ impl From<Turn> for Message {
 
 /// What a call used.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = TokenUsage)]
 pub(crate) struct Tokens {
     input: u64,
     output: u64,

@@ -1,16 +1,28 @@
 //! Records as clients see them: the fields are the contract.
 
+mod alerts;
 mod amount;
+mod budgets;
 mod chat;
+mod keys;
 mod people;
+mod playground;
+mod providers;
+mod usage;
 
 use aurax::Paged;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use amount::{Amount, Priced};
-pub(crate) use chat::{Message, Session, Settings, SettingsChange, Tokens};
-pub(crate) use people::{Login, User};
+pub(crate) use alerts::{Alert, AlertEvent, Severity};
+pub(crate) use amount::{Amount, Exact, Priced};
+pub(crate) use budgets::{Budget, Kind, Period};
+pub(crate) use chat::{Message, Session, Settings, SettingsChange, Tokens, edit};
+pub(crate) use keys::{AccessKey, NewKey, ProviderKey};
+pub(crate) use people::{Login, Plan, User};
+pub(crate) use playground::{Diff, PastRequest, Run, Told};
+pub(crate) use providers::{Model, Provider};
+pub(crate) use usage::{Figures, Group, Point, Status, UsageRow};
 
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]

@@ -68,3 +68,26 @@ impl Login {
         }
     }
 }
+
+/// What accounts are given.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Plan {
+    name: String,
+    /// For how many days messages are kept; `null` for ever.
+    message_days: Option<u32>,
+    /// `null` for the server's own limit.
+    requests_per_minute: Option<u32>,
+    /// `null` for no limit.
+    tokens_per_minute: Option<u32>,
+}
+
+impl From<store::Plan> for Plan {
+    fn from(plan: store::Plan) -> Self {
+        Self {
+            name: plan.name,
+            message_days: plan.message_days,
+            requests_per_minute: plan.requests_per_minute,
+            tokens_per_minute: plan.tokens_per_minute,
+        }
+    }
+}

@@ -77,18 +77,11 @@ fn it_is_one_accounts_own() {
 fn a_quote_says_the_most() {
     let (provider, home) = used();
     let asked = provider.asked().len();
-    let quote = [
-        "quote",
-        "-m",
-        "openai/gpt-4o-mini",
-        "--max-tokens",
-        "100",
-        "Hi",
-    ];
-    home.ok(&quote)
-        .says("costs at most   $")
+    let quote = |model| ["quote", "-m", model, "--max-tokens", "100", "Hi"];
+    home.ok(&quote("anthropic/claude-haiku-4-5"))
+        .says("costs at most   $0.00")
         .says("fits            yes");
-    let json = home.json(&[&quote[..], &["--json"]].concat());
+    let json = home.json(&[&quote("openai/gpt-4o-mini")[..], &["--json"]].concat());
     let most: f64 = json[0]["worst_case"].as_str().unwrap().parse().unwrap();
     assert!(most > 0.00006 && most < 0.001, "{most}");
     assert_eq!(provider.asked().len(), asked);

@@ -8,11 +8,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access_keys;
 mod accounts;
+mod admin;
+mod alerts;
+mod budgets;
+mod completions;
 mod document;
 mod idempotency;
+mod keys;
 mod limits;
+mod playground;
+mod providers;
 mod sessions;
+mod upstream;
+mod usage;
 
 /// Runs a test over each kind of store.
 macro_rules! over_stores {
@@ -36,3 +46,41 @@ macro_rules! over_stores {
     };
 }
 pub(crate) use over_stores;
+
+/// Runs a test that starts its own server over each kind of store.
+macro_rules! over_kinds {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        mod memory {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::support::Kind::Memory).await;
+            })*
+        }
+        mod postgres {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::support::Kind::Postgres).await;
+            })*
+        }
+    };
+}
+pub(crate) use over_kinds;
+
+/// A server in front of a provider that answers with known tokens; `None` where the store's server
+/// is not there.
+pub(crate) async fn with_upstream(
+    kind: support::Kind,
+) -> Option<(support::Server, upstream::Upstream)> {
+    let upstream = upstream::Upstream::start().await;
+    let setup = support::Setup::new().with_openai(&upstream.base_url());
+    let server = support::Server::with(kind, setup).await?;
+    Some((server, upstream))
+}
+
+/// The names of an object's fields, in order.
+pub(crate) fn fields(value: &serde_json::Value) -> Vec<&str> {
+    let object = value.as_object().unwrap_or_else(|| panic!("{value}"));
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}

@@ -65,7 +65,8 @@ impl Start {
         let told = lines.find_map(|line| {
             let line = line.unwrap();
             let (_, address) = line.split_once("listens on http://")?;
-            Some(address.trim().parse().unwrap())
+            let (address, _) = address.split_once(',')?;
+            Some(address.parse().unwrap())
         });
         // What it says is read, so that it never waits.
         std::thread::spawn(move || lines.for_each(|line| println!("{}", line.unwrap())));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use aurax_server::config::Config;
 use aurax_store::testkit::{Plan, Upstream};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::place::until;
 use crate::raw::{Raw, get, post};
-use crate::scene::{session, streams};
+use crate::scene::streams;
 use crate::support::{Kind, Server, Setup};
 
 const HEADER: Duration = Duration::from_millis(400);
@@ -208,8 +209,10 @@ async fn who_reads_nothing_is_cut_off() {
     let ada = server.user().await;
     let mut readers = Vec::new();
     for _ in 0..READERS {
-        let path = session(&ada).await;
-        // Some megabytes as events, if anybody took them.
+        let settings = json!({"settings": {"model": "openai/gpt-4o-mini"}});
+        let made = ada.post("/chat/sessions", &settings).await.expect(201);
+        let path = format!("/chat/sessions/{}/messages", made["id"].as_str().unwrap());
+        // A hundred megabytes as events, if anybody took them.
         let body = streams(Plan::answer(1_000_000));
         let mut reader = Raw::connect(server.address).await.unwrap();
         let token = ada.token.as_deref().unwrap();

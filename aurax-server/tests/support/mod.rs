@@ -23,7 +23,7 @@ use aurax_server::config::{Config, TlsFiles};
 use aurax_server::{State, StateParts, router, serve};
 use tokio::task::JoinHandle;
 
-pub(crate) use client::{Answer, Client, Streamed};
+pub(crate) use client::{Answer, Client, PASSWORD, Streamed};
 pub(crate) use place::{Kind, Place, variable};
 pub(crate) use redis::OwnRedis;
 pub(crate) use socket::{Opening, Socket};

@@ -30,7 +30,7 @@ async fn read_until(answer: &mut Streamed, said: &str) -> String {
     let reading = async {
         while !String::from_utf8_lossy(&text).contains(said) {
             let more = answer.body.next().await;
-            text.extend_from_slice(&more.expect("the stream ended").unwrap());
+            text.extend_from_slice(&more.unwrap().unwrap());
         }
         String::from_utf8_lossy(&text).into_owned()
     };

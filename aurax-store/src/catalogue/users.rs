@@ -14,6 +14,10 @@ statements! { "users":
     FIRST = "SELECT {pg: CAST(pg_advisory_xact_lock(hashtextextended('aurax first account', 0))
                          AS text)}{lite: ''} AS held";
     ANY = "SELECT id FROM users LIMIT 1";
+    /// One change of who runs the installation at a time.
+    OPERATORS = "SELECT {pg: CAST(pg_advisory_xact_lock(hashtextextended('aurax operators', 0))
+                             AS text)}{lite: ''} AS held";
+    OTHER_ADMIN = "SELECT id FROM users WHERE role = 'admin' AND is_active AND id <> :id LIMIT 1";
     OWN_PASSWORD = "SELECT hashed_password FROM users WHERE id = :user";
     CHANGE_OWN = "UPDATE users SET
                       email = COALESCE(:email, email),
