@@ -272,6 +272,15 @@ impl Alerts {
         Alert::read(&row.ok_or_else(|| not_found("alert"))?)
     }
 
+    /// An alert.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; `Store` when it cannot be read.
+    pub async fn get(&self, id: Uuid) -> Result<Alert> {
+        let row = self.0.row(&sql::GET, args! { id }).await?;
+        Alert::read(&row.ok_or_else(|| not_found("alert"))?)
+    }
+
     /// Alerts, the latest made first.
     ///
     /// # Errors

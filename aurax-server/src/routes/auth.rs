@@ -170,7 +170,7 @@ async fn register(
     let new = NewUser::new(wanted.email).with_hashed_password(hash);
     let admin = state.store().admin();
     // Whoever is first on a machine of their own runs it; elsewhere the command makes operators.
-    if state.config().is_loopback()
+    if state.config().first_account_is_admin()
         && let Some(user) = admin.add_first_user(&new).await?
     {
         return Ok((StatusCode::CREATED, Reply(user.into())));
