@@ -9,13 +9,14 @@ mod places;
 mod stall;
 mod tls;
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use aurax::{Error, ErrorKind, Result};
 use axum::Router;
 use futures::FutureExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 pub use tls::acceptor;
@@ -29,6 +30,11 @@ use places::Places;
 
 /// How long the loop waits when the process has no file descriptors left.
 const BREATH: Duration = Duration::from_millis(50);
+/// How many bytes the system keeps for a client that has not read them, about. It would take
+/// megabytes, until it is seen that somebody reads nothing.
+const SEND_BUFFER: u32 = 256 << 10;
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// How long tasks get to end when everything else has.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -36,11 +42,28 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `Config` when the address cannot be listened on; the message names it.
+#[expect(
+    clippy::unused_async,
+    reason = "sockets belong to a runtime, which callers show by waiting"
+)]
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+    bind(address).map_err(|error| {
         let message = format!("cannot listen on {address}: {error}; choose another `listen`");
         Error::new(ErrorKind::Config, message).with_source(error)
     })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves the API until [`Drain::announce`](crate::Drain::announce) is called, and then goes down

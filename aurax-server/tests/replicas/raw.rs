@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aurax::{Clock as _, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A connection of HTTP/1.1.
 pub(crate) struct Raw {
@@ -41,6 +41,16 @@ impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
         Ok(Self {
             stream: TcpStream::connect(address).await?,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// One for which little is kept by the system.
+    pub(crate) async fn small(address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4 << 10)?;
+        Ok(Self {
+            stream: socket.connect(address).await?,
             buffer: Vec::new(),
         })
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use aurax::store::{NewAccessKey, UserChange};
-use aurax::{Clock as _, Principal, SystemClock};
+use aurax::{Clock as _, SystemClock};
 use aurax_store::testkit::{Ending, Plan};
 
 use crate::scene::{Scene, at, session, streams};
@@ -20,6 +19,7 @@ struct Watched {
     scene: Scene,
     a: Server,
     b: Server,
+    admin: Client,
     ada: Client,
 }
 
@@ -29,8 +29,15 @@ impl Watched {
         let (a, b) = scene
             .pair(|config| config.timeouts.login_cache = BELIEVED)
             .await;
-        let ada = a.user().await;
-        Some(Self { scene, a, b, ada })
+        // The first account is an operator's.
+        let (admin, ada) = (a.user().await, a.user().await);
+        Some(Self {
+            scene,
+            a,
+            b,
+            admin,
+            ada,
+        })
     }
 
     /// Takes something away, and waits until the second server has noticed.
@@ -89,12 +96,11 @@ async fn a_closed_account() {
         return;
     };
     let there = at(&watched.b, &watched.ada);
-    let (store, id) = (watched.a.store.clone(), watched.ada.id.clone().unwrap());
+    let (admin, id) = (watched.admin.clone(), watched.ada.id.clone().unwrap());
     let close = async move {
-        let mut change = UserChange::default();
-        change.is_active = Some(false);
-        let id = id.parse().unwrap();
-        store.admin().change_user(id, change).await.unwrap();
+        let change = serde_json::json!({"is_active": false});
+        let path = format!("/admin/users/{id}");
+        admin.patch(&path, &change).await.expect(200);
     };
     watched.is_felt(there, close).await;
 }
@@ -104,11 +110,13 @@ async fn an_access_key() {
     let Some(watched) = Watched::new().await else {
         return;
     };
-    let owner = Principal::new(watched.ada.id.clone().unwrap());
-    let keys = watched.a.store.user(&owner).access_keys();
-    let (key, secret) = keys.add(NewAccessKey::new("program")).await.unwrap();
-    #[expect(clippy::disallowed_methods, reason = "it is shown once")]
-    let there = watched.b.client().with_token(secret.expose());
-    let delete = async move { keys.delete(key.id).await.unwrap() };
+    let ada = watched.ada.clone();
+    let new = serde_json::json!({"name": "program"});
+    let key = ada.post("/api/access-keys", &new).await.expect(201);
+    let there = watched.b.client().with_token(key["key"].as_str().unwrap());
+    let delete = async move {
+        let path = format!("/api/access-keys/{}", key["id"].as_str().unwrap());
+        ada.delete(&path).await.expect(204);
+    };
     watched.is_felt(there, delete).await;
 }

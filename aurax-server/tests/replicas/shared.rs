@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use aurax::store::{BudgetLimit, BudgetPeriod, BudgetScope, Plan as Paid};
+use aurax::store::Plan as Paid;
 use aurax_store::testkit::{Ending, Plan};
 use futures::future::join_all;
+use serde_json::json;
 
 use crate::scene::{Scene, at, says, session, streams};
 use crate::support::Client;
@@ -82,18 +83,9 @@ async fn a_hard_budget_is_never_overspent() {
     let (a, b) = scene.pair(|_| {}).await;
     let ada = a.user().await;
     let there = at(&b, &ada);
-    let owner = aurax::Principal::new(ada.id.clone().unwrap());
     let limit: aurax::Money = "0.005".parse().unwrap();
-    a.store
-        .user(&owner)
-        .set_budget(
-            BudgetScope::User,
-            BudgetPeriod::Total,
-            limit,
-            BudgetLimit::Hard,
-        )
-        .await
-        .unwrap();
+    let budget = json!({"scope": "user", "period": "total", "limit": "0.005", "kind": "hard"});
+    ada.put("/api/budgets", &budget).await.expect(200);
     let both = [&ada, &there];
     let paths = join_all((0..CALLS).map(|number| session(both[number % 2]))).await;
     let calls = paths.iter().enumerate().map(|(number, path)| async move {
@@ -200,7 +192,7 @@ async fn tokens_are_good_everywhere() {
     let ada = a.user().await;
     let me = at(&b, &ada).get("/auth/me").await.expect(200);
     assert_eq!(me["id"].as_str(), ada.id.as_deref());
-    let body = serde_json::json!({"refresh_token": ada.refresh});
+    let body = json!({"refresh_token": ada.refresh});
     let renewed = b.client().post("/auth/refresh", &body).await.expect(200);
     let token = renewed["access_token"].as_str().unwrap();
     let again = a.client().with_token(token).get("/auth/me").await;
