@@ -11,7 +11,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -23,6 +23,7 @@ use tower::ServiceExt as _;
 use super::doing::{Answer, Doing, Heard, Overdue, Patience};
 use super::places::Place;
 use super::stall::Stalling;
+use super::taking::{Answering, Taking};
 use crate::edge::Peer;
 use crate::state::State;
 
@@ -50,7 +51,7 @@ pub(super) struct Connections(Arc<Inner>);
 
 struct Inner {
     router: Router,
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Answering>,
     tls: Option<TlsAcceptor>,
     handshake: Duration,
     write_stall: Duration,
@@ -69,7 +70,7 @@ struct Inner {
 impl Connections {
     pub(super) fn new(router: Router, state: &State, tls: Option<TlsAcceptor>) -> Self {
         let timeouts = &state.config().timeouts;
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(Answering::new(timeouts.write_stall));
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -149,7 +150,7 @@ impl Connections {
                 if announced.is_cancelled() {
                     ask_to_leave(version, &mut response);
                 }
-                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked)))
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked, Taking::own())))
             }
         });
         let io = TokioIo::new(Heard::new(stream, doing.clone()));

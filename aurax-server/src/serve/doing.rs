@@ -11,6 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
+use super::taking::Taking;
+
 /// What a connection is doing. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Doing(Arc<Inner>);
@@ -214,13 +216,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
 pub(super) struct Answer<B> {
     body: B,
     _asked: Asked,
+    taking: Option<Taking>,
 }
 
 impl<B> Answer<B> {
-    pub(super) const fn new(body: B, asked: Asked) -> Self {
+    pub(super) const fn new(body: B, asked: Asked, taking: Option<Taking>) -> Self {
         Self {
             body,
             _asked: asked,
+            taking,
         }
     }
 }
@@ -233,7 +237,14 @@ impl<B: Body + Unpin> Body for Answer<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if let Some(taking) = &self.taking {
+            taking.wants_more();
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(taking) = &self.taking {
+            taking.offered();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@ mod connection;
 mod doing;
 mod places;
 mod stall;
+mod taking;
 mod tls;
 
 use std::io;

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use aurax::{Clock as _, SystemClock};
 use aurax_server::config::TlsFiles;
+use aurax_store::testkit::{Plan, Prompt, Upstream};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::place::until;
 use crate::raw::Raw;
 use crate::slow::{assert_after, hasty};
 use crate::support::{Kind, Server, Setup, variable};
@@ -21,6 +24,7 @@ use crate::support::{Kind, Server, Setup, variable};
 const HEADER: Duration = Duration::from_millis(400);
 const KEEP_ALIVE: Duration = Duration::from_millis(1_200);
 
+const DATA: u8 = 0;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
@@ -47,11 +51,15 @@ struct Frames(TlsStream<TcpStream>);
 
 impl Secure {
     async fn start() -> Option<Self> {
+        Self::with(|setup| setup).await
+    }
+
+    async fn with(change: impl FnOnce(Setup) -> Setup) -> Option<Self> {
         let Some(folder) = variable("AURAX_TEST_TLS").map(PathBuf::from) else {
             println!("1 skipped: AURAX_TEST_TLS is not set");
             return None;
         };
-        let mut setup = Setup::new().configured(hasty);
+        let mut setup = change(Setup::new().configured(hasty));
         setup.tls = Some(TlsFiles {
             certificate: folder.join("cert.pem"),
             key: folder.join("key.pem"),
@@ -86,18 +94,20 @@ impl Secure {
     }
 }
 
-/// `GET /livez`, without a table.
-fn livez() -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in [
-        (":method", "GET"),
+/// A request, without a table.
+fn request(method: &str, path: &str) -> Vec<u8> {
+    let fields = [
+        (":method", method),
         (":scheme", "https"),
         (":authority", "localhost"),
-        (":path", "/livez"),
-    ] {
-        block.extend(header(name, value));
-    }
-    block
+        (":path", path),
+    ];
+    let fields = fields.map(|(name, value)| header(name, value));
+    fields.concat()
+}
+
+fn livez() -> Vec<u8> {
+    request("GET", "/livez")
 }
 
 fn header(name: &str, value: &str) -> Vec<u8> {
@@ -240,4 +250,55 @@ async fn bombs_and_floods_end_the_connection() {
     let mut after = secure.connect().await;
     after.ask(1).await;
     secure.server.stop().await;
+}
+
+/// An answer that is not taken is given up, and others on its connection are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_is_given_up() {
+    let journal = std::env::temp_dir().join(format!("aurax-upstream-{}", aurax::new_id()));
+    let upstream = Upstream::start(&journal).await.unwrap();
+    let Some(secure) = Secure::with(|setup| setup.with_openai(upstream.url())).await else {
+        return;
+    };
+    let new = aurax::store::NewUser::new("ada@example.com");
+    let user = secure.server.store.admin().add_user(new).await.unwrap();
+    let owner = aurax::Principal::new(user.id.to_string());
+    let scope = secure.server.store.user(&owner);
+    let key = aurax::store::NewAccessKey::new("program");
+    let (_, secret) = scope.access_keys().add(key).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "it is shown once")]
+    let bearer = format!("Bearer {}", secret.expose());
+    let mut frames = secure.connect().await;
+    let mut head = request("POST", "/api/chat/completions");
+    head.extend(header("authorization", &bearer));
+    head.extend(header("content-type", "application/json"));
+    let prompt = Prompt::new(aurax::RequestId::new(), [Plan::answer(1_000_000)]).text();
+    let body = json!({"model": "openai/gpt-4o-mini", "stream": true,
+        "messages": [{"role": "user", "content": prompt}]});
+    frames.send(HEADERS, END_HEADERS, 1, &head).await.unwrap();
+    let body = body.to_string();
+    frames
+        .send(DATA, END_STREAM, 1, body.as_bytes())
+        .await
+        .unwrap();
+    let mut taken = 0;
+    let given_up = async {
+        loop {
+            let frame = frames.next().await.expect("the connection is closed");
+            match frame.kind {
+                DATA => taken += frame.body.len(),
+                HEADERS => assert_eq!(frame.body[0], 0x88, "another status"),
+                RST_STREAM => break frame.stream,
+                PING => frames.send(PING, ACK, 0, &frame.body).await.unwrap(),
+                _ => {}
+            }
+        }
+    };
+    let limit = Duration::from_secs(20);
+    assert_eq!(tokio::time::timeout(limit, given_up).await.unwrap(), 1);
+    assert_eq!(taken, 65_535, "what there was room for");
+    until("the call is stopped", limit, || upstream.open() == 0).await;
+    frames.ask(3).await;
+    secure.server.stop().await;
+    std::fs::remove_file(journal).unwrap();
 }
