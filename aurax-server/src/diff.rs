@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_most_in_common_is_kept() {
-        let pieces = words("a b c a b b a", "c b a b a c");
+        let pieces = words("a b c a b b a ", "c b a b a c ");
         let kept: String = pieces
             .iter()
             .filter(|piece| piece.op == Op::Equal)

@@ -27,6 +27,10 @@ fn an_account_is_made_changed_and_closed() {
         .ends_with(1)
         .warns("already");
     home.run(&["users", "create", "nobody"]).ends_with(2);
+    home.run(&["users", "role", "ada@example.com", "user"])
+        .ends_with(1)
+        .warns("another account an admin first");
+    home.ok(&["users", "create", "eve@example.com", "--admin"]);
     home.ok(&["users", "role", "ada@example.com", "user"])
         .says("is user");
     home.run(&["users", "plan", "ada@example.com", "gold"])

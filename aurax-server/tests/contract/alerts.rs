@@ -19,7 +19,9 @@ fn path(alert: &Value) -> String {
 async fn an_alert_is_made_changed_and_deleted(server: Server) {
     let ada = server.user().await;
     let new = json!({"name": "errors", "metric": "error_rate", "threshold": 5});
-    let alert = ada.post("/api/alerts", &new).await.expect(201);
+    let mut alert = ada.post("/api/alerts", &new).await.expect(201);
+    let secret = alert.as_object_mut().unwrap().remove("webhook_secret");
+    assert!(secret.unwrap().as_str().unwrap().starts_with("whsec_"));
     let expected = [
         "created_at",
         "id",
