@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use aurax::{Error, ErrorKind, Result};
+use aurax::{Error, ErrorKind, Result, Secret};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
@@ -73,23 +73,50 @@ impl SigningKeys {
         Self::parse(&read(path)?, &path.display().to_string())
     }
 
-    /// Puts a new key in front of a file's keys.
+    /// Reads keys from the text of a file. `place` says where it is from.
+    ///
+    /// # Errors
+    /// `Config` for anything but RSA keys of 2048 bits and more.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the keys are read from the text, which goes nowhere else"
+    )]
+    pub fn parse_secret(text: &Secret, place: &str) -> Result<Self> {
+        Self::parse(text.expose(), place)
+    }
+
+    /// Puts a new key in front of a file's keys: it signs from now on.
     ///
     /// # Errors
     /// As of [`SigningKeys::open`], and `Conflict` for a file of eight keys.
     pub fn rotate(path: &Path) -> Result<Self> {
-        let earlier = read(path)?;
-        if earlier.matches(BEGIN).count() >= KEYS {
-            let message = format!("{} holds {KEYS} keys: remove the last ones", path.display());
-            return Err(Error::new(ErrorKind::Conflict, message));
-        }
-        let mut all = new_key()?;
-        all.push_str(&earlier);
-        let rotated = Self::parse(&all, &path.display().to_string())?;
-        let draft = path.with_extension("new");
-        create(&draft, &all)?;
-        fs::rename(&draft, path).map_err(|e| cannot("replace", path, e))?;
-        Ok(rotated)
+        replace(path, |keys| {
+            keys.insert(0, new_key()?);
+            Ok(())
+        })
+    }
+
+    /// Puts a new key behind a file's keys: it is accepted from now on, and signs when it is
+    /// [promoted](Self::promote).
+    ///
+    /// # Errors
+    /// As of [`SigningKeys::rotate`].
+    pub fn add(path: &Path) -> Result<Self> {
+        replace(path, |keys| {
+            keys.push(new_key()?);
+            Ok(())
+        })
+    }
+
+    /// Puts the last of a file's keys in front.
+    ///
+    /// # Errors
+    /// As of [`SigningKeys::open`].
+    pub fn promote(path: &Path) -> Result<Self> {
+        replace(path, |keys| {
+            keys.rotate_right(1);
+            Ok(())
+        })
     }
 
     /// Reads keys from PEM. `place` says where they are.
@@ -105,8 +132,7 @@ impl SigningKeys {
             if key.is_err() {
                 return Err(wrong("holds something that is no RSA key in PKCS #8"));
             }
-            let pem = Zeroizing::new(format!("{BEGIN}\n{}\n{END}\n", &*block));
-            let key = EncodingKey::from_rsa_pem(pem.as_bytes())
+            let key = EncodingKey::from_rsa_pem(pem_of(&block).as_bytes())
                 .map_err(|_| wrong("holds a key that cannot be read"))?;
             keys.push(key);
         }
@@ -156,6 +182,44 @@ impl SigningKeys {
     }
 }
 
+/// Changes the keys of a file, each of which is PEM.
+fn replace(
+    path: &Path,
+    change: impl FnOnce(&mut Vec<Zeroizing<String>>) -> Result<()>,
+) -> Result<SigningKeys> {
+    let earlier = read(path)?;
+    let place = path.display().to_string();
+    SigningKeys::parse(&earlier, &place)?;
+    let mut keys = blocks(&earlier).map(|block| pem_of(&block)).collect();
+    change(&mut keys)?;
+    if keys.len() > KEYS {
+        let message = format!("{place} holds {KEYS} keys: remove the last ones");
+        return Err(Error::new(ErrorKind::Conflict, message));
+    }
+    let mut all = Zeroizing::new(String::new());
+    keys.iter().for_each(|key| all.push_str(key));
+    let changed = SigningKeys::parse(&all, &place)?;
+    let draft = path.with_extension("new");
+    create(&draft, &all)?;
+    fs::rename(&draft, path).map_err(|e| cannot("replace", path, e))?;
+    Ok(changed)
+}
+
+/// A key as a file holds it.
+fn pem_of(text: &str) -> Zeroizing<String> {
+    let mut pem = Zeroizing::new(format!("{BEGIN}\n"));
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at_checked(64).unwrap_or((rest, ""));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str(END);
+    pem.push('\n');
+    pem
+}
+
 /// What is between the lines of each key, without white space.
 fn blocks(pem: &str) -> impl Iterator<Item = Zeroizing<String>> + '_ {
     pem.split(BEGIN).skip(1).map(|rest| {
@@ -169,17 +233,7 @@ fn new_key() -> Result<Zeroizing<String>> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
     let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
     let text = Zeroizing::new(STANDARD.encode(der.as_ref()));
-    let mut pem = Zeroizing::new(format!("{BEGIN}\n"));
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, more) = rest.split_at(rest.len().min(64));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = more;
-    }
-    pem.push_str(END);
-    pem.push('\n');
-    Ok(pem)
+    Ok(pem_of(&text))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {

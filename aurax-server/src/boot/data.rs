@@ -37,3 +37,8 @@ pub fn installed_prices(config: &Config) -> PathBuf {
 pub(super) fn master_keys(config: &Config) -> PathBuf {
     config.data.join("master.keys")
 }
+
+/// Where the signing keys are, unless they are configured.
+pub(crate) fn signing_keys(config: &Config) -> PathBuf {
+    config.data.join("signing.keys")
+}

@@ -20,6 +20,7 @@ use aurax::{Engine, Result};
 use crate::config::Config;
 
 pub(crate) use close::close_store;
+pub(crate) use data::signing_keys;
 pub use data::{folder, installed_prices};
 pub use store::{backup_keys, open_store, open_vault, postgres_options};
 

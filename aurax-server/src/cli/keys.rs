@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::exit::{Done, Failure};
 use super::print::at;
 use super::rotate::Rotate;
+use super::rotate_signing::RotateSigning;
 use super::shell::{Opened, Shell, all, principal};
 use super::table::{Side, Table};
 use super::unless_interrupted;
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "Examples:
   aurax keys list
   aurax keys rm openai --name work
   aurax keys rotate                        seal all keys with a new master key
+  aurax keys rotate-signing                sign access tokens with a new key
 
 A key is sealed when it is stored, and never shown again but for its last four characters. It is
 never an argument, which others on the machine could read.";
@@ -38,6 +40,8 @@ pub(super) enum Keys {
     Rm(Remove),
     /// Seal all keys, of everybody, with a new master key
     Rotate(Rotate),
+    /// Sign access tokens with a new key
+    RotateSigning(RotateSigning),
 }
 
 #[derive(Debug, Args)]
@@ -95,12 +99,15 @@ impl Keys {
             Self::Add(add) => Some(add.key()?),
             _ => None,
         };
+        if let Self::RotateSigning(rotate) = &self {
+            return rotate.run(shell);
+        }
         let opened = shell.open().await?;
         let done = unless_interrupted(async {
             match (&self, &key) {
                 (Self::List(list), _) => list.run(shell, &opened).await,
                 (Self::Add(add), Some(key)) => add.run(shell, &opened, key).await,
-                (Self::Add(_), None) => Ok(()),
+                (Self::Add(_), None) | (Self::RotateSigning(_), _) => Ok(()),
                 (Self::Rm(remove), _) => remove.run(shell, &opened).await,
                 (Self::Rotate(rotate), _) => rotate.run(shell, &opened).await,
             }

@@ -20,6 +20,7 @@ mod progress;
 mod quote;
 mod restore;
 mod rotate;
+mod rotate_signing;
 mod serve;
 mod shell;
 mod table;

@@ -13,7 +13,7 @@ use super::exit::Done;
 use super::interrupt::Interrupts;
 use super::shell::Shell;
 use crate::auth::SigningKeys;
-use crate::boot::Boot;
+use crate::boot::{self, Boot};
 use crate::config::{BackupSettings, Registration};
 use crate::{State, StateParts, router, serve};
 
@@ -94,7 +94,10 @@ fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
 /// Serves until it is interrupted.
 async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<()> {
     let config = (*boot.config).clone();
-    let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+    let keys = match &config.auth.signing_keys {
+        Some(keys) => SigningKeys::parse_secret(keys, "auth.signing_key")?,
+        None => SigningKeys::open(&boot::signing_keys(&config))?,
+    };
     let tls = config.tls.as_ref().map(serve::acceptor).transpose()?;
     let listener = serve::listen(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);

@@ -160,6 +160,9 @@ pub struct AuthSettings {
     pub issuers: Vec<ExternalIssuer>,
     /// The fewest characters of a password; 8.
     pub shortest_password: usize,
+    /// The keys that sign access tokens, as a file of signing keys holds them; `signing.keys` in
+    /// the data folder unless set. Servers that share a database need the same.
+    pub signing_keys: Option<Arc<Secret>>,
 }
 
 /// Who may use the operator's own provider keys.
@@ -337,6 +340,7 @@ impl Default for AuthSettings {
             access_token_ttl: Duration::from_secs(15 * 60),
             issuers: Vec::new(),
             shortest_password: 8,
+            signing_keys: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::draft::Draft;
 use super::given::{Given, Wrong, origin};
 use super::{Environment, ExternalIssuer, Registration, address};
+use crate::auth::SigningKeys;
 
 /// One setting.
 pub(super) struct Setting {
@@ -201,6 +202,12 @@ pub(super) static SETTINGS: &[Setting] = &[
     }),
     value!("auth.shortest_password", |draft, given| {
         draft.config.auth.shortest_password = given.count(8..=128)?;
+    }),
+    secret!("auth.signing_key", None, |draft, keys| {
+        SigningKeys::parse_secret(&keys, "auth.signing_key").map_err(|_| {
+            "is no signing key: copy the lines of a file of signing keys".to_owned()
+        })?;
+        draft.config.auth.signing_keys = Some(keys);
     }),
     value!("auth.issuers", |draft, given| {
         draft.config.auth.issuers = given

@@ -1,14 +1,17 @@
 //! One connection, from its handshake to its end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aurax::CancellationToken;
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,8 +20,10 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt as _;
 
+use super::doing::{Answer, Doing, Heard, Overdue, Patience};
 use super::places::Place;
 use super::stall::Stalling;
+use super::taking::{Answering, Taking};
 use crate::edge::Peer;
 use crate::state::State;
 
@@ -30,6 +35,8 @@ const HEADER_BYTES: usize = 64 << 10;
 const STREAMS: u32 = 128;
 /// How many streams a client of HTTP/2 may reset before they are looked at.
 const RESETS: usize = 64;
+/// The longest that a client which has just asked is waited for when the server goes down.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A connection's place, and its part in what the server waits for when it goes down. Whoever goes
 /// on with the connection when HTTP is over, as a WebSocket does, keeps it.
@@ -44,10 +51,15 @@ pub(super) struct Connections(Arc<Inner>);
 
 struct Inner {
     router: Router,
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Answering>,
     tls: Option<TlsAcceptor>,
     handshake: Duration,
     write_stall: Duration,
+    patience: Patience,
+    /// For how long a client that has just asked is waited for when the server goes down.
+    grace: Duration,
+    /// Cancelled when clients are asked to go elsewhere.
+    announced: CancellationToken,
     tasks: TaskTracker,
     /// Cancelled when connections end after what they are answering.
     finishing: CancellationToken,
@@ -58,11 +70,12 @@ struct Inner {
 impl Connections {
     pub(super) fn new(router: Router, state: &State, tls: Option<TlsAcceptor>) -> Self {
         let timeouts = &state.config().timeouts;
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(Answering::new(timeouts.write_stall));
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(timeouts.header)
+            // It would run between requests, too; see `doing`.
+            .header_read_timeout(None)
             .max_headers(HEADERS)
             .max_buf_size(HEADER_BYTES)
             .half_close(false);
@@ -80,6 +93,12 @@ impl Connections {
             builder,
             tls,
             handshake: timeouts.header,
+            patience: Patience {
+                kept: timeouts.keep_alive,
+                ..Patience::of(timeouts.header)
+            },
+            grace: timeouts.drain_notice.min(GRACE),
+            announced: state.drain().announced().clone(),
             write_stall: timeouts.write_stall,
             tasks: TaskTracker::new(),
             finishing: CancellationToken::new(),
@@ -116,23 +135,49 @@ impl Connections {
         peer: Peer,
         held: Held,
     ) {
-        let router = self.0.router.clone();
+        let doing = Doing::new();
+        let (router, announced) = (self.0.router.clone(), self.0.announced.clone());
+        let noted = doing.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let version = request.version();
+            let asked = noted.asked(version);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(held.clone());
-            router.clone().oneshot(request)
+            let (answering, announced) = (router.clone().oneshot(request), announced.clone());
+            async move {
+                let mut response = answering.await?;
+                if announced.is_cancelled() {
+                    ask_to_leave(version, &mut response);
+                }
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked, Taking::own())))
+            }
         });
-        let connection = self
-            .0
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let io = TokioIo::new(Heard::new(stream, doing.clone()));
+        let connection = self.0.builder.serve_connection_with_upgrades(io, service);
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.0.finishing.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let (mut patience, mut is_finishing, mut is_leaving) = (self.0.patience, false, false);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                overdue = doing.overdue(patience) => {
+                    if is_leaving || (overdue == Overdue::Head && !is_finishing) {
+                        return tracing::debug!(?overdue, "a client took too long");
+                    }
+                    // What arrives just now is still answered.
+                    connection.as_mut().graceful_shutdown();
+                    (is_leaving, patience) = (true, Patience::of(patience.head));
+                }
+                () = self.0.finishing.cancelled(), if !is_finishing => {
+                    is_finishing = true;
+                    (patience.first, patience.kept) = (self.0.grace, self.0.grace);
+                    // HTTP/2 says which requests are answered. In HTTP/1 who has just asked would
+                    // not know, and is waited for.
+                    if doing.is_shared() {
+                        connection.as_mut().graceful_shutdown();
+                        is_leaving = true;
+                    }
+                }
             }
         };
         if let Err(error) = ended {
@@ -154,5 +199,14 @@ impl Connections {
     /// Ends them at once.
     pub(super) fn abandon(&self) {
         self.0.abandoned.cancel();
+    }
+}
+
+/// Lets a client of HTTP/1 take its next request elsewhere.
+fn ask_to_leave(version: Version, response: &mut Response) {
+    let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if version < Version::HTTP_2 && !is_upgrade {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
 }

@@ -4,16 +4,20 @@
 //! connection a place among a limited number.
 
 mod connection;
+mod doing;
 mod places;
 mod stall;
+mod taking;
 mod tls;
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use aurax::{Error, ErrorKind, Result};
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use futures::FutureExt as _;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 pub use tls::acceptor;
@@ -27,6 +31,11 @@ use places::Places;
 
 /// How long the loop waits when the process has no file descriptors left.
 const BREATH: Duration = Duration::from_millis(50);
+/// How many bytes the system keeps for a client that has not read them, about. It would take
+/// megabytes, until it is seen that somebody reads nothing.
+const SEND_BUFFER: u32 = 256 << 10;
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// How long tasks get to end when everything else has.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -34,11 +43,28 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `Config` when the address cannot be listened on; the message names it.
+#[expect(
+    clippy::unused_async,
+    reason = "sockets belong to a runtime, which callers show by waiting"
+)]
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+    bind(address).map_err(|error| {
         let message = format!("cannot listen on {address}: {error}; choose another `listen`");
         Error::new(ErrorKind::Config, message).with_source(error)
     })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves the API until [`Drain::announce`](crate::Drain::announce) is called, and then goes down
@@ -64,13 +90,17 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
             biased;
             () = &mut closing => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(&connections, &places, stream, peer),
+                Ok((stream, peer)) => admit(&connections, &places, &state, stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(BREATH).await;
                 }
             },
         }
+    }
+    // Who is connected already was not refused.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        admit(&connections, &places, &state, stream, peer);
     }
     drop(listener);
     connections.finish();
@@ -96,8 +126,21 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
     }
 }
 
-fn admit(connections: &Connections, places: &Places, stream: TcpStream, peer: SocketAddr) {
-    let Some(place) = places.take(peer.ip().to_canonical()) else {
+fn admit(
+    connections: &Connections,
+    places: &Places,
+    state: &State,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let address = peer.ip().to_canonical();
+    let proxies = &state.config().trusted_proxies;
+    let place = match proxies.iter().any(|network| network.contains(address)) {
+        // It brings everybody.
+        true => places.take_for_proxy(address),
+        false => places.take(address),
+    };
+    let Some(place) = place else {
         // Nothing is said to who has too many: saying it costs what there is too little of.
         tracing::debug!(%peer, "a connection more than there may be");
         return;

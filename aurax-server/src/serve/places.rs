@@ -33,9 +33,18 @@ impl Places {
 
     /// A place, unless there are too many connections already.
     pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+        self.take_one_of(self.0.most_of_one, address)
+    }
+
+    /// A place for a proxy, which may have all of them.
+    pub(super) fn take_for_proxy(&self, address: IpAddr) -> Option<Place> {
+        self.take_one_of(self.0.most, address)
+    }
+
+    fn take_one_of(&self, most_of_one: usize, address: IpAddr) -> Option<Place> {
         let mut taken = self.taken();
         let own = taken.of.get(&address).copied().unwrap_or_default();
-        if taken.all >= self.0.most || own >= self.0.most_of_one {
+        if taken.all >= self.0.most || own >= most_of_one {
             return None;
         }
         taken.all = taken.all.saturating_add(1);
@@ -83,6 +92,7 @@ mod tests {
         let first = places.take(one).unwrap();
         let _second = places.take(one).unwrap();
         assert!(places.take(one).is_none(), "two of one address");
+        assert!(places.take_for_proxy(one).is_some());
         let third = places.take(other).unwrap();
         assert!(places.take(other).is_none(), "three in all");
         drop(first);

@@ -84,3 +84,56 @@ fn keys_move_to_another_master_key() {
     home.run(&["chat", "Hi"]).ends_with(2).warns("put it back");
     assert!(!file.exists());
 }
+
+/// Servers that share a file of signing keys can change the key without logging anybody out.
+#[test]
+fn signing_keys_are_rotated_in_one_step_or_two() {
+    let home = Home::new();
+    let id = |said: &str| {
+        said.split("key ")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let first = id(&home.ok(&["keys", "rotate-signing"]).says("made ").out);
+    let second = home.ok(&["keys", "rotate-signing"]);
+    second.says("holds 2 keys").warns("restart every server");
+    let second = id(&second.out);
+    assert_ne!(first, second);
+    let added = home.ok(&["keys", "rotate-signing", "--only-add"]);
+    assert_eq!(id(&added.out), second, "it signs later");
+    let used = home.ok(&["keys", "rotate-signing", "--only-use"]);
+    used.says("holds 3 keys");
+    let third = id(&used.out);
+    assert!(third != first && third != second);
+
+    // The file may be anywhere, and others may not read it.
+    let file = home.path("shared.keys");
+    let place = file.to_str().unwrap();
+    home.ok(&["keys", "rotate-signing", "--file", place])
+        .says("made ");
+    let mode = std::fs::metadata(&file).unwrap().permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+    let home = home.with("AURAX_AUTH_SIGNING_KEY_FILE", place);
+    home.run(&["keys", "rotate-signing"])
+        .ends_with(2)
+        .warns("name their file with --file");
+    home.ok(&["keys", "rotate-signing", "--file", place])
+        .says("holds 2 keys");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let secret = text.lines().nth(1).unwrap();
+    for _ in 0..8 {
+        let ended = home.run(&["keys", "rotate-signing", "--file", place]);
+        assert!(!ended.out.contains(secret) && !ended.err.contains(secret));
+    }
+    home.run(&["keys", "rotate-signing", "--file", place])
+        .ends_with(1)
+        .warns("holds 8 keys");
+}

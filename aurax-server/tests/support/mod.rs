@@ -7,22 +7,25 @@
 
 mod client;
 mod place;
+mod redis;
 mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aurax::limits::{MemoryLimits, SharedLimits};
 use aurax::providers::transport::{ReqwestTransport, Transport};
 use aurax::providers::{Demo, Options, presets, provider};
-use aurax::store::{KeyRing, LedgerOptions, Store, Vault};
+use aurax::store::{KeyRing, LedgerOptions, Redis, RedisLimits, Store, Vault};
 use aurax::{Clock, Engine, EngineBuilder, ModelId, SystemClock};
 use aurax_server::auth::SigningKeys;
-use aurax_server::config::Config;
+use aurax_server::config::{Config, TlsFiles};
 use aurax_server::{State, StateParts, router, serve};
 use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, PASSWORD, Streamed};
 pub(crate) use place::{Kind, Place, variable};
+pub(crate) use redis::OwnRedis;
 pub(crate) use socket::{Opening, Socket};
 
 /// Between two looks at something that is about to be.
@@ -39,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) vault: Vault,
     /// What fetches the keys of other issuers.
     pub(crate) issuer_transport: Option<Arc<dyn Transport>>,
+    pub(crate) limits: Arc<dyn SharedLimits>,
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 impl Setup {
@@ -59,6 +64,8 @@ impl Setup {
             keys: SigningKeys::generate().unwrap(),
             vault: Vault::new(KeyRing::generate().unwrap()),
             issuer_transport: None,
+            limits: Arc::new(MemoryLimits::new()),
+            tls: None,
         }
     }
 
@@ -71,6 +78,14 @@ impl Setup {
         let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new());
         let openai = provider(preset.unwrap(), options, transport).unwrap();
         self.engine = self.engine.provider(openai);
+        self
+    }
+
+    /// Counts in a Redis, with others.
+    pub(crate) fn with_redis(mut self, redis: &Redis) -> Self {
+        let limits = RedisLimits::new(redis.clone());
+        self.engine = self.engine.shared_limits(RedisLimits::new(redis.clone()));
+        self.limits = Arc::new(limits);
         self
     }
 
@@ -113,13 +128,15 @@ impl Server {
         config.listen = address;
         let engine = setup.engine.store(store.clone()).build().unwrap();
         let mut parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
-            .with_clock(setup.clock);
+            .with_clock(setup.clock)
+            .with_limits(setup.limits);
         if let Some(transport) = setup.issuer_transport {
             parts = parts.with_issuer_transport(transport);
         }
         let state = State::new(parts).unwrap();
         let router = router(state.clone());
-        let task = tokio::spawn(serve::serve(listener, router, state.clone(), None));
+        let tls = setup.tls.as_ref().map(serve::acceptor).transpose().unwrap();
+        let task = tokio::spawn(serve::serve(listener, router, state.clone(), tls));
         Self {
             state,
             store,
@@ -151,6 +168,21 @@ impl Server {
     /// The store's place, for another server over the same data.
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Waits until it has gone down, once it was told to.
+    pub(crate) fn ended(&mut self) -> impl Future<Output = ()> + use<> {
+        let task = self.task.take();
+        async move { task.unwrap().await.unwrap() }
+    }
+
+    /// Goes down in order, and leaves the data to others.
+    pub(crate) async fn leave(mut self) {
+        self.state.drain().announce();
+        if let Some(task) = self.task.take() {
+            task.await.unwrap();
+        }
+        self.store.close().await;
     }
 
     /// Goes down in order, and leaves nothing behind.

@@ -49,14 +49,29 @@ impl Place {
                     println!("1 skipped: AURAX_TEST_POSTGRES is not set");
                     return None;
                 };
-                let mut server = PgConnection::connect(&admin).await.unwrap();
-                let create = format!("CREATE DATABASE {name}");
-                server.execute(AssertSqlSafe(create)).await.unwrap();
-                let (server, _) = admin.rsplit_once('/').unwrap();
-                let url = format!("{server}/{name}");
-                Self::Server { admin, url }
+                Self::within(&admin).await
             }
         })
+    }
+
+    /// A new database in a server, by the address of another one there.
+    pub(crate) async fn within(admin: &str) -> Self {
+        let name = format!("aurax_{}", aurax::new_id().simple());
+        let mut server = PgConnection::connect(admin).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        server.execute(AssertSqlSafe(create)).await.unwrap();
+        let (server, _) = admin.rsplit_once('/').unwrap();
+        let url = format!("{server}/{name}");
+        let admin = admin.to_owned();
+        Self::Server { admin, url }
+    }
+
+    /// The address of a database in a server.
+    pub(crate) fn url(&self) -> Option<&str> {
+        match self {
+            Self::Server { url, .. } => Some(url),
+            _ => None,
+        }
     }
 
     /// The folder of a file.

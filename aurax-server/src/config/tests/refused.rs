@@ -42,6 +42,16 @@ const FILE: &[Case<'_>] = &[
         "`master_key_file`",
     ),
     (
+        "[auth]\nsigning_key = \"canary7f3a\"",
+        &[],
+        "`auth.signing_key`",
+    ),
+    (
+        "[auth]\nsigning_key_file = \"/nowhere/canary7f3a\"",
+        &[],
+        "`auth.signing_key_file`",
+    ),
+    (
         "[database]\nurl = \"mysql://canary7f3a\"",
         &[],
         "`database.url`",

@@ -1,0 +1,80 @@
+//! `aurax keys rotate-signing`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{Done, Failure};
+use super::shell::Shell;
+use crate::auth::SigningKeys;
+use crate::boot;
+
+const EXAMPLES: &str = "Examples:
+  aurax keys rotate-signing                     with one server, which is restarted then
+  aurax keys rotate-signing --only-add          1. with several: add a key that all of them accept,
+                                                2. restart each with the new file,
+  aurax keys rotate-signing --only-use          3. let the new key sign, and restart each again
+  aurax keys rotate-signing --file /etc/aurax/signing.keys
+
+Earlier keys are still accepted, so nobody is logged out. A quarter of an hour later no token that
+they signed is good any more, and they may be removed from the end of the file. `--file` names the
+file of auth.signing_key_file, and makes one that is not there.";
+
+/// Sign access tokens with a new key.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct RotateSigning {
+    /// The file of signing keys [default: `signing.keys` in the data folder]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Only add a key that is accepted, and does not sign yet
+    #[arg(long, conflicts_with = "only_use")]
+    only_add: bool,
+    /// Only let the last key of the file sign
+    #[arg(long)]
+    only_use: bool,
+}
+
+impl RotateSigning {
+    pub(super) fn run(&self, shell: &Shell) -> Done {
+        let config = shell.config()?;
+        let path = match &self.file {
+            Some(file) => file.clone(),
+            None if config.auth.signing_keys.is_some() => {
+                return Err(Failure::config(
+                    "the signing keys are those of auth.signing_key: name their file with --file",
+                ));
+            }
+            None => {
+                boot::folder(&config.data)?;
+                boot::signing_keys(&config)
+            }
+        };
+        let place = path.display().to_string();
+        if !path.exists() {
+            let made = SigningKeys::open(&path)?;
+            return shell
+                .out
+                .line(format!("made {place} with key {}", made.id()));
+        }
+        let (keys, hint) = if self.only_add {
+            let hint = "restart every server with the file, then: aurax keys rotate-signing \
+                        --only-use";
+            (SigningKeys::add(&path)?, hint)
+        } else {
+            let hint = "restart every server that uses the file";
+            let keys = match self.only_use {
+                true => SigningKeys::promote(&path)?,
+                false => SigningKeys::rotate(&path)?,
+            };
+            (keys, hint)
+        };
+        let count = keys.public().keys.len();
+        shell.out.line(format!(
+            "{place} holds {count} keys, and key {} signs",
+            keys.id()
+        ))?;
+        shell.out.remark(hint);
+        Ok(())
+    }
+}
