@@ -201,6 +201,13 @@ impl Failure {
         self.0.code
     }
 
+    /// Says how far the call had come that this is the end of.
+    #[must_use]
+    pub(crate) fn after(mut self, error: &Error) -> Self {
+        self.0.is_sent = was_sent(error);
+        self
+    }
+
     /// Whether nothing was done yet that must not be done twice.
     pub(crate) fn is_before_work(&self) -> bool {
         !self.0.is_sent && self.0.status != StatusCode::INTERNAL_SERVER_ERROR
@@ -251,7 +258,7 @@ impl Failure {
             }
         }
         failure.0.rates = error.quota().map(RateState::from);
-        failure.0.is_sent = error.phase().is_some_and(|phase| phase > Phase::Encode);
+        failure.0.is_sent = was_sent(error);
         failure.0.is_retryable = error.retry() == Retry::Transient;
         failure.0.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS if failure.0.is_retryable => Some(SOON),
@@ -299,6 +306,11 @@ impl Failure {
         }
         response
     }
+}
+
+/// Whether a provider may have seen the call.
+fn was_sent(error: &Error) -> bool {
+    error.phase().is_some_and(|phase| phase > Phase::Encode)
 }
 
 impl From<&Error> for Failure {

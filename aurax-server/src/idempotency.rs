@@ -152,8 +152,11 @@ impl Record {
             let waiting = stream::poll_fn(move |context| waiting.poll_recv(context));
             let shown = Response::from_parts(head, Body::from_stream(waiting));
             let mut pieces = client.send(shown).is_ok().then_some(pieces);
-            let kept = follow(body, &mut pieces).await;
+            let (kept, is_whole) = follow(body, &mut pieces).await;
             reply.body = kept.to_vec();
+            if !is_whole {
+                reply.body.extend(self.cut_off(state));
+            }
             self.finish(reply).await;
             return;
         }
@@ -168,6 +171,15 @@ impl Record {
                 self.release().await;
             }
         }
+    }
+
+    /// The last event of a stream that could not be kept whole.
+    fn cut_off(&self, state: &State) -> Vec<u8> {
+        let message = "the answer is longer than what is kept of it: its message has all of it";
+        let failure = Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
+        let body = failure.body(&self.request_id, state.clock().now());
+        let json = serde_json::to_string(&body).unwrap_or_default();
+        format!("event: error\ndata: {json}\n\n").into_bytes()
     }
 
     async fn finish(&self, reply: StoredReply) {
@@ -189,18 +201,21 @@ impl Record {
 async fn follow(
     body: Body,
     client: &mut Option<mpsc::Sender<Result<Bytes, axum::Error>>>,
-) -> BytesMut {
-    let mut kept = BytesMut::new();
+) -> (BytesMut, bool) {
+    let (mut kept, mut is_full) = (BytesMut::new(), false);
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = match piece {
             Ok(piece) => piece,
             Err(error) => {
                 tracing::error!(%error, "a stream broke");
+                is_full = true;
                 break;
             }
         };
-        if kept.len().saturating_add(piece.len()) <= LARGEST {
+        // A stream that is kept has no holes: one that is too long is kept as far as it fits.
+        is_full |= kept.len().saturating_add(piece.len()) > LARGEST;
+        if !is_full {
             kept.extend_from_slice(&piece);
         }
         if let Some(taking) = client
@@ -209,7 +224,7 @@ async fn follow(
             *client = None;
         }
     }
-    kept
+    (kept, !is_full)
 }
 
 fn again(reply: StoredReply) -> Response {

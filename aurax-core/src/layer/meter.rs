@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::chat::{End, Event};
 use crate::clock::Clock;
 use crate::ctx::Ctx;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::ledger::{Ack, GuardOwner, Ledger, Receipt, RequestGuard};
 use crate::pricing::Pricer;
 use crate::provider::Provider;
@@ -199,6 +199,7 @@ fn late() -> Error {
         ErrorKind::Ledger,
         "the call was answered but could not be recorded in time; its settlement goes on",
     )
+    .with_phase(Phase::Body)
 }
 
 /// Puts the receipt into the end of a complete answer. A failed answer keeps its own error.

@@ -26,7 +26,7 @@ pub use pending::Pending;
 pub(crate) use pending::estimate_input;
 pub use record::{Attempt, CacheHit, Failure, Intent, Opened, Outcome, Receipt, Settlement};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::session::Lease;
 
 /// Where calls are recorded.
@@ -93,7 +93,8 @@ impl Future for Ack {
                 Err(Error::new(
                     ErrorKind::Ledger,
                     "the ledger stopped before it recorded the call",
-                ))
+                )
+                .with_phase(Phase::Body))
             })
         })
     }

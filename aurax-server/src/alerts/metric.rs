@@ -85,6 +85,14 @@ impl Metric {
         }
     }
 
+    /// A value as events show it: rates and ratios to four places, everything else whole.
+    pub(super) fn shown(self, value: Decimal) -> Decimal {
+        match self {
+            Self::ErrorRate | Self::BudgetUsed | Self::UsageRatio => value.round_dp(4),
+            _ => value,
+        }
+    }
+
     /// The metric of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL

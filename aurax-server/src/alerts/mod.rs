@@ -265,7 +265,7 @@ impl Alerts {
             round.measured += 1;
             if is_above && reading.is_enough && !goes_on {
                 let message = say::words(alert, *metric, &reading);
-                let value = reading.value.round_dp(4);
+                let value = metric.shown(reading.value);
                 if let Some(event) = jobs.fire_alert(alert.id, value, &message).await? {
                     round.fired += 1;
                     self.tell(alert, event);

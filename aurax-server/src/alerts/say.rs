@@ -21,7 +21,7 @@ pub(super) fn words(alert: &Alert, metric: Metric, reading: &Reading) -> String 
         Metric::BudgetUsed => ("spent is", " %"),
         Metric::UsageRatio => ("usage is", " times the usual"),
     };
-    let value = reading.value.round_dp(4).normalize();
+    let value = metric.shown(reading.value).normalize();
     let threshold = alert.threshold.normalize();
     let within = match metric {
         Metric::BudgetUsed => String::new(),

@@ -66,12 +66,13 @@ pub(crate) async fn whole(
 /// The call came to its end, and there is no answer.
 fn said_nothing() -> aurax::Error {
     aurax::Error::new(aurax::ErrorKind::Server, "the model answered nothing")
+        .with_phase(aurax::Phase::Body)
 }
 
 /// What a failed call is for its caller.
 pub(crate) fn failed(state: &State, error: &aurax::Error, owner: KeyOwner) -> Failure {
     if error.kind() == aurax::ErrorKind::Cancelled && state.drain().over().is_cancelled() {
-        return Failure::shutting_down();
+        return Failure::shutting_down().after(error);
     }
     Failure::of_call(error, owner)
 }

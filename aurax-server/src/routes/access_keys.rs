@@ -285,13 +285,18 @@ async fn change(
 ) -> Result<Reply<AccessKey>, Failure> {
     let change = wanted.change(&state)?;
     let scope = caller.scope(state.store());
-    let changed = scope.access_keys().change(id, change).await;
+    let keys = scope.access_keys();
+    keys.get(id).await?;
+    // A limit comes before what it limits is let loose, and goes after.
+    let lifts = matches!(wanted.budget, Edit::Clear);
+    if let Edit::Set(budget) = wanted.budget {
+        budget.set(&scope, id).await?;
+    }
+    let changed = keys.change(id, change).await;
     state.auth().forget(caller.user().id);
     let key = changed?;
-    match wanted.budget {
-        Edit::Keep => {}
-        Edit::Clear => lift(&scope, id).await?,
-        Edit::Set(budget) => budget.set(&scope, id).await?,
+    if lifts {
+        lift(&scope, id).await?;
     }
     shown(&scope, key).await
 }

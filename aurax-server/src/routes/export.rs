@@ -3,12 +3,12 @@
 mod csv;
 
 use aurax::store::{UsageFilter, Usages};
-use aurax::{Page, Paged, store};
+use aurax::{Error, ErrorKind, Page, Paged, store};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -70,6 +70,8 @@ async fn export(
     let calls = Calls {
         usage: caller.scope(state.store()).usage(),
         filter: wanted.filter()?,
+        state,
+        caller,
     };
     // What cannot even begin has a status of its own.
     let first = calls.page(None).await?;
@@ -93,11 +95,23 @@ async fn export(
 
 /// The calls that are written.
 struct Calls {
+    state: State,
+    caller: Caller,
     usage: Usages,
     filter: UsageFilter,
 }
 
 impl Calls {
+    /// A further page, which whoever has logged out meanwhile does not get.
+    async fn after(&self, cursor: String) -> aurax::Result<Paged<store::UsageRow>> {
+        if let Err(failure) = self.state.auth().again(&self.caller).await
+            && failure.status() == StatusCode::UNAUTHORIZED
+        {
+            return Err(Error::new(ErrorKind::Auth, "the login has ended"));
+        }
+        self.page(Some(cursor)).await
+    }
+
     async fn page(&self, cursor: Option<String>) -> aurax::Result<Paged<store::UsageRow>> {
         let mut page = Page::first().with_limit(Page::MOST);
         page.cursor = cursor;
@@ -123,7 +137,7 @@ fn body(calls: Calls, first: Paged<store::UsageRow>, format: Format) -> Body {
         async move {
             let rows = match next {
                 Next::Rows(rows) => rows,
-                Next::After(cursor) => calls.page(Some(cursor)).await.inspect_err(|error| {
+                Next::After(cursor) => calls.after(cursor).await.inspect_err(|error| {
                     tracing::error!(%error, "an export breaks off");
                 })?,
                 Next::Nothing => return Ok::<_, aurax::Error>(None),

@@ -359,9 +359,14 @@ pub(crate) async fn say(
     let chat = open(state, caller, id).await?;
     let kept = chat.record().await?.settings;
     let model = state.engine().model_for(&own, &kept)?;
+    let (provider, model) = state.engine().resolve(model.as_str())?;
+    // What is checked is what is asked, whatever becomes of the session's settings meanwhile.
+    let model = format!("{}/{}", provider.name, model.as_str());
     let key_name = own.key_name.as_deref().or(kept.key_name.as_deref());
-    let Prepared { ctx, owner } =
-        call::prepare(state, caller, seen, model.as_str(), key_name).await?;
+    let Prepared { ctx, owner } = call::prepare(state, caller, seen, &model, key_name).await?;
+    let mut own = own.clone();
+    own.provider = None;
+    own.model = Some(model);
     let cancel = ctx.cancel().cloned().unwrap_or_default();
     let send: SendRequest = chat
         .send(message)

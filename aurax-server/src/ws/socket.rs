@@ -169,8 +169,15 @@ impl Socket {
                 self.asked(wire, asked).await
             }
             Woken::News(news) => {
-                let there = self.there.as_ref();
-                if news.for_admins && !there.is_some_and(|there| there.caller.is_admin()) {
+                let may = self.there.as_ref().is_some_and(|there| {
+                    let caller = &there.caller;
+                    if news.for_admins {
+                        caller.is_admin() && caller.may(Scope::Admin)
+                    } else {
+                        caller.may(Scope::Usage)
+                    }
+                });
+                if !may {
                     return Flow::Continue(());
                 }
                 sent(wire.send([news.text]).await)
