@@ -287,12 +287,24 @@ impl Error {
         self
     }
 
-    /// Rewrites the message and what the provider said, to take something out of them.
+    /// Rewrites the message and every word of the provider's, its request id among them, to take
+    /// something out of them.
     #[must_use]
     pub fn map_text(mut self, rewrite: impl Fn(&str) -> String) -> Self {
         self.0.message = rewrite(&self.0.message);
         if let Some(upstream) = &mut self.0.upstream {
             upstream.message = rewrite(&upstream.message);
+            let words = [
+                &mut upstream.error_type,
+                &mut upstream.code,
+                &mut upstream.param,
+            ];
+            for word in words.into_iter().flatten() {
+                *word = rewrite(word);
+            }
+        }
+        if let Some(id) = &mut self.0.request_id {
+            *id = rewrite(id);
         }
         self
     }

@@ -145,13 +145,19 @@ async fn a_key_that_a_stream_repeats_does_not_print() {
     let options = Options::new()
         .with_api_key("3f9c81d2a7e64b50")
         .with_base_url("https://example.test/v1");
-    let frame = "data: {\"error\":{\"message\":\"bad key 3f9c81d2a7e64b50\"}}\n\n";
-    let replay = Replay::new([Answer::sse([frame])]);
+    let frame = "data: {\"error\":{\"message\":\"bad key 3f9c81d2a7e64b50\",\
+                 \"type\":\"3f9c81d2a7e64b50\",\"code\":\"3f9c81d2a7e64b50\",\
+                 \"param\":\"Bearer 3f9c81d2a7e64b50\"}}\n\n";
+    let answer = Answer::sse([frame]).with_header("x-request-id", "of 3f9c81d2a7e64b50");
+    let replay = Replay::new([answer]);
     let preset = presets::find("vllm").unwrap();
     let provider = provider(preset, options, Arc::new(replay)).unwrap();
     let reply = provider.stream("m", "Hi").await.unwrap();
     let error = reply.collect().await.unwrap_err();
     assert!(error.message().contains("bad key"), "{error}");
+    assert_eq!(error.request_id(), Some("of [key]"));
+    let param = error.upstream().unwrap().param.as_deref();
+    assert_eq!(param, Some("Bearer [key]"));
     assert!(
         !format!("{error} {error:?}").contains("3f9c81d2"),
         "{error:?}"

@@ -80,6 +80,8 @@ pub enum Noun {
     Budget,
     /// An alert.
     Alert,
+    /// An alert of the installation, which only operators name.
+    InstallationAlert,
     /// A request of the playground.
     PastRequest,
     /// The place where a list goes on.

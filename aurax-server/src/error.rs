@@ -77,6 +77,8 @@ pub enum Code {
     LedgerUnavailable,
     /// The database is away.
     StoreUnavailable,
+    /// The issuer of the token cannot be asked for its keys.
+    IssuerUnavailable,
     /// The server has as much to do as it can.
     Overloaded,
     /// The server is going down.
@@ -339,7 +341,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The answer is empty until it leaves: [`crate::edge`] writes it, with the request's id.
+/// The answer is empty until it leaves: the edge writes it, with the request's id.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();

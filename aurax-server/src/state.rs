@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 
 use crate::alerts::{AlertOptions, Alerts};
-use crate::auth::{AccessTokens, Authenticator, Passwords, SigningKeys};
+use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::models::KnownModels;
@@ -60,6 +60,8 @@ pub struct StateParts {
     pub model_lists: Option<ModelLists>,
     /// What counts requests; this process alone unless set.
     pub limits: Arc<dyn SharedLimits>,
+    /// What fetches the keys of other issuers; the network unless set.
+    pub issuer_transport: Arc<dyn Transport>,
     /// What delivers webhooks, to addresses that users chose: to the internet alone unless set.
     pub webhooks: Arc<dyn Transport>,
     /// How alerts are watched.
@@ -84,6 +86,7 @@ impl StateParts {
             clock: Arc::new(SystemClock),
             model_lists: None,
             limits: Arc::new(MemoryLimits::new()),
+            issuer_transport: Arc::new(ReqwestTransport::new()),
             webhooks: Arc::new(ReqwestTransport::with_options(
                 ReqwestOptions::new().with_public_only(),
             )),
@@ -112,6 +115,13 @@ impl StateParts {
         self
     }
 
+    /// Fetches the keys of other issuers with this.
+    #[must_use]
+    pub fn with_issuer_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.issuer_transport = transport;
+        self
+    }
+
     /// Reads time here.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -131,7 +141,8 @@ impl State {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// `Internal` when the system gives no random bytes.
+    /// `Internal` when the system gives no random bytes; `Config` for an issuer of tokens that cannot
+    /// be asked for its keys.
     pub fn new(parts: StateParts) -> Result<Self> {
         let StateParts {
             config,
@@ -142,13 +153,21 @@ impl State {
             clock,
             model_lists,
             limits,
+            issuer_transport,
             webhooks,
             alerts,
         } = parts;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, clock.clone());
         let remembered = config.timeouts.login_cache;
-        let auth = Authenticator::new(store.clone(), tokens, remembered, clock.clone());
+        let issuers = Issuers::new(
+            &config.auth.issuers,
+            tokens.issuer(),
+            config.registration(),
+            &issuer_transport,
+            &clock,
+        )?;
+        let auth = Authenticator::new(store.clone(), tokens, issuers, remembered, clock.clone());
         let secret = Secret::new(URL_SAFE_NO_PAD.encode(*store.derived_key("webhooks")));
         Ok(Self(Arc::new(Inner {
             alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),

@@ -13,9 +13,10 @@ const BATCH: u32 = 500;
 const MANY: [&Statement; 4] = [&sql::MESSAGES, &sql::HISTORY, &sql::SESSIONS, &sql::EVENTS];
 
 /// What goes with the account itself.
-const REST: [&Statement; 7] = [
+const REST: [&Statement; 8] = [
     &sql::CLAIMS,
     &sql::TOKENS,
+    &sql::IDENTITIES,
     &sql::PROVIDER_KEYS,
     &sql::ACCESS_KEYS,
     &sql::ALERTS,

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::db::{Access, Arg, Dialect, Mode, Sabotage, Statement, Value, compile};
 use crate::{
-    BudgetLimit, BudgetPeriod, BudgetScope, IdempotencyKey, NewAccessKey, NewAlert, NewProviderKey,
-    NewUser, SealedKey, Store, UsageFigures, UsageRow, UsageStatus, catalogue,
+    BudgetLimit, BudgetPeriod, BudgetScope, IdempotencyKey, Identity, NewAccessKey, NewAlert,
+    NewProviderKey, NewUser, SealedKey, Store, UsageFigures, UsageRow, UsageStatus, catalogue,
 };
 
 /// Every value that statements name, for rows of the tenant that has some.
@@ -59,6 +59,8 @@ async fn furnish(store: &Store) -> Result<Rows> {
     let sealed = SealedKey::new(vec![1], "kek", "1234");
     let key = NewProviderKey::new(new_id(), "openai", sealed);
     let provider_key = scope.provider_keys().add(key).await?.id;
+    let identity = Identity::new("https://id.x.org", "ada")?;
+    admin.link_identity(&identity, "ada@x.org").await?;
     let (access_key, _) = scope.access_keys().add(NewAccessKey::new("k")).await?;
     let login = scope.begin_login(None).await?.login_id;
     let (what, period) = (BudgetScope::User, BudgetPeriod::Day);

@@ -25,6 +25,7 @@ mod durable;
 mod erasure;
 mod history;
 mod idempotency;
+mod identities;
 #[cfg(all(test, feature = "sqlite", feature = "testkit"))]
 mod isolation;
 mod jobs;
@@ -57,6 +58,7 @@ pub use credentials::Rotated;
 pub use db::Durability;
 pub use history::PastRequest;
 pub use idempotency::{Claim, Claimed, IdempotencyKey, StoredReply};
+pub use identities::Identity;
 pub use jobs::{JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 pub use logins::{Login, RefreshToken, Renewal};

@@ -158,8 +158,9 @@ impl AdminScope {
 
     /// Exchanges a refresh token for the next one.
     ///
-    /// One that was exchanged less than ten seconds ago may be exchanged once more; later, that
-    /// revokes the login.
+    /// One that was exchanged less than ten seconds ago may be exchanged again; later, that revokes
+    /// the login. Of the tokens that come of it one goes on: with the first that is exchanged, the
+    /// others count as exchanged, too.
     ///
     /// # Errors
     /// `Store` when it cannot be read or written.
@@ -238,14 +239,17 @@ async fn exchange(
     if is_over {
         return Ok(Known::Refused);
     }
-    if let Some(rotated_at) = token.time_or_null("rotated_at")?
-        && now - rotated_at > GRACE
-    {
-        let args = args! { family_id, at: now };
-        tx.run(&sql::REVOKE_FAMILY, &args).await?;
-        return Ok(Known::Reused);
+    let args = args! { family_id, at: now };
+    match token.time_or_null("rotated_at")? {
+        Some(rotated_at) if now - rotated_at > GRACE => {
+            tx.run(&sql::REVOKE_FAMILY, &args).await?;
+            return Ok(Known::Reused);
+        }
+        Some(_) => {}
+        None => {
+            tx.run(&sql::ROTATE, &args).await?;
+        }
     }
-    tx.run(&sql::ROTATE, &args! { id, at: now }).await?;
     Ok(Known::Good {
         user,
         family_expires_at,

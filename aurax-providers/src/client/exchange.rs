@@ -92,7 +92,8 @@ impl HttpProvider {
             .map_err(|e| e.with_phase(Phase::Encode))?;
         let sent = self.transport.send(request);
         let response = ctx.unless_cancelled(sent).await;
-        let response = response.unwrap_or_else(|| Err(cancelled().with_phase(Phase::Send)))?;
+        let mut response = response.unwrap_or_else(|| Err(cancelled().with_phase(Phase::Send)))?;
+        clean_headers(response.headers_mut(), key.as_deref());
         Ok((response, key))
     }
 
@@ -293,6 +294,18 @@ fn without_key(body: Bytes, key: Option<&Secret>) -> Bytes {
     }
     clean.extend_from_slice(rest);
     clean.freeze()
+}
+
+/// The same for headers: what a request is called is recorded.
+fn clean_headers(headers: &mut HeaderMap, key: Option<&Secret>) {
+    for value in headers.values_mut() {
+        let clean = without_key(Bytes::copy_from_slice(value.as_bytes()), key);
+        if clean != value.as_bytes()
+            && let Ok(clean) = HeaderValue::from_bytes(&clean)
+        {
+            *value = clean;
+        }
+    }
 }
 
 /// The same for text: what a stream says after its status was fine.

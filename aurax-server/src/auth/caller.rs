@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aurax::store::{AccessKey, Plan, Role, Store, User, UserScope};
+use aurax::store::{AccessKey, Identity, Plan, Role, Store, User, UserScope};
 use aurax::{Principal, Secret};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -70,12 +70,14 @@ pub enum Via {
     },
     /// A token of another issuer.
     External {
+        /// Whom it names.
+        identity: Arc<Identity>,
         /// Until when the token is good.
         expires_at: OffsetDateTime,
     },
 }
 
-/// Who asks. Every handler of a route that is not public gets one from [`crate::admit`]; there is
+/// Who asks. Every handler of a route that is not public gets one from the door before it; there is
 /// no other way to a tenant's rows.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -138,7 +140,7 @@ impl Caller {
     /// Until when what they came with is good; `None` for a key that has no end.
     pub fn expires_at(&self) -> Option<OffsetDateTime> {
         match &self.via {
-            Via::Login { expires_at, .. } | Via::External { expires_at } => Some(*expires_at),
+            Via::Login { expires_at, .. } | Via::External { expires_at, .. } => Some(*expires_at),
             Via::AccessKey { key, .. } => key.expires_at,
         }
     }

@@ -33,6 +33,9 @@ struct Claims {
     jti: Uuid,
     iat: i64,
     exp: i64,
+    /// Ours have none; one that has may not be good yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 /// A token that is genuine, and good by the clock; whether its login goes on is another question.
@@ -119,6 +122,7 @@ impl AccessTokens {
             jti: new_id(),
             iat,
             exp: iat.saturating_add(ttl),
+            nbf: None,
         };
         self.sign(TYPE, &claims)
     }
@@ -172,6 +176,7 @@ impl AccessTokens {
         let longest = i64::try_from(LONGEST_TTL.as_secs()).unwrap_or(0);
         let is_good = claims.exp > now
             && claims.iat <= now.saturating_add(SKEW)
+            && claims.nbf.is_none_or(|nbf| nbf <= now.saturating_add(SKEW))
             && claims.exp > claims.iat
             && claims.exp.saturating_sub(claims.iat) <= longest;
         let expires_at = OffsetDateTime::from_unix_timestamp(claims.exp).ok()?;

@@ -229,7 +229,7 @@ pub struct ClientTimeouts {
     pub drain_notice: Duration,
     /// Between refusing connections and cutting off what goes on; 30 s.
     pub drain: Duration,
-    /// How long what is known of a login is believed, here; 30 s, at most 60.
+    /// How long what is known of a login is believed, here; 30 s, at most 40.
     pub login_cache: Duration,
 }
 

@@ -258,7 +258,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     timeout!(
         "timeouts.login_cache",
         login_cache,
-        Duration::ZERO..=seconds(60)
+        Duration::ZERO..=seconds(40)
     ),
     value!("plans", |draft, given| {
         let plans: Vec<Plan> = given.tables()?.iter().map(plan).collect::<Result<_, _>>()?;

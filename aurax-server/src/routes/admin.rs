@@ -15,11 +15,12 @@ use crate::state::State;
 use crate::view::{Listed, Plan, User};
 
 /// What an account is named by in a path.
+const LIST: &[Owned] = &[Owned::query("cursor", Noun::Cursor)];
 const ACCOUNT: &[Owned] = &[Owned::path("id", Noun::Account)];
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes
-        .add(Rule::admin(), routes!(users))
+        .add(Rule::admin().owning(LIST), routes!(users))
         .add(Rule::admin().owning(ACCOUNT), routes!(user))
         .add(Rule::admin().owning(ACCOUNT), routes!(change))
         .add(Rule::admin(), routes!(plans))

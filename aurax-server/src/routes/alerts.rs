@@ -20,6 +20,7 @@ use crate::view::{Alert, AlertEvent, Exact, Listed, Severity, edit};
 
 /// What an alert is named by in a path.
 const OWN: &[Owned] = &[Owned::path("id", Noun::Alert)];
+const OF_INSTALLATION: &[Owned] = &[Owned::path("id", Noun::InstallationAlert)];
 const LIST: &[Owned] = &[Owned::query("cursor", Noun::Cursor)];
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -33,7 +34,10 @@ pub(super) fn add(routes: Routes) -> Routes {
         .add(user.owning(OWN), routes!(delete))
         .add(Rule::admin().owning(LIST), routes!(of_installation))
         .add(Rule::admin().owning(LIST), routes!(events_of_installation))
-        .add(Rule::admin(), routes!(change_of_installation))
+        .add(
+            Rule::admin().owning(OF_INSTALLATION),
+            routes!(change_of_installation),
+        )
 }
 
 fn alerts(state: &State, caller: &Caller) -> Alerts {

@@ -24,6 +24,7 @@ use crate::view::{Listed, Login, User};
 /// The longest address of an account.
 const EMAIL: usize = 254;
 /// What a login is named by in a path.
+const LIST: &[Owned] = &[Owned::query("cursor", Noun::Cursor)];
 const LOGIN: &[Owned] = &[Owned::path("id", Noun::Login)];
 /// How much of a browser's name is kept.
 const LABEL: usize = 200;
@@ -36,7 +37,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .add(Rule::login(), routes!(logout))
         .add(Rule::login(), routes!(me))
         .add(Rule::login(), routes!(delete_me))
-        .add(Rule::login(), routes!(logins))
+        .add(Rule::login().owning(LIST), routes!(logins))
         .add(Rule::login(), routes!(end_logins))
         .add(Rule::login().owning(LOGIN), routes!(end_login))
 }

@@ -30,6 +30,10 @@ const INCLUDED: u32 = 200;
 const QUERY: usize = 500;
 /// What a session is named by in a path.
 const SESSION: &[Owned] = &[Owned::path("id", Noun::Session)];
+const CHANGE: &[Owned] = &[
+    Owned::path("id", Noun::Session),
+    Owned::body("leaf_id", Noun::Message),
+];
 const SEND: &[Owned] = &[
     Owned::path("id", Noun::Session),
     Owned::body("settings.key_name", Noun::ProviderKeyName),
@@ -46,7 +50,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .add(user.owning(LIST), routes!(list))
         .add(user, routes!(create))
         .add(user.owning(SESSION), routes!(get))
-        .add(user.owning(SESSION), routes!(change))
+        .add(user.owning(CHANGE), routes!(change))
         .add(user.owning(SESSION), routes!(delete))
         .add(user.owning(TURNS), routes!(messages))
         .add(Rule::user(Scope::Chat).paid().owning(SEND), routes!(send))

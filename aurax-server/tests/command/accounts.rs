@@ -39,7 +39,7 @@ fn an_account_is_made_changed_and_closed() {
     home.ok(&["users", "disable", "ada@example.com"])
         .says("closed");
     assert_eq!(
-        home.json(&["users", "list", "--json"])[0]["is_active"],
+        home.json(&["users", "list", "--json"])[1]["is_active"],
         false
     );
     home.ok(&["users", "enable", "ada@example.com"])

@@ -40,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: SigningKeys,
     pub(crate) vault: Vault,
+    /// What fetches the keys of other issuers.
+    pub(crate) issuer_transport: Option<Arc<dyn Transport>>,
     pub(crate) limits: Arc<dyn SharedLimits>,
     pub(crate) tls: Option<TlsFiles>,
 }
@@ -61,6 +63,7 @@ impl Setup {
             clock: Arc::new(SystemClock),
             keys: SigningKeys::generate().unwrap(),
             vault: Vault::new(KeyRing::generate().unwrap()),
+            issuer_transport: None,
             limits: Arc::new(MemoryLimits::new()),
             tls: None,
         }
@@ -124,9 +127,12 @@ impl Server {
         let address = listener.local_addr().unwrap();
         config.listen = address;
         let engine = setup.engine.store(store.clone()).build().unwrap();
-        let parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
-            .with_limits(setup.limits)
-            .with_clock(setup.clock);
+        let mut parts = StateParts::new(config, engine, store.clone(), setup.vault, setup.keys)
+            .with_clock(setup.clock)
+            .with_limits(setup.limits);
+        if let Some(transport) = setup.issuer_transport {
+            parts = parts.with_issuer_transport(transport);
+        }
         let state = State::new(parts).unwrap();
         let router = router(state.clone());
         let tls = setup.tls.as_ref().map(serve::acceptor).transpose().unwrap();

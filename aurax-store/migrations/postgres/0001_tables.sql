@@ -70,6 +70,16 @@ CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id, family_id);
 CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (family_expires_at);
 
+-- Who logs in elsewhere: an issuer of tokens, and its name for them.
+CREATE TABLE identities (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX identities_user ON identities (user_id);
+
 CREATE TABLE chat_sessions (
     id uuid PRIMARY KEY,
     user_id uuid NOT NULL,

@@ -33,8 +33,9 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'api_keys', 'access_keys', 'refresh_tokens', 'chat_sessions', 'messages', 'usage_logs', 'usage_rollups',
-        'request_history', 'budgets', 'alerts', 'alert_events', 'idempotency_records', 'attempts', 'settlements'
+        'api_keys', 'access_keys', 'refresh_tokens', 'identities', 'chat_sessions', 'messages', 'usage_logs',
+        'usage_rollups', 'request_history', 'budgets', 'alerts', 'alert_events', 'idempotency_records', 'attempts',
+        'settlements'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
         EXECUTE format(
@@ -52,6 +53,7 @@ GRANT SELECT, UPDATE, DELETE ON users TO aurax_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, access_keys, refresh_tokens, chat_sessions, request_history, budgets,
     alerts, alert_events, idempotency_records TO aurax_app;
 GRANT SELECT, INSERT, DELETE ON messages TO aurax_app;
+GRANT SELECT, DELETE ON identities TO aurax_app;
 GRANT SELECT ON usage_logs, usage_rollups, attempts, settlements, plans, settings TO aurax_app;
 -- Whether a process lives decides whether its claims hold.
 GRANT SELECT (id, heartbeat_at) ON replicas TO aurax_app;
@@ -59,7 +61,7 @@ GRANT SELECT (id, heartbeat_at) ON replicas TO aurax_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, users, api_keys, access_keys, refresh_tokens, chat_sessions,
     request_history, budgets, alerts, alert_events, idempotency_records, usage_rollups, replicas, job_leases, settings
     TO aurax_jobs;
-GRANT SELECT, INSERT, DELETE ON messages, usage_logs, attempts TO aurax_jobs;
+GRANT SELECT, INSERT, DELETE ON identities, messages, usage_logs, attempts TO aurax_jobs;
 GRANT SELECT, INSERT ON settlements TO aurax_jobs;
 
 -- One batch of the ledger holds many tenants' rows. It can add to the books and read back no more than the ids.

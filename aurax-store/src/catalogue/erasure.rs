@@ -15,6 +15,7 @@ statements! { "erasure":
                   SELECT id FROM alert_events WHERE user_id = :user LIMIT :most)";
     CLAIMS = "DELETE FROM idempotency_records WHERE user_id = :user";
     TOKENS = "DELETE FROM refresh_tokens WHERE user_id = :user";
+    IDENTITIES = "DELETE FROM identities WHERE user_id = :user";
     PROVIDER_KEYS = "DELETE FROM api_keys WHERE user_id = :user";
     ACCESS_KEYS = "DELETE FROM access_keys WHERE user_id = :user";
     ALERTS = "DELETE FROM alerts WHERE user_id = :user";

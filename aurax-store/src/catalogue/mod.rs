@@ -13,6 +13,7 @@ pub(crate) mod budgets;
 pub(crate) mod erasure;
 pub(crate) mod history;
 pub(crate) mod idempotency;
+pub(crate) mod identities;
 pub(crate) mod jobs;
 #[cfg(feature = "testkit")]
 pub(crate) mod kit;
@@ -42,6 +43,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         erasure::ALL,
         history::ALL,
         idempotency::ALL,
+        identities::ALL,
         jobs::ALL,
         #[cfg(feature = "testkit")]
         kit::ALL,
@@ -97,6 +99,7 @@ mod tests {
         "api_keys.OTHERS",
         "api_keys.RESEAL",
         "idempotency.PURGE",
+        "identities.FIND",
         "refresh_tokens.ACCOUNT",
         "refresh_tokens.BY_HASH",
         "refresh_tokens.FAMILY",
@@ -116,6 +119,7 @@ mod tests {
         "budgets",
         "chat_sessions",
         "idempotency_records",
+        "identities",
         "messages",
         "refresh_tokens",
         "request_history",

@@ -19,7 +19,10 @@ statements! { "refresh_tokens":
                    AND EXISTS (SELECT 1 FROM refresh_tokens t
                                WHERE t.family_id = f.id AND t.expires_at > :now)";
     TOKEN = "SELECT expires_at, rotated_at FROM refresh_tokens WHERE id = :id";
-    ROTATE = "UPDATE refresh_tokens SET rotated_at = :at WHERE id = :id AND rotated_at IS NULL";
+    /// The token and all that came of the same exchange: whichever is used first is the branch that
+    /// goes on.
+    ROTATE = "UPDATE refresh_tokens SET rotated_at = :at
+              WHERE family_id = :family_id AND rotated_at IS NULL";
     REVOKE_FAMILY = "UPDATE refresh_tokens SET revoked_at = :at
                      WHERE id = :family_id AND revoked_at IS NULL";
     /// One row a login, of those that can go on.

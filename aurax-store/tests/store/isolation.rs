@@ -330,7 +330,7 @@ pub(crate) async fn every_table_of_tenants_is_closed(desk: Desk) -> Desk {
         .filter(|row| row.get::<bool, _>("relispartition"));
     // Two defaults, and five periods of each.
     assert_eq!(partitions.count(), 12);
-    assert_eq!(rows.len(), 27);
+    assert_eq!(rows.len(), 28);
     for row in &rows {
         let name: String = row.get("relname");
         assert!(row.get::<bool, _>("relrowsecurity"), "{name}");

@@ -91,6 +91,24 @@ pub(crate) async fn many_exchanges_at_once_leave_one_login(desk: Desk) -> Desk {
     desk
 }
 
+pub(crate) async fn of_tokens_of_one_exchange_one_goes_on(desk: Desk) -> Desk {
+    let (store, clock, scope) = somebody(&desk).await;
+    let first = scope.begin_login(None).await.unwrap();
+    let one = renew(&store, &first).await.unwrap();
+    let other = renew(&store, &first).await.unwrap();
+    let late = renew(&store, &first).await.unwrap();
+    clock.pass(Duration::minutes(1));
+    let next = renew(&store, &one).await.unwrap();
+    // The other tab is not logged out while both renew at once.
+    assert!(renew(&store, &other).await.is_some());
+    clock.pass(Duration::seconds(11));
+    let next = renew(&store, &next).await.unwrap();
+    let renewal = store.admin().renew_login(&late.token).await.unwrap();
+    assert!(matches!(renewal, Renewal::Reused(id) if id == first.login_id));
+    assert!(renew(&store, &next).await.is_none());
+    desk
+}
+
 pub(crate) async fn a_login_ends_after_thirty_idle_and_ninety_days(desk: Desk) -> Desk {
     let (store, clock, scope) = somebody(&desk).await;
     let idle = scope.begin_login(None).await.unwrap();

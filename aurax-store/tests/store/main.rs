@@ -16,6 +16,7 @@ mod credentials;
 mod desk;
 mod history;
 mod idempotency;
+mod identities;
 mod isolation;
 mod jobs;
 mod ledger;
@@ -78,6 +79,11 @@ desk::on_every_store! {
         a_dead_processes_claim_is_taken_over,
         an_answer_is_kept_for_a_day,
         a_key_is_of_visible_ascii;
+    identities:
+        an_identity_has_one_account_for_ever,
+        an_account_somebody_has_is_given_to_no_identity,
+        of_many_identities_at_once_one_gets_the_account,
+        an_identity_that_cannot_be_kept_is_named;
     isolation:
         a_foreign_id_is_like_one_that_does_not_exist,
         policies_hold_without_any_predicate,
@@ -108,6 +114,7 @@ desk::on_every_store! {
         a_refresh_token_is_exchanged_for_the_next,
         a_token_used_twice_ends_the_login,
         many_exchanges_at_once_leave_one_login,
+        of_tokens_of_one_exchange_one_goes_on,
         a_login_ends_after_thirty_idle_and_ninety_days,
         a_user_ends_one_login_or_all,
         a_closed_account_renews_nothing,

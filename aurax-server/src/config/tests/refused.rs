@@ -120,7 +120,7 @@ const FILE: &[Case<'_>] = &[
     ),
     ("[timeouts]\nheader = \"10\"", &[], "`timeouts.header`"),
     (
-        "[timeouts]\nlogin_cache = \"61s\"",
+        "[timeouts]\nlogin_cache = \"41s\"",
         &[],
         "`timeouts.login_cache`",
     ),

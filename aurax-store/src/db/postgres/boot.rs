@@ -99,7 +99,7 @@ const STRICT_REFUSALS: &[(&str, &str)] = &[
 const TABLES: &str = "
 WITH tenant AS (
     SELECT name FROM unnest(ARRAY['access_keys', 'alert_events', 'alerts', 'api_keys', 'attempts', 'budgets',
-        'chat_sessions', 'idempotency_records', 'messages', 'refresh_tokens', 'request_history', 'settlements',
+        'chat_sessions', 'idempotency_records', 'identities', 'messages', 'refresh_tokens', 'request_history', 'settlements',
         'usage_logs', 'usage_rollups', 'users']) AS name
 ), shared AS (
     SELECT name FROM unnest(ARRAY['job_leases', 'plans', 'replicas', 'schema_migrations', 'settings']) AS name

@@ -1,0 +1,19 @@
+//! Nobody finds out anything about what belongs to somebody else: for every route, everything of
+//! somebody's that it names, and everybody who may ask, another's id answers byte for byte like one
+//! that does not exist.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod asking;
+mod frames;
+mod matrix;
+mod people;
+mod requests;
+mod seeds;
