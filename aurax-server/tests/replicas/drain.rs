@@ -111,9 +111,7 @@ async fn goes_down(address: SocketAddr, announce: impl FnOnce(), ended: impl Fut
     announce();
     // It says so while it still lets everybody in.
     loop {
-        let mut probe = Raw::connect(address)
-            .await
-            .expect("it is refused too early");
+        let mut probe = Raw::connect(address).await.unwrap();
         let told = probe.ask(&get("/readyz")).await.unwrap();
         if told.status == 503 {
             assert!(told.text().contains("shutting_down") && told.is_last());

@@ -72,7 +72,7 @@ impl Start {
         std::thread::spawn(move || lines.for_each(|line| println!("{}", line.unwrap())));
         Process {
             folder: self.folder,
-            address: told.expect("it does not start"),
+            address: told.unwrap(),
             child,
         }
     }

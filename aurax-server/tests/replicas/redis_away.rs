@@ -91,7 +91,7 @@ async fn until_refused(client: &Client) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_killed() {
-    let Some(mut redis) = OwnRedis::start() else {
+    let Some(mut redis) = OwnRedis::start().await else {
         return;
     };
     let Some(watched) = Watched::over(&redis).await else {
@@ -103,14 +103,14 @@ async fn one_that_is_killed() {
     let login = json!({"email": "nobody@example.com", "password": "wrong horse battery"});
     let refused = watched.b.client().post("/auth/login", &login).await;
     assert_eq!(refused.error(401), "unauthorized");
-    redis.restart();
+    redis.restart().await;
     watched.is_shared().await;
     watched.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs() {
-    let Some(redis) = OwnRedis::start() else {
+    let Some(redis) = OwnRedis::start().await else {
         return;
     };
     let Some(watched) = Watched::over(&redis).await else {
@@ -126,7 +126,7 @@ async fn one_that_hangs() {
 /// Servers start without it.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_not_there_yet() {
-    let Some(mut redis) = OwnRedis::start() else {
+    let Some(mut redis) = OwnRedis::start().await else {
         return;
     };
     redis.kill();

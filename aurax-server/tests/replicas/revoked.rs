@@ -41,7 +41,7 @@ impl Watched {
     }
 
     /// Takes something away, and waits until the second server has noticed.
-    async fn is_felt(self, there: Client, taken: impl Future<Output = ()>) {
+    async fn feels(self, there: Client, taken: impl Future<Output = ()>) {
         let path = session(&there).await;
         let endless = streams(Plan::answer(2).with_ending(Ending::Hang));
         let stream = there.post_stream(&path, &endless).await;
@@ -87,7 +87,7 @@ async fn a_logout() {
         let renewed = ada.post("/auth/refresh", &body).await;
         assert_eq!(renewed.error(401), "unauthorized");
     };
-    watched.is_felt(there, logout).await;
+    watched.feels(there, logout).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +102,7 @@ async fn a_closed_account() {
         let path = format!("/admin/users/{id}");
         admin.patch(&path, &change).await.expect(200);
     };
-    watched.is_felt(there, close).await;
+    watched.feels(there, close).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,5 +118,5 @@ async fn an_access_key() {
         let path = format!("/api/access-keys/{}", key["id"].as_str().unwrap());
         ada.delete(&path).await.expect(204);
     };
-    watched.is_felt(there, delete).await;
+    watched.feels(there, delete).await;
 }

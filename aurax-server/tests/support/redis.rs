@@ -17,7 +17,7 @@ pub(crate) struct OwnRedis {
 
 impl OwnRedis {
     /// `None`, with a line that says so, where there is no Redis.
-    pub(crate) fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         if variable("AURAX_TEST_REDIS").is_none() {
             println!("1 skipped: AURAX_TEST_REDIS is not set");
             return None;
@@ -30,7 +30,7 @@ impl OwnRedis {
             let port = free.local_addr().unwrap().port();
             drop(free);
             let mut child = spawn(port, &folder);
-            if answers(port, &mut child) {
+            if answers(port, &mut child).await {
                 return Some(Self {
                     port,
                     folder,
@@ -50,9 +50,9 @@ impl OwnRedis {
         self.child.wait().unwrap();
     }
 
-    pub(crate) fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(self.port, &self.folder);
-        assert!(answers(self.port, &mut self.child));
+        assert!(answers(self.port, &mut self.child).await);
     }
 
     /// Stops it where it is.
@@ -87,7 +87,7 @@ fn spawn(port: u16, folder: &PathBuf) -> Child {
     redis.spawn().unwrap()
 }
 
-fn answers(port: u16, child: &mut Child) -> bool {
+async fn answers(port: u16, child: &mut Child) -> bool {
     for _ in 0..1_500 {
         if child.try_wait().unwrap().is_some() {
             return false;
@@ -95,7 +95,7 @@ fn answers(port: u16, child: &mut Child) -> bool {
         if pong(port).is_some() {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     false
 }
