@@ -35,6 +35,8 @@ pub enum Weight {
     Paid,
     /// It checks a password or a refresh token.
     Credential,
+    /// It says whether the server lives, which nothing may stand in the way of.
+    Probe,
 }
 
 /// Where a request names something that belongs to somebody.
@@ -144,6 +146,13 @@ impl Rule {
         self
     }
 
+    /// It says whether the server lives: it is not counted.
+    #[must_use]
+    pub const fn probe(mut self) -> Self {
+        self.weight = Weight::Probe;
+        self
+    }
+
     /// What of somebody's it names; a test asks for each of them as somebody else.
     #[must_use]
     pub const fn owning(mut self, owned: &'static [Owned]) -> Self {
@@ -200,6 +209,9 @@ async fn pass(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
+    if rule.weight == Weight::Probe {
+        return Ok(next.run(request).await);
+    }
     let seen = request.extensions().get::<Seen>().cloned();
     let seen = seen.ok_or_else(Failure::internal)?;
     let mut rates = limits::of_address(state, seen.ip).await?;

@@ -10,7 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use crate::config::Config;
 use crate::error::Failure;
@@ -57,7 +58,14 @@ pub(crate) async fn pass(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(seen.clone());
     let started = state.clock().monotonic();
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let answered = async {
+        if !is_addressed(&request, state.config()) {
+            let message = "the server is for this machine alone: ask it as localhost";
+            return Failure::forbidden(message).into_response();
+        }
+        next.run(request).await
+    };
+    let answered = AssertUnwindSafe(answered).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id = %seen.request_id, "a request ended in a panic");
         Failure::internal().into_response()
@@ -76,7 +84,7 @@ pub(crate) async fn pass(
     let took = state.clock().monotonic().saturating_duration_since(started);
     tracing::info!(
         target: "aurax::access",
-        request_id = %seen.request_id, method = %method, path = %path,
+        request_id = %seen.request_id, shown_id = %seen.shown_id, method = %method, path = %path,
         status = response.status().as_u16(),
         duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "request"
@@ -97,6 +105,30 @@ fn see(request: &Request, config: &Config) -> Seen {
         shown_id: shown.map_or_else(|| request_id.to_string(), str::to_owned),
         ip: client_ip(peer.to_canonical(), request.headers(), config),
     }
+}
+
+/// Whether a request is for a name of this server. One that serves its own machine alone has few: a
+/// web page whose name leads there all of a sudden is not among them.
+fn is_addressed(request: &Request, config: &Config) -> bool {
+    if !config.is_loopback() {
+        return true;
+    }
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().cloned();
+    let authority = authority.or_else(|| named?.parse::<Authority>().ok());
+    let Some(host) = authority.as_ref().map(Authority::host) else {
+        // Programs of this machine may leave it out; browsers never do.
+        return named.is_none();
+    };
+    let own = config.public_url().parse::<Uri>().ok();
+    let own = own.as_ref().and_then(Uri::host);
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    own.is_some_and(|own| own.eq_ignore_ascii_case(host))
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// What a log line can hold without harm.
@@ -182,6 +214,36 @@ mod tests {
         let forwarded = HeaderValue::from_static("1.2.3.4, <script>, 10.0.0.2:443");
         headers.insert("x-forwarded-for", forwarded);
         assert_eq!(client_ip(ip("10.0.0.1"), &headers, &config), ip("10.0.0.2"));
+    }
+
+    #[test]
+    fn a_page_of_elsewhere_is_not_of_this_machine() {
+        let mut config = Config::new();
+        let asked = |host: &str, config: &Config| {
+            let request = http::Request::get("/livez").header("host", host);
+            is_addressed(&request.body(axum::body::Body::empty()).unwrap(), config)
+        };
+        for host in [
+            "localhost",
+            "LocalHost:8000",
+            "127.0.0.1:8000",
+            "127.1.2.3",
+            "[::1]:8000",
+        ] {
+            assert!(asked(host, &config), "{host}");
+        }
+        for host in [
+            "evil.example:8000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "a b",
+        ] {
+            assert!(!asked(host, &config), "{host}");
+        }
+        config.public_url = Some("https://aurax.example.com".to_owned());
+        assert!(asked("aurax.example.com", &config));
+        config.listen = "0.0.0.0:8000".parse().unwrap();
+        assert!(asked("evil.example", &config));
     }
 
     #[test]

@@ -225,6 +225,9 @@ impl Failure {
                 (StatusCode::BAD_GATEWAY, Code::ProviderError)
             }
             ErrorKind::Config => (StatusCode::FAILED_DEPENDENCY, Code::ProviderKeyMissing),
+            ErrorKind::Overloaded if answered => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::ProviderOverloaded)
+            }
             ErrorKind::Quota if answered => {
                 (StatusCode::TOO_MANY_REQUESTS, Code::ProviderQuotaExceeded)
             }
@@ -310,7 +313,22 @@ impl Failure {
 
 /// Whether a provider may have seen the call.
 fn was_sent(error: &Error) -> bool {
-    error.phase().is_some_and(|phase| phase > Phase::Encode)
+    error.phase().map_or_else(
+        // Nobody said how far it had come: what providers and networks fail with was sent.
+        || {
+            matches!(
+                error.kind(),
+                ErrorKind::Cancelled
+                    | ErrorKind::Decode
+                    | ErrorKind::Ledger
+                    | ErrorKind::Network
+                    | ErrorKind::Server
+                    | ErrorKind::Timeout
+                    | ErrorKind::Truncated
+            )
+        },
+        |phase| phase > Phase::Encode,
+    )
 }
 
 impl From<&Error> for Failure {
@@ -331,7 +349,7 @@ impl From<&Error> for Failure {
             ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge),
             ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
             ErrorKind::Budget => (StatusCode::TOO_MANY_REQUESTS, Code::BudgetExceeded),
-            ErrorKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::ProviderOverloaded),
+            ErrorKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             ErrorKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, Code::ProviderTimeout),
             ErrorKind::Server
             | ErrorKind::Network

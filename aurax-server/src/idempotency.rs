@@ -1,6 +1,9 @@
 //! Requests that are answered once, however often they are sent: `Idempotency-Key` on every route
 //! that costs money.
 
+use std::time::Duration;
+
+use aurax::CancellationToken;
 use aurax::store::{Claim, Claimed, IdempotencyKey, StoredReply, UserScope};
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::Body;
@@ -31,6 +34,18 @@ const KEPT: [HeaderName; 4] = [
 ];
 /// The largest answer that is kept.
 const LARGEST: usize = 64 << 20;
+/// How long is waited before the store is asked again.
+const PAUSES: [Duration; 9] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+];
 /// Pieces of a stream that wait for its client.
 const AHEAD: usize = 16;
 
@@ -59,7 +74,8 @@ pub(crate) async fn once(
     let route = route.map_or_else(String::new, |path| path.as_str().to_owned());
     let (head, body) = request.into_parts();
     let mut hash = Context::new(&SHA256);
-    hash.update(head.uri.to_string().as_bytes());
+    let path = head.uri.path_and_query();
+    hash.update(path.map_or("", |path| path.as_str()).as_bytes());
     hash.update(b"\0");
     let whole = Request::from_parts(head.clone(), body);
     let body = read_body(whole, state).await?;
@@ -84,7 +100,7 @@ pub(crate) async fn once(
         _ => {
             let message = "a request with this key is being answered: send it again later";
             let failure = Failure::new(StatusCode::CONFLICT, Code::IdempotencyInFlight, message);
-            Err(failure.with_retry_after(std::time::Duration::from_secs(1)))
+            Err(failure.with_retry_after(Duration::from_secs(1)))
         }
     }
 }
@@ -103,6 +119,7 @@ async fn begun(
         scope,
         claimed,
         request_id: seen.shown_id.clone(),
+        over: state.drain().over().clone(),
     };
     let (state_of_task, id) = (state.clone(), seen.shown_id.clone());
     state.drain().tasks().spawn(async move {
@@ -120,6 +137,8 @@ struct Record {
     scope: UserScope,
     claimed: Claimed,
     request_id: String,
+    /// Cancelled when the server has gone down.
+    over: CancellationToken,
 }
 
 impl Record {
@@ -183,17 +202,40 @@ impl Record {
     }
 
     async fn finish(&self, reply: StoredReply) {
-        match self.scope.finish_claim(&self.claimed, reply).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!("an answer came when its claim was taken over"),
-            Err(error) => tracing::error!(%error, "an answer was not kept"),
+        let kept = self.persist(|| self.scope.finish_claim(&self.claimed, reply.clone()));
+        if kept.await == Some(false) {
+            tracing::warn!("an answer came when its claim was taken over");
         }
     }
 
     async fn release(&self) {
-        if let Err(error) = self.scope.release_claim(&self.claimed).await {
-            tracing::warn!(%error, "a claim is not given back before its process is silent");
+        self.persist(|| self.scope.release_claim(&self.claimed))
+            .await;
+    }
+
+    /// Does it as soon as the store can, unless the server goes down before: a claim that stays
+    /// would refuse its key for as long as this process lives.
+    async fn persist<T, F: Future<Output = aurax::Result<T>>>(
+        &self,
+        work: impl Fn() -> F,
+    ) -> Option<T> {
+        for pause in PAUSES {
+            match work().await {
+                Ok(done) => return Some(done),
+                Err(error) if error.retry() == aurax::Retry::Never => {
+                    tracing::error!(%error, "an answer was not kept");
+                    return None;
+                }
+                Err(error) => tracing::warn!(%error, "an answer is not kept yet"),
+            }
+            let over = self
+                .over
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await;
+            over?;
         }
+        tracing::error!("an answer was not kept: its key is refused until this process ends");
+        None
     }
 }
 

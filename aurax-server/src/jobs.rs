@@ -4,15 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use aurax::store::{Retention, SILENCE, Store};
+use aurax::store::{JobLease, JobScope, Retention, SILENCE, Store};
 use aurax::{Clock, Result};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use crate::state::State;
 
-/// How long a turn is held by whoever took it, unless it says that it goes on.
-const HELD: time::Duration = time::Duration::minutes(10);
 /// An empty partition of so long ago goes.
 const OLD: time::Duration = time::Duration::days(62);
 /// How many rows go at a time.
@@ -71,9 +69,32 @@ impl Job {
     /// is over.
     pub async fn run(self, store: &Store, clock: &dyn Clock) -> Result<bool> {
         let jobs = store.jobs();
-        let Some(mut lease) = jobs.lease(self.as_str(), HELD).await? else {
+        let Some(mut lease) = jobs.lease(self.as_str(), self.held()).await? else {
             return Ok(false);
         };
+        let done = self.work(&jobs, &mut lease, clock).await;
+        match done {
+            Ok(()) => lease.finish().await?,
+            Err(error) => {
+                // The next turn is anybody's at once, if the store can be told.
+                if let Err(error) = lease.give_up().await {
+                    tracing::debug!(%error, "a job is held until its lease is over");
+                }
+                return Err(error);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How long a turn is held by whoever took it, unless it says that it goes on.
+    const fn held(self) -> time::Duration {
+        match self {
+            Self::Orphans => time::Duration::MINUTE,
+            _ => time::Duration::minutes(10),
+        }
+    }
+
+    async fn work(self, jobs: &JobScope, lease: &mut JobLease, clock: &dyn Clock) -> Result<()> {
         match self {
             Self::Orphans => {
                 let swept = jobs.sweep_orphans(SILENCE).await?;
@@ -105,8 +126,7 @@ impl Job {
                 }
             }
         }
-        lease.finish().await?;
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -115,7 +115,11 @@ pub(crate) async fn of_account(state: &State, email: &str) -> Result<RateState, 
 
 /// Counts a request of a user.
 pub(crate) async fn of_user(state: &State, caller: &Caller) -> Result<RateState, Failure> {
+    // A plan or key that gives more calls than that gives as many requests.
+    let key = caller.access_key().and_then(|key| key.requests_per_minute);
+    let given = caller.plan().requests_per_minute.max(key).map(u64::from);
     let limit = state.config().limits.user_requests_per_minute;
+    let limit = limit.map(|limit| limit.max(given.unwrap_or_default()));
     take(state, &format!("user/{}", caller.user().id), limit).await
 }
 

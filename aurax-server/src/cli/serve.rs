@@ -139,8 +139,9 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
         .out
         .remark("finishing what goes on; interrupt again to cut it off");
     tokio::select! {
-        () = &mut serving => {}
-        () = interrupts.next() => {}
+        () = &mut serving => return Ok(()),
+        () = interrupts.next() => drain.end(),
     }
+    serving.await;
     Ok(())
 }

@@ -17,11 +17,20 @@ const TOOLS: &str = "AURAX_TOOLS";
 
 /// Whether a variable is none of the configuration's business.
 pub(super) fn is_foreign(variable: &str) -> bool {
-    variable == TOOLS
+    is_of_a_service(variable)
+        || variable == TOOLS
         || FOREIGN.iter().any(|known| match known.ends_with('_') {
             true => variable.starts_with(known),
             false => variable == *known,
         })
+}
+
+/// Whether Kubernetes made it for a service that is called `aurax` or begins so.
+fn is_of_a_service(variable: &str) -> bool {
+    variable.ends_with("_PORT")
+        || variable.contains("_SERVICE_HOST")
+        || variable.contains("_SERVICE_PORT")
+        || (variable.contains("_PORT_") && (variable.contains("_TCP") || variable.contains("_UDP")))
 }
 
 /// `; did you mean x?`, where there is something near.

@@ -13,8 +13,8 @@ use crate::state::State;
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes
-        .add(Rule::public(), routes!(livez))
-        .add(Rule::public(), routes!(readyz))
+        .add(Rule::public().probe(), routes!(livez))
+        .add(Rule::public().probe(), routes!(readyz))
         .add(Rule::public(), routes!(jwks))
 }
 

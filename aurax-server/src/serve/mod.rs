@@ -82,7 +82,8 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
     let timeouts = state.config().timeouts.clone();
     let closing = async {
         drain.announced().cancelled().await;
-        tokio::time::sleep(timeouts.drain_notice).await;
+        let notice = tokio::time::sleep(timeouts.drain_notice);
+        drain.over().run_until_cancelled(notice).await;
     };
     tokio::pin!(closing);
     loop {
@@ -104,10 +105,11 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
     }
     drop(listener);
     connections.finish();
-    if tokio::time::timeout(timeouts.drain, connections.ended())
-        .await
-        .is_err()
-    {
+    drain.tasks().close();
+    // What goes on without its client is waited for, too.
+    let ended = async { tokio::join!(connections.ended(), drain.tasks().wait()) };
+    let in_time = tokio::time::timeout(timeouts.drain, ended);
+    if !matches!(drain.over().run_until_cancelled(in_time).await, Some(Ok(_))) {
         tracing::warn!("requests go on although their time is over: they are cut off");
     }
     drain.end();
@@ -117,7 +119,6 @@ pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Opt
     {
         connections.abandon();
     }
-    drain.tasks().close();
     if tokio::time::timeout(LAST, drain.tasks().wait())
         .await
         .is_err()
