@@ -34,6 +34,8 @@ const KEPT: [HeaderName; 4] = [
 ];
 /// The largest answer that is kept.
 const LARGEST: usize = 64 << 20;
+/// How long a client waits for its answer to be kept.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long is waited before the store is asked again.
 const PAUSES: [Duration; 9] = [
     Duration::from_millis(100),
@@ -182,8 +184,13 @@ impl Record {
         match axum::body::to_bytes(body, LARGEST).await {
             Ok(bytes) => {
                 reply.body = bytes.to_vec();
-                self.finish(reply).await;
+                let mut kept = std::pin::pin!(self.finish(reply));
+                // Whoever asks again at once finds it, unless the store is away.
+                let in_time = tokio::time::timeout(PATIENCE, kept.as_mut()).await;
                 drop(client.send(Response::from_parts(head, Body::from(bytes))));
+                if in_time.is_err() {
+                    kept.await;
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "an answer is too large to be kept");

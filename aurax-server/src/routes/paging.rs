@@ -48,3 +48,14 @@ impl Paging {
         page(self.limit, self.cursor)
     }
 }
+
+/// Refuses a text that is longer than the document says.
+pub(crate) fn short(field: &str, text: Option<&str>, most: usize) -> Result<(), Failure> {
+    match text {
+        Some(text) if text.chars().nth(most).is_some() => {
+            let message = format!("`{field}` has at most {most} characters");
+            Err(Failure::invalid(field, message))
+        }
+        _ => Ok(()),
+    }
+}

@@ -308,8 +308,10 @@ async fn history(
         return Err(Failure::invalid("limit", message));
     }
     let page = paging::page(Some(limit), wanted.cursor)?;
+    let provider = wanted.provider.as_deref();
+    paging::short("provider", provider, 100)?;
     let scope = caller.scope(state.store());
-    let listed = scope.history(wanted.provider.as_deref(), &page).await?;
+    let listed = scope.history(provider, &page).await?;
     Ok(Reply(Listed::of(listed)))
 }
 

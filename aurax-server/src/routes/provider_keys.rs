@@ -143,6 +143,7 @@ async fn list(
 ) -> Result<Reply<Listed<ProviderKey>>, Failure> {
     let page: Page = paging::page(wanted.limit, wanted.cursor)?;
     let provider = wanted.provider.as_deref();
+    paging::short("provider", provider, 100)?;
     let listed = keys(&state, &caller).list(provider, &page).await?;
     Ok(Reply(Listed::of(listed)))
 }

@@ -305,6 +305,17 @@ pub(crate) struct NewMessage {
     pub(crate) stream: bool,
 }
 
+/// An event of an answer that comes as events.
+#[derive(Debug, Serialize, ToSchema)]
+struct StreamEvent {
+    /// Its number, from 1.
+    id: String,
+    /// `chat_chunk`, `chat_response` or `error`.
+    event: String,
+    /// The object of that type, as JSON.
+    data: String,
+}
+
 /// Says something, and gives the answer: whole, or as events (`"stream": true`) whose data are the
 /// objects of the WebSocket.
 #[utoipa::path(
@@ -317,7 +328,7 @@ pub(crate) struct NewMessage {
     ),
     request_body = NewMessage,
     responses(
-        (status = 200, description = "The answer as events.", content_type = "text/event-stream", body = String),
+        (status = 200, description = "The answer as events.", content_type = "text/event-stream", body = StreamEvent),
         (status = 201, description = "The answer.", body = Message),
     )
 )]

@@ -71,6 +71,8 @@ macro_rules! which_calls {
         impl $name {
             fn filter(&self) -> Result<UsageFilter, $crate::error::Failure> {
                 let mut filter = $crate::routes::usage::between(self.from, self.to)?;
+                $crate::routes::paging::short("provider", self.provider.as_deref(), 100)?;
+                $crate::routes::paging::short("model", self.model.as_deref(), 256)?;
                 filter.provider.clone_from(&self.provider);
                 filter.model.clone_from(&self.model);
                 filter.session_id = self.session_id;

@@ -30,7 +30,7 @@ fn an_account_is_made_changed_and_closed() {
     home.run(&["users", "role", "ada@example.com", "user"])
         .ends_with(1)
         .warns("another account an admin first");
-    home.ok(&["users", "create", "eve@example.com", "--admin"]);
+    home.ok(&["users", "create", "bob@example.com", "--admin"]);
     home.ok(&["users", "role", "ada@example.com", "user"])
         .says("is user");
     home.run(&["users", "plan", "ada@example.com", "gold"])

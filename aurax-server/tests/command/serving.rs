@@ -30,7 +30,7 @@ fn it_serves_until_it_is_told_to_end() {
     let address = address.trim_end_matches(|c: char| !c.is_ascii_digit());
     let mut stream = TcpStream::connect(address).unwrap();
     stream
-        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -147,7 +147,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 pub(crate) fn post(path: &str, token: &str, body: &serde_json::Value) -> String {
     let body = body.to_string();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: aurax\r\nauthorization: Bearer {token}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -155,5 +155,5 @@ pub(crate) fn post(path: &str, token: &str, body: &serde_json::Value) -> String 
 
 /// A request without a body.
 pub(crate) fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: aurax\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }

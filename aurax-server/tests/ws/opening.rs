@@ -267,7 +267,7 @@ async fn is_served(server: &Server) -> bool {
     let mut stream = tokio::net::TcpStream::connect(server.address)
         .await
         .unwrap();
-    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let mut answer = Vec::new();
     stream.write_all(request).await.is_ok()
         && stream.read_to_end(&mut answer).await.is_ok()
