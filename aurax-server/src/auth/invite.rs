@@ -26,7 +26,7 @@ struct Claims {
 }
 
 impl AccessTokens {
-    /// An invitation for an address, good for a week. It is used up when the address has an account.
+    /// An invitation for an address, good for a week. While the address has an account it makes no other.
     ///
     /// # Errors
     /// `Internal` when it cannot be signed.

@@ -192,14 +192,7 @@ fn is_plain(header: &Header) -> bool {
     let is_access = ["jwt", "at+jwt"]
         .iter()
         .any(|known| kind.eq_ignore_ascii_case(known));
-    is_access
-        && header.crit.is_none()
-        && header.zip.is_none()
-        && header.enc.is_none()
-        && header.jwk.is_none()
-        && header.jku.is_none()
-        && header.x5u.is_none()
-        && header.x5c.is_none()
+    is_access && super::token::chooses_nothing(header)
 }
 
 /// The signature alone is the library's to check: it reads the machine's clock, and lets claims

@@ -152,13 +152,7 @@ impl AccessTokens {
         // Nothing in a header chooses a key or an algorithm but `kid`, from a list of our own.
         let is_plain = header.alg == Algorithm::RS256
             && header.typ.as_deref() == Some(kind)
-            && header.crit.is_none()
-            && header.zip.is_none()
-            && header.enc.is_none()
-            && header.jwk.is_none()
-            && header.jku.is_none()
-            && header.x5u.is_none()
-            && header.x5c.is_none()
+            && chooses_nothing(&header)
             && header.extras.inner().is_empty();
         if !is_plain {
             return None;
@@ -186,4 +180,15 @@ impl AccessTokens {
             expires_at,
         })
     }
+}
+
+/// Whether a header brings no key, no address of one, and nothing that has to be understood.
+pub(super) fn chooses_nothing(header: &Header) -> bool {
+    header.crit.is_none()
+        && header.zip.is_none()
+        && header.enc.is_none()
+        && header.jwk.is_none()
+        && header.jku.is_none()
+        && header.x5u.is_none()
+        && header.x5c.is_none()
 }

@@ -189,7 +189,8 @@ pub struct Limits {
     pub user_requests_per_minute: Option<u64>,
     /// Paid calls at a time of one user; 64.
     pub user_in_flight: u64,
-    /// Requests at a time; more are refused with 503. 10,000.
+    /// Paid calls at a time, of everybody together; more wait a second, and are refused with 503
+    /// then. 10,000.
     pub in_flight: usize,
     /// Connections; 16,384.
     pub connections: usize,

@@ -72,7 +72,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// end; then it is cut off with an error.
 ///
 /// # Cancel safety
-/// A dropped future cuts every connection off.
+/// A dropped future accepts nothing more, and leaves connections to end by themselves: end the
+/// [`Drain`](crate::Drain) to cut them off.
 pub async fn serve(listener: TcpListener, router: Router, state: State, tls: Option<TlsAcceptor>) {
     jobs::start(&state);
     let connections = Connections::new(router, &state, tls);
