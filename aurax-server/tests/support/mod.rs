@@ -8,6 +8,7 @@
 mod client;
 mod place;
 mod redis;
+mod seen;
 mod socket;
 
 use std::net::SocketAddr;
@@ -134,7 +135,7 @@ impl Server {
             parts = parts.with_issuer_transport(transport);
         }
         let state = State::new(parts).unwrap();
-        let router = router(state.clone());
+        let router = seen::noted(router(state.clone()), &state);
         let tls = setup.tls.as_ref().map(serve::acceptor).transpose().unwrap();
         let task = tokio::spawn(serve::serve(listener, router, state.clone(), tls));
         Self {
