@@ -25,7 +25,7 @@ use aurax_server::{State, StateParts, router, serve};
 use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, PASSWORD, Streamed};
-pub(crate) use place::{Kind, Place, variable};
+pub(crate) use place::{Kind, Place, optional, variable};
 pub(crate) use redis::OwnRedis;
 pub(crate) use socket::{Opening, Socket};
 
