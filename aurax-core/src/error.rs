@@ -158,7 +158,8 @@ pub enum Retry {
     Transient,
 }
 
-/// How far a call had come when it failed; decides whether the provider may bill it.
+/// How far a call's last attempt had come when it failed; decides whether the provider may bill
+/// that attempt. [`Error::was_sent`] speaks of all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Checking and encoding the request: nothing was sent.
@@ -224,6 +225,7 @@ struct Inner {
     retry: Retry,
     retry_after: Option<Duration>,
     phase: Option<Phase>,
+    sent: bool,
     request_id: Option<String>,
     upstream: Option<Upstream>,
     partial: Option<Response>,
@@ -241,6 +243,7 @@ impl Error {
             retry: kind.usual_retry(),
             retry_after: None,
             phase: None,
+            sent: false,
             request_id: None,
             upstream: None,
             partial: None,
@@ -268,6 +271,14 @@ impl Error {
     #[must_use]
     pub fn with_phase(mut self, phase: Phase) -> Self {
         self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Says that a provider has, or may have, had the request in an earlier attempt, or an earlier
+    /// request of the same work, however far the one came that this is the end of.
+    #[must_use]
+    pub fn with_sent(mut self) -> Self {
+        self.0.sent = true;
         self
     }
 
@@ -357,9 +368,19 @@ impl Error {
         self.0.retry_after
     }
 
-    /// How far the call had come, where that is known.
+    /// How far the call's last attempt had come, where that is known.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
+    }
+
+    /// Whether a provider may have had the request, and may bill something for it: in the attempt
+    /// that this is the end of, or in an earlier one, retries, fallbacks and the calls before this
+    /// one in a session's answer included.
+    ///
+    /// What an engine's call fails with says false only where surely nothing was sent in any of
+    /// them, so that the same work can be begun anew without being paid for twice.
+    pub fn was_sent(&self) -> bool {
+        self.0.sent || self.0.upstream.is_some() || self.0.phase > Some(Phase::Connect)
     }
 
     /// The provider's id of the failed request, for its support.
@@ -418,6 +439,9 @@ impl fmt::Debug for Error {
         }
         if let Some(phase) = inner.phase {
             out.field("phase", &phase);
+        }
+        if inner.sent {
+            out.field("sent", &true);
         }
         if let Some(id) = &inner.request_id {
             out.field("request_id", id);

@@ -236,3 +236,94 @@ async fn fallback_does_not_repeat_what_is_wrong_with_the_request() {
         assert!(calls.lock().unwrap().is_empty());
     }
 }
+
+fn unencodable() -> Error {
+    Error::new(ErrorKind::Unsupported, "no such wire").with_phase(Phase::Encode)
+}
+
+fn cut_off() -> Error {
+    Error::new(ErrorKind::Network, "reset").with_phase(Phase::Body)
+}
+
+/// What a call fails with that falls back to a second provider, by the scripts of both.
+async fn failed_after(first: Vec<Script>, second: Vec<Script>) -> Error {
+    let (engine, _) = engine([
+        Scripted::new("first", first),
+        Scripted::new("second", second),
+    ]);
+    let ctx = Ctx::local().with_fallback([model("second/b")]);
+    match engine.call(&ctx, &ask("first/a", Delivery::Streamed)).await {
+        Ok(reply) => reply.collect().await.unwrap_err(),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_knows_of_every_attempt_whether_it_was_sent() {
+    let fail = |errors: &[fn() -> Error]| -> Vec<Script> {
+        errors.iter().map(|error| Script::Fail(error())).collect()
+    };
+    let down: fn() -> Error = || status(503, ErrorKind::Overloaded);
+    let refused: fn() -> Error = || status(400, ErrorKind::Unsupported);
+    let cases: [(Vec<Script>, Vec<Script>, bool); 7] = [
+        (fail(&[unencodable]), fail(&[unencodable]), false),
+        (
+            fail(&[connect_error, connect_error, connect_error]),
+            fail(&[unencodable]),
+            false,
+        ),
+        (
+            fail(&[connect_error, down, unencodable]),
+            fail(&[unencodable]),
+            true,
+        ),
+        (fail(&[refused]), fail(&[unencodable]), true),
+        (fail(&[unencodable]), fail(&[refused]), true),
+        (
+            vec![
+                Script::Answer(vec![start(), Step::Fail(cut_off())]),
+                Script::Fail(unencodable()),
+            ],
+            fail(&[unencodable]),
+            true,
+        ),
+        (
+            vec![Script::Answer(vec![
+                text("one "),
+                Step::Fail(unencodable()),
+            ])],
+            Vec::new(),
+            true,
+        ),
+    ];
+    for (at, (first, second, was_sent)) in cases.into_iter().enumerate() {
+        let error = failed_after(first, second).await;
+        assert_eq!(error.was_sent(), was_sent, "{at}: {error:?}");
+    }
+    let (engine, _) = engine([]);
+    let error = engine.chat("first/a", "Hi").await.unwrap_err();
+    assert!(!error.was_sent(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_cancelled_comes_after_what_was_sent() {
+    for (error, was_sent) in [
+        (status(429, ErrorKind::RateLimited), true),
+        (connect_error(), false),
+    ] {
+        let error = error.with_retry_after(Some(Duration::from_secs(30)));
+        let (engine, _) = engine([Scripted::new("first", [Script::Fail(error)])]);
+        let cancel = CancellationToken::new();
+        let ctx = Ctx::local().with_cancel(cancel.clone());
+        let call = ask("first/a", Delivery::Whole);
+        let (answer, ()) = futures::join!(engine.call(&ctx, &call), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            cancel.cancel();
+        });
+        let error = answer.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.was_sent()),
+            (ErrorKind::Cancelled, was_sent)
+        );
+    }
+}

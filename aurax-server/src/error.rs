@@ -100,7 +100,7 @@ struct Inner {
     details: BTreeMap<String, Value>,
     is_retryable: bool,
     retry_after: Option<Duration>,
-    /// Whether anything was sent to a provider.
+    /// Whether anything was, or may have been, sent to a provider.
     is_sent: bool,
     /// What is left of the limits that were asked.
     rates: Option<RateState>,
@@ -201,14 +201,15 @@ impl Failure {
         self.0.code
     }
 
-    /// Says how far the call had come that this is the end of.
+    /// Says whether anything of the call was sent that this is the end of.
     #[must_use]
     pub(crate) fn after(mut self, error: &Error) -> Self {
-        self.0.is_sent = was_sent(error);
+        self.0.is_sent = error.was_sent();
         self
     }
 
-    /// Whether nothing was done yet that must not be done twice.
+    /// Whether nothing was done yet that must not be done twice: surely nothing was sent to a
+    /// provider, in any attempt. Of what the server itself failed with nobody knows.
     pub(crate) fn is_before_work(&self) -> bool {
         !self.0.is_sent && self.0.status != StatusCode::INTERNAL_SERVER_ERROR
     }
@@ -261,7 +262,7 @@ impl Failure {
             }
         }
         failure.0.rates = error.quota().map(RateState::from);
-        failure.0.is_sent = was_sent(error);
+        failure.0.is_sent = error.was_sent();
         failure.0.is_retryable = error.retry() == Retry::Transient;
         failure.0.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS if failure.0.is_retryable => Some(SOON),
@@ -309,26 +310,6 @@ impl Failure {
         }
         response
     }
-}
-
-/// Whether a provider may have seen the call.
-fn was_sent(error: &Error) -> bool {
-    error.phase().map_or_else(
-        // Nobody said how far it had come: what providers and networks fail with was sent.
-        || {
-            matches!(
-                error.kind(),
-                ErrorKind::Cancelled
-                    | ErrorKind::Decode
-                    | ErrorKind::Ledger
-                    | ErrorKind::Network
-                    | ErrorKind::Server
-                    | ErrorKind::Timeout
-                    | ErrorKind::Truncated
-            )
-        },
-        |phase| phase > Phase::Encode,
-    )
 }
 
 impl From<&Error> for Failure {
@@ -404,4 +385,57 @@ pub struct ErrorObject {
     pub request_id: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use aurax::Upstream;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_freed_only_where_surely_nothing_was_sent() {
+        let error = |kind, phase| Error::new(kind, "it failed").with_phase(phase);
+        let upstream = Upstream::new(Some(429), "slow down");
+        let table = [
+            (error(ErrorKind::InvalidRequest, Phase::Encode), true),
+            (error(ErrorKind::RateLimited, Phase::Encode), true),
+            (error(ErrorKind::Ledger, Phase::Encode), true),
+            (error(ErrorKind::Network, Phase::Connect), true),
+            (Error::new(ErrorKind::Store, "away"), true),
+            (error(ErrorKind::Network, Phase::Send), false),
+            (error(ErrorKind::Timeout, Phase::Headers), false),
+            (error(ErrorKind::Truncated, Phase::Body), false),
+            (
+                Error::new(ErrorKind::RateLimited, "full").with_upstream(upstream),
+                false,
+            ),
+            // The answers before the last call were paid for.
+            (
+                error(ErrorKind::TooManySteps, Phase::Encode).with_sent(),
+                false,
+            ),
+            (
+                error(ErrorKind::Unsupported, Phase::Encode).with_sent(),
+                false,
+            ),
+            (Error::new(ErrorKind::Cancelled, "over").with_sent(), false),
+            // Whatever that was, nobody knows how far it had come.
+            (error(ErrorKind::Internal, Phase::Encode), false),
+        ];
+        for (error, is_free) in table {
+            let failures = [
+                Failure::from(&error),
+                Failure::of_call(&error, KeyOwner::Caller),
+                Failure::of_call(&error, KeyOwner::Operator),
+            ];
+            for failure in failures {
+                assert_eq!(failure.is_before_work(), is_free, "{error:?}");
+            }
+            let is_internal = error.kind() == ErrorKind::Internal;
+            let down = Failure::shutting_down().after(&error);
+            assert_eq!(down.is_before_work(), is_free || is_internal, "{error:?}");
+        }
+        assert!(!Failure::internal().is_before_work());
+    }
 }

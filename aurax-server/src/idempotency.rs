@@ -1,60 +1,50 @@
 //! Requests that are answered once, however often they are sent: `Idempotency-Key` on every route
 //! that costs money.
+//!
+//! A key stands for one request, and for 24 hours for its answer.
+//!
+//! * It is claimed, and its request answered, in a task of its own, which the drain waits for. A
+//!   client that goes away ends neither: who sends the request again gets the answer that was paid
+//!   for.
+//! * It is free again only where surely nothing was sent to a provider, in any attempt
+//!   ([`Error::was_sent`](aurax::Error::was_sent)).
+//! * Once anything was sent, whatever came of it is the answer, failures too. So is the 500 of a
+//!   request that ended in a panic, of which nobody knows how far it had come; a stream that was cut
+//!   off, even because this server went down, for its first part was paid for; and a 413 in place
+//!   of an answer that is too long to be kept, which its first client got whole. Who wants it anew
+//!   sends it under a new key.
+//! * A stream that is given again ends like the one that was kept: with its last event, or with the
+//!   `error` that the client saw, and never as if it had been whole.
+//! * An answer of a session goes with the session.
+
+mod record;
 
 use std::time::Duration;
 
-use aurax::CancellationToken;
-use aurax::store::{Claim, Claimed, IdempotencyKey, StoredReply, UserScope};
+use aurax::store::{Claim, IdempotencyKey, StoredReply, UserScope};
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
-use futures::stream;
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use tokio::sync::{mpsc, oneshot};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::sync::oneshot;
 
+use self::record::{Client, Record};
+use crate::admit::{Noun, Owned, Rule};
 use crate::auth::Caller;
 use crate::edge::Seen;
 use crate::error::{Code, Failure};
-use crate::extract::read_body;
+use crate::extract::{Id, read_body};
 use crate::state::State;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Headers that are given again.
-const KEPT: [HeaderName; 4] = [
-    header::CONTENT_TYPE,
-    header::CACHE_CONTROL,
-    header::RETRY_AFTER,
-    HeaderName::from_static("x-accel-buffering"),
-];
-/// The largest answer that is kept.
-const LARGEST: usize = 64 << 20;
-/// How long a client waits for its answer to be kept.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long is waited before the store is asked again.
-const PAUSES: [Duration; 9] = [
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-    Duration::from_secs(120),
-];
-/// Pieces of a stream that wait for its client.
-const AHEAD: usize = 16;
+/// What a route of a session names.
+const SESSION: Owned = Owned::path("id", Noun::Session);
 
 /// Answers a request once. Without the header it is answered as ever.
-///
-/// A request with one goes on to its end, and is kept, even when its client is gone: who sends it
-/// again gets the answer that was paid for.
 pub(crate) async fn once(
     state: &State,
     caller: &Caller,
@@ -62,19 +52,53 @@ pub(crate) async fn once(
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let mut given = request.headers().get_all(KEY).iter();
-    let Some(key) = given.next() else {
+    let Some(name) = named(request.headers())? else {
         return Ok(next.run(request).await);
     };
-    let name = "idempotency-key";
+    let (key, request) = read(state, name, request).await?;
+    let (client, answered) = oneshot::channel();
+    let asked = Asked {
+        state: state.clone(),
+        scope: caller.scope(state.store()),
+        request_id: seen.shown_id.clone(),
+        next,
+    };
+    // Nothing is waited for between the claim and the task: whoever goes away, goes before both or
+    // after both.
+    let tasks = state.drain().tasks();
+    tasks.spawn(asked.answer(key, request, client));
+    answered.await.unwrap_or_else(|_| Err(Failure::internal()))
+}
+
+/// The key that a request gives itself.
+fn named(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let mut given = headers.get_all(KEY).iter();
+    let Some(key) = given.next() else {
+        return Ok(None);
+    };
     let key = key.to_str().ok().filter(|_| given.next().is_none());
+    key.map(|key| Some(key.to_owned())).ok_or_else(malformed)
+}
+
+fn malformed() -> Failure {
     let message = "send one key of 1 to 255 visible ASCII characters";
-    let key = key
-        .ok_or_else(|| Failure::invalid(name, message))?
-        .to_owned();
+    Failure::invalid("idempotency-key", message)
+}
+
+/// Reads a request to its end: what it is told from others by, and the request itself.
+async fn read(
+    state: &State,
+    name: String,
+    request: Request,
+) -> Result<(IdempotencyKey, Request), Failure> {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(String::new, |path| path.as_str().to_owned());
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let rule = head.extensions.get::<Rule>();
+    let session = match rule.is_some_and(|rule| rule.owned.contains(&SESSION)) {
+        true => Some(Id::from_request_parts(&mut head, state).await?.0),
+        false => None,
+    };
     let mut hash = Context::new(&SHA256);
     let path = head.uri.path_and_query();
     hash.update(path.map_or("", |path| path.as_str()).as_bytes());
@@ -82,201 +106,59 @@ pub(crate) async fn once(
     let whole = Request::from_parts(head.clone(), body);
     let body = read_body(whole, state).await?;
     hash.update(&body);
-    let key = IdempotencyKey::new(route, key, hash.finish().as_ref())
-        .map_err(|_| Failure::invalid(name, message))?;
-    let scope = caller.scope(state.store());
-    match scope.claim(key).await? {
-        Claim::Begun(claimed) => {
-            let request = Request::from_parts(head, Body::from(body));
-            Ok(begun(state, seen, scope, claimed, request, next).await)
-        }
-        Claim::Answered(reply) => Ok(again(reply)),
-        Claim::Mismatch => {
-            let message = "the key was used for another request: use a new one";
-            Err(Failure::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Code::IdempotencyMismatch,
-                message,
-            ))
-        }
-        _ => {
-            let message = "a request with this key is being answered: send it again later";
-            let failure = Failure::new(StatusCode::CONFLICT, Code::IdempotencyInFlight, message);
-            Err(failure.with_retry_after(Duration::from_secs(1)))
-        }
+    let hash = hash.finish();
+    let mut key = IdempotencyKey::new(route, name, hash.as_ref()).map_err(|_| malformed())?;
+    if let Some(id) = session {
+        key = key.with_session(id);
     }
+    Ok((key, Request::from_parts(head, Body::from(body))))
 }
 
-/// Answers in a task of its own, which does not end with its client.
-async fn begun(
-    state: &State,
-    seen: &Seen,
+/// A request that may have been sent before.
+struct Asked {
+    state: State,
     scope: UserScope,
-    claimed: Claimed,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (answer, answered) = oneshot::channel();
-    let record = Record {
-        scope,
-        claimed,
-        request_id: seen.shown_id.clone(),
-        over: state.drain().over().clone(),
-    };
-    let (state_of_task, id) = (state.clone(), seen.shown_id.clone());
-    state.drain().tasks().spawn(async move {
-        let response = next.run(request).await;
-        record.keep(&state_of_task, response, answer).await;
-    });
-    // Where the task ends in a panic the claim stays until somebody takes it over.
-    answered
-        .await
-        .unwrap_or_else(|_| Failure::internal().respond(&id, &**state.clock()))
-}
-
-/// Where an answer is kept.
-struct Record {
-    scope: UserScope,
-    claimed: Claimed,
     request_id: String,
-    /// Cancelled when the server has gone down.
-    over: CancellationToken,
+    next: Next,
 }
 
-impl Record {
-    /// Keeps an answer, and gives it to the client while there is one.
-    async fn keep(self, state: &State, mut response: Response, client: oneshot::Sender<Response>) {
-        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-            if failure.is_before_work() {
-                self.release().await;
-                response.extensions_mut().insert(failure);
-                drop(client.send(response));
-                return;
+impl Asked {
+    /// Claims the key, and answers what it is good for. It does not end with the client.
+    async fn answer(self, key: IdempotencyKey, request: Request, client: Client) {
+        let claim = self.scope.claim(key).await;
+        let answer = match claim {
+            Ok(Claim::Begun(claimed)) => {
+                let record = Record::new(self.state, self.scope, claimed, self.request_id);
+                return record.answer(request, self.next, client).await;
             }
-            response = failure.respond(&self.request_id, &**state.clock());
-        }
-        let is_stream = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|value| value == "text/event-stream");
-        let (head, body) = response.into_parts();
-        let headers = KEPT
-            .iter()
-            .filter_map(|name| {
-                let value = head.headers.get(name)?.to_str().ok()?;
-                Some((name.as_str().to_owned(), value.to_owned()))
-            })
-            .collect();
-        let mut reply = StoredReply::new(head.status.as_u16(), headers, Vec::new());
-        if is_stream {
-            let (pieces, mut waiting) = mpsc::channel::<Result<Bytes, axum::Error>>(AHEAD);
-            let waiting = stream::poll_fn(move |context| waiting.poll_recv(context));
-            let shown = Response::from_parts(head, Body::from_stream(waiting));
-            let mut pieces = client.send(shown).is_ok().then_some(pieces);
-            let (kept, is_whole) = follow(body, &mut pieces).await;
-            reply.body = kept.to_vec();
-            if !is_whole {
-                reply.body.extend(self.cut_off(state));
+            Ok(Claim::Answered(reply)) => Ok(again(reply)),
+            Ok(Claim::Mismatch) => {
+                let message = "the key was used for another request: use a new one";
+                let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, Code::IdempotencyMismatch);
+                Err(Failure::new(status, code, message))
             }
-            self.finish(reply).await;
-            return;
-        }
-        match axum::body::to_bytes(body, LARGEST).await {
-            Ok(bytes) => {
-                reply.body = bytes.to_vec();
-                let mut kept = std::pin::pin!(self.finish(reply));
-                // Whoever asks again at once finds it, unless the store is away.
-                let in_time = tokio::time::timeout(PATIENCE, kept.as_mut()).await;
-                drop(client.send(Response::from_parts(head, Body::from(bytes))));
-                if in_time.is_err() {
-                    kept.await;
-                }
+            Ok(_) => {
+                let message = "a request with this key is being answered: send it again later";
+                let failure =
+                    Failure::new(StatusCode::CONFLICT, Code::IdempotencyInFlight, message);
+                Err(failure.with_retry_after(Duration::from_secs(1)))
             }
-            Err(error) => {
-                tracing::error!(%error, "an answer is too large to be kept");
-                self.release().await;
-            }
-        }
-    }
-
-    /// The last event of a stream that could not be kept whole.
-    fn cut_off(&self, state: &State) -> Vec<u8> {
-        let message = "the answer is longer than what is kept of it: its message has all of it";
-        let failure = Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
-        let body = failure.body(&self.request_id, state.clock().now());
-        let json = serde_json::to_string(&body).unwrap_or_default();
-        format!("event: error\ndata: {json}\n\n").into_bytes()
-    }
-
-    async fn finish(&self, reply: StoredReply) {
-        let kept = self.persist(|| self.scope.finish_claim(&self.claimed, reply.clone()));
-        if kept.await == Some(false) {
-            tracing::warn!("an answer came when its claim was taken over");
-        }
-    }
-
-    async fn release(&self) {
-        self.persist(|| self.scope.release_claim(&self.claimed))
-            .await;
-    }
-
-    /// Does it as soon as the store can, unless the server goes down before: a claim that stays
-    /// would refuse its key for as long as this process lives.
-    async fn persist<T, F: Future<Output = aurax::Result<T>>>(
-        &self,
-        work: impl Fn() -> F,
-    ) -> Option<T> {
-        for pause in PAUSES {
-            match work().await {
-                Ok(done) => return Some(done),
-                Err(error) if error.retry() == aurax::Retry::Never => {
-                    tracing::error!(%error, "an answer was not kept");
-                    return None;
-                }
-                Err(error) => tracing::warn!(%error, "an answer is not kept yet"),
-            }
-            let over = self
-                .over
-                .run_until_cancelled(tokio::time::sleep(pause))
-                .await;
-            over?;
-        }
-        tracing::error!("an answer was not kept: its key is refused until this process ends");
-        None
-    }
-}
-
-/// Reads a stream to its end, and hands it on for as long as somebody takes it.
-async fn follow(
-    body: Body,
-    client: &mut Option<mpsc::Sender<Result<Bytes, axum::Error>>>,
-) -> (BytesMut, bool) {
-    let (mut kept, mut is_full) = (BytesMut::new(), false);
-    let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = match piece {
-            Ok(piece) => piece,
-            Err(error) => {
-                tracing::error!(%error, "a stream broke");
-                is_full = true;
-                break;
-            }
+            Err(error) => Err(Failure::from(error)),
         };
-        // A stream that is kept has no holes: one that is too long is kept as far as it fits.
-        is_full |= kept.len().saturating_add(piece.len()) > LARGEST;
-        if !is_full {
-            kept.extend_from_slice(&piece);
-        }
-        if let Some(taking) = client
-            && taking.send(Ok(piece)).await.is_err()
-        {
-            *client = None;
-        }
+        drop(client.send(answer));
     }
-    (kept, !is_full)
 }
 
+/// An answer that was given before.
 fn again(reply: StoredReply) -> Response {
+    let mut response = shown(reply);
+    let headers = response.headers_mut();
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// An answer as it was kept.
+fn shown(reply: StoredReply) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -286,6 +168,5 @@ fn again(reply: StoredReply) -> Response {
             headers.insert(name, value);
         }
     }
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }

@@ -2,6 +2,7 @@
 
 use aurax_core::{Error, ErrorKind, Result, Retry};
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::bounds::{named, refuse};
 use crate::catalogue::idempotency as sql;
@@ -27,6 +28,7 @@ pub struct IdempotencyKey {
     route: String,
     key: String,
     body_hash: Vec<u8>,
+    session: Option<Uuid>,
 }
 
 impl IdempotencyKey {
@@ -54,7 +56,15 @@ impl IdempotencyKey {
             route,
             key,
             body_hash,
+            session: None,
         })
+    }
+
+    /// Says which session the answer is of: it goes with the session.
+    #[must_use]
+    pub const fn with_session(mut self, id: Uuid) -> Self {
+        self.session = Some(id);
+        self
     }
 }
 
@@ -160,6 +170,7 @@ impl UserScope {
                 Box::pin(async move {
                     let args = args! {
                         route: wanted.route, key: wanted.key, body_hash: wanted.body_hash.clone(),
+                        session_id: wanted.session,
                         owner, now, expires_at: now + KEPT, silent_since: now - SILENT,
                     };
                     if tx.run(&sql::CLAIM, &args).await? > 0 {
@@ -192,7 +203,8 @@ impl UserScope {
         })
     }
 
-    /// Keeps the answer to a claimed request; false where the claim was taken over.
+    /// Keeps the answer to a claimed request; false where the claim was taken over, or went with its
+    /// session.
     ///
     /// # Errors
     /// `TooLarge` for a body of more than 64 MiB; `Store` when it cannot be kept.

@@ -72,7 +72,8 @@ async fn furnish(store: &Store) -> Result<Rows> {
     let alert = NewAlert::new("a", "m", threshold);
     let alert = scope.alerts().add(alert).await?.id;
     jobs.fire_alert(alert, threshold, "").await?;
-    scope.claim(IdempotencyKey::new("r", "k", vec![1])?).await?;
+    let key = IdempotencyKey::new("r", "k", vec![1])?;
+    scope.claim(key.with_session(session.id)).await?;
     let mut used = UsageRow::answered("openai", "a", at);
     used.ttft_ms = Some(1);
     used.session_id = Some(session.id);

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::bounds::{at_most, refuse};
-use crate::catalogue::sessions as sql;
+use crate::catalogue::{idempotency as claims, sessions as sql};
 use crate::cursor::one_more;
 use crate::db::{Row, args};
 use crate::scope::UserScope;
@@ -211,6 +211,8 @@ impl SessionStore for Store {
                         if held.is_none() {
                             return Ok((true, false));
                         }
+                        // Answers that were kept to be given again say what was said, too.
+                        tx.run(&claims::FORGET, &args! { id }).await?;
                         let erased = tx.run(&sql::ERASE, &args! { id, most: BATCH }).await?;
                         if erased == u64::from(BATCH) {
                             return Ok((false, false));

@@ -94,7 +94,7 @@ impl Provider for Metered {
                     // goes on trying by itself.
                     drop(tokio::time::timeout(COMMIT_LIMIT, ack).await);
                 }
-                Err(error)
+                Err(owner.told(error))
             }
         }
     }
@@ -155,6 +155,13 @@ impl Settling {
         }
     }
 
+    fn told(&self, item: Result<Batch>) -> Result<Batch> {
+        item.map_err(|error| match &self.running {
+            Some(running) => running.owner.told(error),
+            None => error,
+        })
+    }
+
     fn hold(&mut self, item: Result<Batch>) {
         let ack = self
             .running
@@ -177,7 +184,7 @@ impl Stream for Settling {
                 };
                 self.ended = true;
                 let item = self.last.take().map(|last| finish(last.item, settled));
-                return Poll::Ready(item);
+                return Poll::Ready(item.map(|item| self.told(item)));
             }
             if self.ended {
                 return Poll::Ready(None);

@@ -58,6 +58,8 @@ struct State {
     /// Whether an intent was committed.
     began: bool,
     settled: bool,
+    /// Whether a provider may have had any attempt, once the attempts have gone to the ledger.
+    sent: bool,
 }
 
 impl State {
@@ -114,6 +116,7 @@ impl RequestGuard {
                 pending: Pending::new(pricer, ctx, call),
                 began: false,
                 settled: false,
+                sent: false,
             }),
             _lease: ctx.lease(),
         })
@@ -262,6 +265,16 @@ impl RequestGuard {
         }
     }
 
+    /// Adds to what the request fails with whether any of its attempts was sent.
+    fn told(&self, error: Error) -> Error {
+        let state = self.state();
+        if state.sent || state.pending.was_sent() {
+            error.with_sent()
+        } else {
+            error
+        }
+    }
+
     /// Settles the request, unless that was done. There is nothing to wait for where nothing was
     /// ever opened.
     fn settle(&self) -> Option<Ack> {
@@ -274,6 +287,7 @@ impl RequestGuard {
         // Where nothing was opened there is nothing to record, and nothing to wait for: the
         // ledger may be away, which is why.
         let is_recorded = state.began || state.pending.hit.is_some();
+        state.sent = state.pending.was_sent();
         let pending = state.pending.take();
         drop(state);
         let ack = permit.settle(pending);
@@ -288,6 +302,12 @@ pub(crate) struct GuardOwner(Arc<RequestGuard>);
 impl GuardOwner {
     pub(crate) const fn new(guard: Arc<RequestGuard>) -> Self {
         Self(guard)
+    }
+
+    /// Adds to what the request fails with whether any of its attempts was sent: the error itself
+    /// knows of the last one alone.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        self.0.told(error)
     }
 
     /// Settles the request; the acknowledgement tells when that is durable.

@@ -104,6 +104,12 @@ impl Pending {
         })
     }
 
+    /// Whether a provider has, or may have, had any of the attempts.
+    pub(super) fn was_sent(&self) -> bool {
+        let mut attempts = self.attempts.iter();
+        attempts.any(|attempt| attempt.outcome() != Outcome::NotSent)
+    }
+
     pub(super) fn price_version(&self) -> Arc<str> {
         self.pricer.version().clone()
     }

@@ -137,7 +137,8 @@ impl Run {
             };
             if let Err(error) = done {
                 self.finish();
-                return Some(Err(error));
+                // A model has answered by now, whatever went wrong since.
+                return Some(Err(error.with_sent()));
             }
         }
     }

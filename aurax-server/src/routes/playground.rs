@@ -186,7 +186,7 @@ async fn ask(
     let took = state.clock().monotonic().saturating_duration_since(started);
     let told = answered.as_ref().map(|(response, _)| told(response, took));
     let kept = match &told {
-        Ok(told) => Some(Text::from_value(told)?),
+        Ok(told) => Some(Text::from_value(told).map_err(aurax::Error::with_sent)?),
         Err(_) => None,
     };
     let (provider, model) = (&*provider.name, id.as_str());

@@ -1,7 +1,9 @@
 //! Request history, plans, and the end of an account.
 
 use aurax_core::{ErrorKind, Json, Page, SessionStore as _};
-use aurax_store::{NewAccessKey, UsageFilter, UsageRow, UserChange};
+use aurax_store::{
+    Claim, IdempotencyKey, NewAccessKey, StoredReply, UsageFilter, UsageRow, UserChange,
+};
 
 use crate::access_keys::account;
 use crate::desk::Desk;
@@ -76,6 +78,12 @@ pub(crate) async fn a_deleted_account_leaves_usage_alone(desk: Desk) -> Desk {
     let jobs = desk.store.jobs();
     let row = UsageRow::answered("openai", "a", at(0));
     jobs.add_usage(&principal, &[row]).await.unwrap();
+    let key = || IdempotencyKey::new("r", "k", vec![1]).unwrap();
+    let Claim::Begun(claimed) = scope.claim(key()).await.unwrap() else {
+        panic!("nobody claimed it");
+    };
+    let reply = StoredReply::new(200, Vec::new(), b"secret words".to_vec());
+    assert!(scope.finish_claim(&claimed, reply).await.unwrap());
     // Somebody else stays as they are.
     let other = crate::sessions::session(&desk, &ada()).await;
     let said = turn(&other, 1, None, "other words");
@@ -122,6 +130,8 @@ pub(crate) async fn a_deleted_account_leaves_usage_alone(desk: Desk) -> Desk {
             .is_empty()
     );
     assert!(scope.history(None, &page).await.unwrap().data.is_empty());
+    let claim = scope.claim(key()).await.unwrap();
+    assert!(matches!(claim, Claim::Begun(_)), "{claim:?}");
     let usage = scope
         .usage()
         .summary(&UsageFilter::default())

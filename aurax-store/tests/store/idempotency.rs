@@ -1,12 +1,12 @@
 //! Requests that are answered once.
 
-use aurax_core::{ErrorKind, new_id};
+use aurax_core::{ErrorKind, SessionStore as _, new_id};
 use aurax_store::{Claim, Claimed, IdempotencyKey, StoredReply, UserScope};
 use futures::future::join_all;
 use time::Duration;
 
 use crate::desk::{Desk, Hands};
-use crate::sessions::ada;
+use crate::sessions::{ada, bob, session};
 
 fn key(key: &str, body: u8) -> IdempotencyKey {
     IdempotencyKey::new("POST /api/chat/completions", key, vec![body; 32]).unwrap()
@@ -108,6 +108,59 @@ pub(crate) async fn an_answer_is_kept_for_a_day(desk: Desk) -> Desk {
     assert_ne!(again, claimed);
     clock.pass(Duration::hours(25));
     assert_eq!(jobs.purge_claims(500).await.unwrap(), 1);
+    desk
+}
+
+pub(crate) async fn an_answer_goes_with_its_session(desk: Desk) -> Desk {
+    let (gone, other) = (session(&desk, &ada()).await, session(&desk, &ada()).await);
+    let scope = desk.store.user(&ada());
+    let claims = [
+        ("answered", Some(&gone)),
+        ("running", Some(&gone)),
+        ("another's", Some(&other)),
+        ("nobody's", None),
+    ];
+    let of = |name: &str, of: Option<&aurax_core::Session>| {
+        let key = key(name, 1);
+        match of {
+            Some(session) => key.with_session(session.id),
+            None => key,
+        }
+    };
+    let mut running = None;
+    for (name, session) in claims {
+        let claim = scope.claim(of(name, session)).await.unwrap();
+        let Claim::Begun(claimed) = claim else {
+            panic!("{claim:?}");
+        };
+        if name == "running" {
+            running = Some(claimed);
+        } else {
+            assert!(scope.finish_claim(&claimed, reply()).await.unwrap());
+        }
+    }
+    assert!(!desk.store.delete(&bob(), gone.id).await.unwrap());
+    for (name, session) in claims {
+        let expected = match name {
+            "running" => Claim::Running,
+            _ => Claim::Answered(reply()),
+        };
+        let found = scope.claim(of(name, session)).await.unwrap();
+        assert_eq!(found, expected, "{name}");
+    }
+    assert!(desk.store.delete(&ada(), gone.id).await.unwrap());
+    // What comes when its session has gone is kept nowhere.
+    let late = scope.finish_claim(&running.unwrap(), reply()).await;
+    assert!(!late.unwrap());
+    for (name, session) in claims {
+        let found = scope.claim(of(name, session)).await.unwrap();
+        match session {
+            Some(session) if session.id == gone.id => {
+                assert!(matches!(found, Claim::Begun(_)), "{name}: {found:?}");
+            }
+            _ => assert_eq!(found, Claim::Answered(reply()), "{name}"),
+        }
+    }
     desk
 }
 

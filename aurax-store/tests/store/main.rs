@@ -78,6 +78,7 @@ desk::on_every_store! {
         a_claim_that_is_released_is_free,
         a_dead_processes_claim_is_taken_over,
         an_answer_is_kept_for_a_day,
+        an_answer_goes_with_its_session,
         a_key_is_of_visible_ascii;
     identities:
         an_identity_has_one_account_for_ever,

@@ -19,7 +19,7 @@ pub(crate) fn ada() -> Principal {
     Principal::new("ada")
 }
 
-fn bob() -> Principal {
+pub(crate) fn bob() -> Principal {
     Principal::new("bob")
 }
 

@@ -188,6 +188,7 @@ pub(crate) async fn a_model_that_never_stops_asking_is_stopped(world: &World) {
     let send = chat.send("1 + 2?").tool(add(), runner()).max_steps(3);
     let error = send.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooManySteps);
+    assert!(error.was_sent(), "three answers were paid for");
     assert_eq!(error.partial().unwrap().text(), "asking");
     assert_eq!(model.asked().len(), 3);
     let turns = chat.history(20).await.unwrap();
