@@ -35,7 +35,7 @@ use values::{add, bind, cells};
 use crate::backup::Source;
 use crate::ledger::fault::{CrashPoint, reached};
 
-const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables");
+const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables", 5 "0005_replicas");
 
 /// How long a write waits for other writers, of this process and of others.
 const PATIENCE: Duration = Duration::from_secs(1);
