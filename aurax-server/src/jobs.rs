@@ -9,6 +9,7 @@ use aurax::{Clock, Result};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
+use crate::auth::{Authenticator, SHARE_EVERY};
 use crate::state::State;
 
 /// An empty partition of so long ago goes.
@@ -26,7 +27,7 @@ pub enum Job {
     Partitions,
     /// Drops what is older than it is kept; every hour.
     Retention,
-    /// Forgets logins and answers whose time is over; every 10 minutes.
+    /// Forgets logins, answers, invitations and shared keys whose time is over; every 10 minutes.
     Leftovers,
 }
 
@@ -124,6 +125,10 @@ impl Job {
                 while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {
                     lease.note("answers").await?;
                 }
+                while jobs.purge_invitations(PAGE).await? >= u64::from(PAGE) {
+                    lease.note("invitations").await?;
+                }
+                jobs.purge_signing_keys().await?;
             }
         }
         Ok(())
@@ -153,6 +158,10 @@ pub(crate) fn start(state: &State) {
         });
     }
     let (tasks, over) = (state.drain().tasks(), state.drain().announced());
+    let (auth, cancel) = (state.auth().clone(), over.clone());
+    tasks.spawn(async move {
+        cancel.run_until_cancelled(share_keys(&auth)).await;
+    });
     let (alerts, cancel) = (state.alerts().clone(), over.clone());
     tasks.spawn(async move { alerts.run(cancel).await });
     let (state, cancel) = (state.clone(), over.clone());
@@ -162,6 +171,16 @@ pub(crate) fn start(state: &State) {
             .run_until_cancelled(state.sockets().follow(notices))
             .await;
     });
+}
+
+/// Says again and again that this process has its signing keys, and learns of others'.
+async fn share_keys(auth: &Authenticator) {
+    loop {
+        if let Err(error) = auth.share_keys().await {
+            tracing::warn!(%error, "signing keys were not shared, which is tried again");
+        }
+        tokio::time::sleep(SHARE_EVERY * fastrand::u32(90..110) / 100).await;
+    }
 }
 
 async fn turns(job: Job, state: &State) {

@@ -170,7 +170,10 @@ impl Conversation {
         let mut tries = UPDATES;
         loop {
             let session = self.record().await?;
-            let mut wanted = change(&session)?.with_expected(session.settings);
+            let mut wanted = change(&session)?;
+            if wanted.settings.is_some() {
+                wanted.expected = Some(session.settings);
+            }
             if let Some(title) = &wanted.title {
                 wanted.title = Some(checked(title)?.to_owned());
             }

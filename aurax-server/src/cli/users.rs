@@ -13,7 +13,8 @@ use super::print::at;
 use super::shell::{Opened, Shell, account, all};
 use super::table::{Side, Table};
 use super::unless_interrupted;
-use crate::auth::{AccessTokens, INVITATION_TTL, SigningKeys};
+use crate::auth::{AccessTokens, INVITATION_TTL};
+use crate::boot;
 use crate::config::Registration;
 
 const EXAMPLES: &str = "Examples:
@@ -282,7 +283,13 @@ impl Invite {
             let message = format!("`{}` has an account already", self.email);
             return Err(Error::new(ErrorKind::Conflict, message).into());
         }
-        let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+        let keys = boot::open_signing_keys(config)?;
+        // Where no server has the key, they have to know it for as long as the invitation is good.
+        let shared = opened.store.jobs().signing_keys().await?;
+        if shared.iter().all(|key| key.id != keys.id()) {
+            let until = shell.now() + INVITATION_TTL;
+            keys.share(&opened.store, until).await?;
+        }
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, Arc::new(SystemClock));
         let invitation = tokens.invite(&self.email)?;
