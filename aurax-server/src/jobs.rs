@@ -73,8 +73,8 @@ impl Job {
         let Some(mut lease) = jobs.lease(self.as_str(), self.held()).await? else {
             return Ok(false);
         };
-        let done = self.work(&jobs, &mut lease, clock).await;
-        match done {
+        let again = self.held().unsigned_abs() / 3;
+        match kept(&mut lease, again, self.work(&jobs, clock)).await {
             Ok(()) => lease.finish().await?,
             Err(error) => {
                 // The next turn is anybody's at once, if the store can be told.
@@ -95,7 +95,7 @@ impl Job {
         }
     }
 
-    async fn work(self, jobs: &JobScope, lease: &mut JobLease, clock: &dyn Clock) -> Result<()> {
+    async fn work(self, jobs: &JobScope, clock: &dyn Clock) -> Result<()> {
         match self {
             Self::Orphans => {
                 let swept = jobs.sweep_orphans(SILENCE).await?;
@@ -119,19 +119,32 @@ impl Job {
                 tracing::debug!(messages = gone.messages, usage = gone.usage, "retention");
             }
             Self::Leftovers => {
-                while jobs.purge_logins(PAGE).await? >= u64::from(PAGE) {
-                    lease.note("logins").await?;
-                }
-                while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {
-                    lease.note("answers").await?;
-                }
-                while jobs.purge_invitations(PAGE).await? >= u64::from(PAGE) {
-                    lease.note("invitations").await?;
-                }
+                while jobs.purge_logins(PAGE).await? >= u64::from(PAGE) {}
+                while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {}
+                while jobs.purge_invitations(PAGE).await? >= u64::from(PAGE) {}
                 jobs.purge_signing_keys().await?;
             }
         }
         Ok(())
+    }
+}
+
+/// Does the work, and holds the lease for as long as that takes: it is renewed every so often. Work
+/// whose lease another process has taken meanwhile is dropped.
+async fn kept(
+    lease: &mut JobLease,
+    again: Duration,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(again) => {
+                let progress = lease.progress().unwrap_or_default().to_owned();
+                lease.note(progress).await?;
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use aurax::store::RedisLimits;
 use aurax::store::backup::{Backups, Shelf};
 use clap::Args;
 
-use super::exit::Done;
+use super::exit::{Done, Failure};
 use super::interrupt::Interrupts;
 use super::shell::Shell;
 use crate::boot::{self, Boot};
@@ -36,8 +36,11 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, shell: &Shell) -> Done {
-        let interrupts = Interrupts::new()?;
-        let boot = shell.boot_server(self.listen).await?;
+        let mut interrupts = Interrupts::new()?;
+        let boot = tokio::select! {
+            boot = shell.boot_server(self.listen) => boot?,
+            () = interrupts.next() => return Err(Failure::interrupted()),
+        };
         let served = run(shell, &boot, interrupts).await;
         let closed = boot.close().await;
         served?;

@@ -135,7 +135,7 @@ impl Users {
         match self {
             Self::List(list) => list.run(shell, opened).await,
             Self::Create(create) => {
-                let password = password(opened, create.password_stdin)?;
+                let password = password(opened, create.password_stdin).await?;
                 let role = if create.admin {
                     Role::Admin
                 } else {
@@ -187,9 +187,9 @@ impl Users {
     }
 }
 
-fn password(opened: &Opened, from_stdin: bool) -> Done<Password> {
+async fn password(opened: &Opened, from_stdin: bool) -> Done<Password> {
     match from_stdin {
-        true => Password::from_stdin(&opened.config),
+        true => Password::from_stdin(&opened.config).await,
         false => Password::generated(),
     }
 }
@@ -360,7 +360,8 @@ impl List {
 impl Reset {
     async fn run(&self, shell: &Shell, opened: &Opened) -> Done {
         let user = account(&opened.store, &self.email).await?;
-        let (hash, made) = password(opened, self.password_stdin)?.hash().await?;
+        let password = password(opened, self.password_stdin).await?;
+        let (hash, made) = password.hash().await?;
         opened.store.admin().reset_password(user.id, hash).await?;
         let shown = Shown { json: self.json };
         shown.show(shell, &user, "reset", made.as_deref().map(String::as_str))?;
