@@ -121,3 +121,52 @@ impl SigningKeys {
 pub(super) fn until(now: OffsetDateTime) -> OffsetDateTime {
     now.saturating_add(KEPT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock that stands still until it is moved.
+    #[derive(Debug)]
+    struct Hands(std::sync::Mutex<Instant>);
+
+    impl Clock for Hands {
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Instant {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    /// Whoever makes ids of keys up lets nobody ask the store more often than once a second.
+    #[tokio::test]
+    async fn an_unknown_key_is_looked_for_once_a_second() {
+        let store = Store::in_memory().await.unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the clock begins somewhere")]
+        let clock = Hands(std::sync::Mutex::new(Instant::now()));
+        let (one, two) = (SigningKeys::generate().unwrap(), SigningKeys::generate().unwrap());
+        let until = store.clock().now() + time::Duration::HOUR;
+        let shared = SharedKeys::new();
+        let look = |id: &str| {
+            let (shared, store, clock, id) = (&shared, &store, &clock, id.to_owned());
+            async move {
+                shared.look_for(&id, store, clock).await.unwrap();
+                shared.has(&id)
+            }
+        };
+        assert!(!look("made-up").await);
+        one.share(&store, until).await.unwrap();
+        assert!(!look(one.id()).await);
+        *clock.0.lock().unwrap() += AGAIN;
+        assert!(look(one.id()).await);
+        two.share(&store, until).await.unwrap();
+        assert!(look(one.id()).await && !look(two.id()).await);
+        // Those who ask at once wait for one look, and all of them learn what it finds.
+        *clock.0.lock().unwrap() += AGAIN;
+        let all = futures::future::join_all((0..8).map(|_| look(two.id()))).await;
+        assert_eq!(all, [true; 8]);
+        store.close().await;
+    }
+}

@@ -103,6 +103,44 @@ pub(crate) async fn a_change_touches_what_it_names(desk: Desk) -> Desk {
     desk
 }
 
+pub(crate) async fn a_change_is_for_the_settings_it_was_made_for(desk: Desk) -> Desk {
+    let session = session(&desk, &ada()).await;
+    let settings = |system: &str| {
+        let mut settings = SessionSettings::default();
+        settings.system = Some(system.to_owned());
+        settings.temperature = Some(0.1);
+        settings
+    };
+    let mut change = SessionChange::settings(settings("One")).with_expected(session.settings);
+    change.title = Some("One".to_owned());
+    let changed = desk.store.change(&ada(), session.id, &change, at(1)).await;
+    assert_eq!(changed.unwrap().unwrap().settings, settings("One"));
+    change.title = Some("Two".to_owned());
+    let stale = desk.store.change(&ada(), session.id, &change, at(2)).await;
+    assert_eq!(stale.unwrap_err().kind(), ErrorKind::Conflict);
+    // Of many that were made for the same settings one is made.
+    let many = (0..6).map(|number| {
+        let mut change = SessionChange::settings(settings(&number.to_string()));
+        change.title = Some(number.to_string());
+        change.expected = Some(settings("One"));
+        let store = desk.store.clone();
+        async move { store.change(&ada(), session.id, &change, at(3)).await }
+    });
+    let many = futures::future::join_all(many).await;
+    let made: Vec<_> = many.into_iter().filter_map(Result::ok).flatten().collect();
+    assert_eq!(made.len(), 1);
+    let kept = desk.store.session(&ada(), session.id).await.unwrap().unwrap();
+    assert_eq!((&kept, kept.title.as_deref()), (&made[0], kept.settings.system.as_deref()));
+    // A change that fails in one thing is none at all.
+    let mut change = SessionChange::leaf(new_id());
+    change.title = Some("Three".to_owned());
+    let failed = desk.store.change(&ada(), session.id, &change, at(4)).await;
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotFound);
+    let left = desk.store.session(&ada(), session.id).await.unwrap();
+    assert_eq!(left, Some(kept));
+    desk
+}
+
 pub(crate) async fn a_leaf_is_a_turn_of_the_session(desk: Desk) -> Desk {
     let (one, two) = (session(&desk, &ada()).await, session(&desk, &ada()).await);
     let said = turn(&one, 1, None, "Hi");
