@@ -1,11 +1,14 @@
 //! What runs by itself: orphans, partitions, retention, and what is forgotten when its time is
 //! over. Every replica runs the loops; a lease gives each turn to one of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
 use aurax::store::{JobLease, JobScope, Retention, SILENCE, Store};
-use aurax::{Clock, Result};
+use aurax::{Clock, ErrorKind, Result};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
@@ -142,7 +145,11 @@ async fn kept(
             done = &mut work => return done,
             () = tokio::time::sleep(again) => {
                 let progress = lease.progress().unwrap_or_default().to_owned();
-                lease.note(progress).await?;
+                match lease.note(progress).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => return Err(error),
+                    Err(error) => tracing::warn!(%error, "a job's lease is not renewed yet"),
+                    Ok(()) => {}
+                }
             }
         }
     }

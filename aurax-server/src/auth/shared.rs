@@ -146,7 +146,10 @@ mod tests {
         let store = Store::in_memory().await.unwrap();
         #[expect(clippy::disallowed_methods, reason = "the clock begins somewhere")]
         let clock = Hands(std::sync::Mutex::new(Instant::now()));
-        let (one, two) = (SigningKeys::generate().unwrap(), SigningKeys::generate().unwrap());
+        let (one, two) = (
+            SigningKeys::generate().unwrap(),
+            SigningKeys::generate().unwrap(),
+        );
         let until = store.clock().now() + time::Duration::HOUR;
         let shared = SharedKeys::new();
         let look = |id: &str| {

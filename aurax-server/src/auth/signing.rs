@@ -288,7 +288,9 @@ fn place(path: &Path, text: &str) -> Result<()> {
     let placed = fs::hard_link(&draft, path);
     fs::remove_file(&draft).map_err(|e| cannot("tidy up beside", path, e))?;
     match placed {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(cannot("make", path, error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(cannot("make", path, error))
+        }
         _ => Ok(()),
     }
 }

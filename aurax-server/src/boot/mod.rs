@@ -22,8 +22,8 @@ use crate::config::Config;
 pub(crate) use close::close_store;
 pub(crate) use data::signing_keys;
 pub use data::{folder, installed_prices};
-pub(crate) use store::{key_source, open_signing_keys, own_keys};
 pub use store::{backup_keys, open_store, open_vault, postgres_options};
+pub(crate) use store::{key_source, open_signing_keys, own_keys};
 
 /// Everything a process works with.
 #[derive(Debug, Clone)]

@@ -169,7 +169,11 @@ async fn of_machines_that_start_at_once_all_have_one_master_key() {
         match boot {
             Ok(boot) => {
                 boot.close().await.unwrap();
-                assert_eq!(first.replace(name), None, "one machine's key is everybody's");
+                assert_eq!(
+                    first.replace(name),
+                    None,
+                    "one machine's key is everybody's"
+                );
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Config, "{error}");
@@ -183,17 +187,33 @@ async fn of_machines_that_start_at_once_all_have_one_master_key() {
     assert!(late.message().contains("is not there: copy it"), "{late}");
     assert!(!folder.0.join("late/master.keys").exists());
     let key = std::fs::read_to_string(&first).unwrap();
-    let other = [("AURAX_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
+    let other = [(
+        "AURAX_MASTER_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    )];
     let error = machine(&folder, "late", &other).await.unwrap_err();
-    assert!(error.message().contains("AURAX_MASTER_KEY lacks it"), "{error}");
+    assert!(
+        error.message().contains("AURAX_MASTER_KEY lacks it"),
+        "{error}"
+    );
     let same = [("AURAX_MASTER_KEY", &*key)];
-    machine(&folder, "late", &same).await.unwrap().close().await.unwrap();
+    machine(&folder, "late", &same)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
     for name in names {
         let own = folder.0.join(name).join("master.keys");
         std::fs::write(&own, &key).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&own, mode).unwrap();
-        machine(&folder, name, &[]).await.unwrap().close().await.unwrap();
+        machine(&folder, name, &[])
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
     }
 }
 
@@ -203,20 +223,30 @@ async fn a_store_from_before_keeps_the_key_that_seals_it() {
     let folder = Folder::new();
     let first = machine(&folder, "one", &[]).await.unwrap();
     let keys = first.store.user(&aurax::Principal::local()).provider_keys();
-    let sealed = keys.seal(&first.vault, "openai", "default", None, &"sk-hush".into());
-    sealed.await.unwrap();
+    keys.seal(&first.vault, "openai", "default", None, &"sk-hush".into())
+        .await
+        .unwrap();
     first.close().await.unwrap();
     let database = folder.0.join("shared.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
-    let mut file = sqlx::Connection::connect_with(&options).await.unwrap();
+    let connected = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options);
+    let mut file = connected.await.unwrap();
     let forget = sqlx::query("DELETE FROM settings WHERE name = 'master_key'");
     let gone = forget.execute(&mut file).await.unwrap();
     assert_eq!(gone.rows_affected(), 1);
     sqlx::Connection::close(file).await.unwrap();
     let stranger = machine(&folder, "two", &[]).await.unwrap_err();
     assert!(stranger.message().contains("copy it"), "{stranger}");
-    machine(&folder, "one", &[]).await.unwrap().close().await.unwrap();
-    let other = [("AURAX_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
+    machine(&folder, "one", &[])
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let other = [(
+        "AURAX_MASTER_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    )];
     assert!(machine(&folder, "two", &other).await.is_err());
 }
 

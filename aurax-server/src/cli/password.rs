@@ -117,7 +117,10 @@ mod tests {
         assert_eq!(read(b""), (some(""), 0));
         assert_eq!(read(b"\xff\n").0, None);
         let longest = "x".repeat(LONGEST);
-        assert_eq!(read(format!("{longest}\r\nmore").as_bytes()).0, some(&longest));
+        assert_eq!(
+            read(format!("{longest}\r\nmore").as_bytes()).0,
+            some(&longest)
+        );
         assert_eq!(read(format!("{longest}x\n").as_bytes()).0, None);
     }
 

@@ -1,5 +1,8 @@
 //! Conversations.
 
+#[cfg(test)]
+mod tests;
+
 use aurax::{
     Conversation, Message as Said, Page, Part, Request as Asked, Role, SendRequest, SessionChange,
     SessionSettings, Sessions,

@@ -58,7 +58,8 @@ fn a_password_comes_from_standard_input() {
     home.run_with(&create, "short\n")
         .ends_with(2)
         .warns("at least 8");
-    let made = home.run_with(&create, "canary long password\n");
+    // What follows the first line is somebody else's.
+    let made = home.run_with(&create, "canary long password\nanother line\n");
     made.ends_with(0);
     assert!(
         !made.out.contains("canary") && !made.out.contains("password:"),

@@ -5,6 +5,8 @@
     reason = "a test may panic"
 )]
 
+#[path = "../security/clock.rs"]
+mod clock;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -16,6 +18,7 @@ mod budgets;
 mod completions;
 mod document;
 mod idempotency;
+mod jobs;
 mod keys;
 mod limits;
 mod playground;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use aurax::store::NewAccessKey;
 use aurax::Principal;
+use aurax::store::NewAccessKey;
 use aurax_server::config::Registration;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use aurax::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use crate::forge::{self, Curve, Rsa, base64, part};
+use crate::forge::{self, Curve, Rsa, base64};
 
 /// What a forger sends: a family, what it is, and the headers.
 pub(crate) struct Forged {

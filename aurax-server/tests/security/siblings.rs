@@ -32,7 +32,11 @@ async fn somebody(server: &Server) -> Client {
     let email = format!("{}@example.com", aurax::new_id());
     let invitation = invite(server, &email);
     let body = json!({"email": email, "password": PASSWORD, "invitation": invitation});
-    server.client().post("/auth/register", &body).await.expect(201);
+    server
+        .client()
+        .post("/auth/register", &body)
+        .await
+        .expect(201);
     server.client().login(&email).await
 }
 
@@ -43,9 +47,14 @@ fn invite(server: &Server, email: &str) -> String {
 }
 
 async fn key_ids(server: &Server) -> Vec<String> {
-    let listed = server.client().get("/.well-known/jwks.json").await.expect(200);
+    let listed = server
+        .client()
+        .get("/.well-known/jwks.json")
+        .await
+        .expect(200);
     let ids = listed["keys"].as_array().unwrap().iter();
-    ids.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    ids.map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn a_token_is_good_at_every_server(kind: Kind) {
@@ -84,7 +93,10 @@ async fn a_token_is_good_at_every_server(kind: Kind) {
     let eve = somebody(&three).await;
     clock.pass(Duration::SECOND);
     at(&one, &eve).get("/auth/me").await.expect(200);
-    assert_eq!(at(&one, &forged).get("/auth/me").await.error(401), "unauthorized");
+    assert_eq!(
+        at(&one, &forged).get("/auth/me").await.error(401),
+        "unauthorized"
+    );
 
     // A key that nobody has any more is good for an hour.
     three.state.drain().announce();
@@ -119,7 +131,11 @@ async fn a_shared_key_is_what_its_id_says() {
     let until = server.state.clock().now() + Duration::hours(1);
     let own = aurax::store::PublicKey::new;
     let secret = r#"{"kty":"oct","k":"c2VjcmV0"}"#;
-    let keys = [own("not-its-id", &*jwk), own("nothing", "{}"), own("oct", secret)];
+    let keys = [
+        own("not-its-id", &*jwk),
+        own("nothing", "{}"),
+        own("oct", secret),
+    ];
     store.jobs().share_signing_keys(&keys, until).await.unwrap();
     server.state.auth().share_keys().await.unwrap();
     let ids = key_ids(&server).await;
@@ -165,7 +181,10 @@ async fn an_invitation_makes_one_account(kind: Kind) {
     // Whoever changes their address leaves it to nobody.
     let eve = with("eve@example.com", &invite(&server, "eve@example.com"));
     client.post("/auth/register", &eve).await.expect(201);
-    assert_eq!(client.post("/auth/register", &eve).await.error(403), "forbidden");
+    assert_eq!(
+        client.post("/auth/register", &eve).await.error(403),
+        "forbidden"
+    );
     let account = client.clone().login("eve@example.com").await;
     let change = json!({"current_password": PASSWORD, "email": "eva@example.com"});
     account.patch("/auth/me", &change).await.expect(200);
@@ -177,7 +196,10 @@ async fn an_invitation_makes_one_account(kind: Kind) {
     let again = with("eve@example.com", &invite(&server, "eve@example.com"));
     let mut short = again.clone();
     short["password"] = json!("short");
-    assert_eq!(client.post("/auth/register", &short).await.field(), "password");
+    assert_eq!(
+        client.post("/auth/register", &short).await.field(),
+        "password"
+    );
     client.post("/auth/register", &again).await.expect(201);
     server.stop().await;
 }

@@ -113,10 +113,17 @@ pub(crate) async fn a_key_opens_though_its_use_cannot_be_written(desk: Desk) -> 
             desk.tamper(busy).await;
         }
         Kind::Postgres | Kind::PgBouncer => {
-            desk.tamper("REVOKE UPDATE ON access_keys FROM aurax_jobs").await;
+            desk.tamper("REVOKE UPDATE ON access_keys FROM aurax_jobs")
+                .await;
         }
     }
-    let (found, _) = desk.store.admin().access_key(&secret).await.unwrap().unwrap();
+    let (found, _) = desk
+        .store
+        .admin()
+        .access_key(&secret)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.id, key.id);
     assert_eq!(keys.get(key.id).await.unwrap().last_used_at, None);
     desk

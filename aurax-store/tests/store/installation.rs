@@ -66,7 +66,10 @@ pub(crate) async fn signing_keys_are_shared_for_a_time(desk: Desk) -> Desk {
     clock.pass(Duration::hours(1));
     assert_eq!(known().await, []);
     assert_eq!(jobs.purge_signing_keys().await.unwrap(), 1);
-    for bad in [PublicKey::new("", "{}"), PublicKey::new("1", "x".repeat(8_193))] {
+    for bad in [
+        PublicKey::new("", "{}"),
+        PublicKey::new("1", "x".repeat(8_193)),
+    ] {
         let error = jobs.share_signing_keys(&[bad], later).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     }

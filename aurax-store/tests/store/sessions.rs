@@ -129,8 +129,16 @@ pub(crate) async fn a_change_is_for_the_settings_it_was_made_for(desk: Desk) -> 
     let many = futures::future::join_all(many).await;
     let made: Vec<_> = many.into_iter().filter_map(Result::ok).flatten().collect();
     assert_eq!(made.len(), 1);
-    let kept = desk.store.session(&ada(), session.id).await.unwrap().unwrap();
-    assert_eq!((&kept, kept.title.as_deref()), (&made[0], kept.settings.system.as_deref()));
+    let kept = desk
+        .store
+        .session(&ada(), session.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (&kept, kept.title.as_deref()),
+        (&made[0], kept.settings.system.as_deref())
+    );
     // A change that fails in one thing is none at all.
     let mut change = SessionChange::leaf(new_id());
     change.title = Some("Three".to_owned());
