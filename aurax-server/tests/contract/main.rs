@@ -6,6 +6,7 @@
 )]
 
 #[path = "../security/clock.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
 mod clock;
 #[path = "../support/mod.rs"]
 mod support;
