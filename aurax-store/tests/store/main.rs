@@ -12,6 +12,7 @@ mod accounts;
 mod alerts;
 mod bad_input;
 mod budgets;
+mod changes;
 mod credentials;
 mod desk;
 mod history;
@@ -67,6 +68,10 @@ desk::on_every_store! {
         budgets_are_apart_by_scope_and_period,
         a_user_has_a_hundred_budgets_at_most,
         a_budget_that_cannot_be_kept_is_named;
+    changes:
+        a_change_touches_what_it_names,
+        a_change_is_for_the_settings_it_was_made_for,
+        a_leaf_is_a_turn_of_the_session;
     credentials:
         a_key_comes_back_to_calls_alone,
         a_key_opens_where_it_was_sealed_for_alone,
@@ -142,9 +147,6 @@ desk::on_every_store! {
         a_provider_key_that_cannot_be_kept_is_named;
     sessions:
         a_session_comes_back_as_it_was,
-        a_change_touches_what_it_names,
-        a_change_is_for_the_settings_it_was_made_for,
-        a_leaf_is_a_turn_of_the_session,
         turns_come_back_to_the_byte,
         a_branch_is_the_way_from_the_root,
         turns_and_children_come_page_by_page,
