@@ -153,8 +153,14 @@ async fn machine(folder: &Folder, name: &str, pairs: &[(&str, &str)]) -> Result<
     let mut variables = variables(pairs);
     variables.insert("AURAX_DATA".to_owned(), data.to_str().unwrap().to_owned());
     variables.insert("DATABASE_URL".to_owned(), url);
-    let config = Config::read(None, &variables)?;
-    Boot::open(config, &variables, Arc::new(ReqwestTransport::new())).await
+    loop {
+        let config = Config::read(None, &variables)?;
+        match Boot::open(config, &variables, Arc::new(ReqwestTransport::new())).await {
+            // Another one writes to the file: whoever starts a machine starts it again.
+            Err(error) if error.kind() == ErrorKind::Store => tokio::task::yield_now().await,
+            opened => return opened,
+        }
+    }
 }
 
 /// Two master keys would seal what the other machine cannot read.
