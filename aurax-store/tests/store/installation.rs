@@ -60,7 +60,9 @@ pub(crate) async fn signing_keys_are_shared_for_a_time(desk: Desk) -> Desk {
     share(std::slice::from_ref(&one), later + Duration::hours(1)).await;
     let known = || async { jobs.signing_keys().await.unwrap() };
     assert_eq!(known().await, [one.clone(), two.clone()]);
-    clock.pass(Duration::hours(1));
+    clock.pass(Duration::minutes(30));
+    assert_eq!(known().await, [one.clone(), two.clone()]);
+    clock.pass(Duration::minutes(30));
     assert_eq!(known().await, [one]);
     assert_eq!(jobs.purge_signing_keys().await.unwrap(), 1);
     clock.pass(Duration::hours(1));
