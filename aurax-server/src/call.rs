@@ -63,7 +63,10 @@ pub(crate) async fn prepare_at(
             ctx = ctx.with_credential(provider.name.clone(), credential);
             KeyOwner::Caller
         }
-        None if is_open(provider) || may_share(state, caller) => KeyOwner::Operator,
+        None if is_open(provider) => KeyOwner::Operator,
+        // Whoever names a key pays with that one, and not with another by mistake.
+        None if key_name.is_some() => return Err(no_such_key(provider, key_name)),
+        None if may_share(state, caller) => KeyOwner::Operator,
         None => {
             let name = &provider.name;
             let message =
@@ -77,6 +80,19 @@ pub(crate) async fn prepare_at(
         }
     };
     Ok(Prepared { ctx, owner })
+}
+
+/// The request, or its session's settings, name a key that is not there.
+fn no_such_key(provider: &ProviderInfo, key_name: Option<&str>) -> Failure {
+    let (name, key) = (&*provider.name, key_name.unwrap_or_default());
+    let message = format!(
+        "there is no active key `{key}` for {name}: add it with POST /providers/{name}/keys, or \
+         change `settings.key_name` of the request or of its session"
+    );
+    let (status, code) = (StatusCode::FAILED_DEPENDENCY, Code::ProviderKeyMissing);
+    Failure::new(status, code, message)
+        .with_detail("provider", name)
+        .with_detail("key_name", key)
 }
 
 /// What a user may use by the minute, as their plan says, and at a time.
@@ -93,27 +109,31 @@ fn per_minute(requests: Option<u32>, tokens: Option<u32>) -> QuotaPolicy {
     quota
 }
 
-/// Whether the caller's access key may use a model: one is listed by `provider/model`, by the
-/// model's name at its provider, or as `provider/*`.
+/// Refuses a model that the caller's access key may not use.
 fn check_model(
     engine: &Engine,
     caller: &Caller,
     provider: &str,
     model: &str,
 ) -> Result<(), Failure> {
-    let Some(models) = caller.access_key().and_then(|key| key.models.as_ref()) else {
-        return Ok(());
-    };
-    let is_listed = models.iter().any(|listed| match listed.split_once('/') {
-        Some((first, "*")) => first == provider,
-        Some((first, rest)) if engine.provider(first).is_ok() => first == provider && rest == model,
-        _ => listed == model,
-    });
-    if is_listed {
+    if may_use(engine, caller, provider, model) {
         return Ok(());
     }
     let message = format!("the access key may not use {provider}/{model}");
     Err(Failure::forbidden(message).with_detail("model", format!("{provider}/{model}")))
+}
+
+/// Whether the caller's access key may use a model: one is listed by `provider/model`, by the
+/// model's name at its provider, or as `provider/*`.
+pub(crate) fn may_use(engine: &Engine, caller: &Caller, provider: &str, model: &str) -> bool {
+    let Some(models) = caller.access_key().and_then(|key| key.models.as_ref()) else {
+        return true;
+    };
+    models.iter().any(|listed| match listed.split_once('/') {
+        Some((first, "*")) => first == provider,
+        Some((first, rest)) if engine.provider(first).is_ok() => first == provider && rest == model,
+        _ => listed == model,
+    })
 }
 
 /// A key goes to the provider's own address or to one of the operator's list, even where the list

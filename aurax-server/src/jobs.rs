@@ -1,14 +1,18 @@
 //! What runs by itself: orphans, partitions, retention, and what is forgotten when its time is
 //! over. Every replica runs the loops; a lease gives each turn to one of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
 use aurax::store::{JobLease, JobScope, Retention, SILENCE, Store};
-use aurax::{Clock, Result};
+use aurax::{Clock, ErrorKind, Result};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
+use crate::auth::{Authenticator, SHARE_EVERY};
 use crate::state::State;
 
 /// An empty partition of so long ago goes.
@@ -26,7 +30,7 @@ pub enum Job {
     Partitions,
     /// Drops what is older than it is kept; every hour.
     Retention,
-    /// Forgets logins and answers whose time is over; every 10 minutes.
+    /// Forgets logins, answers, invitations and shared keys whose time is over; every 10 minutes.
     Leftovers,
 }
 
@@ -72,8 +76,8 @@ impl Job {
         let Some(mut lease) = jobs.lease(self.as_str(), self.held()).await? else {
             return Ok(false);
         };
-        let done = self.work(&jobs, &mut lease, clock).await;
-        match done {
+        let again = self.held().unsigned_abs() / 3;
+        match kept(&mut lease, again, self.work(&jobs, clock)).await {
             Ok(()) => lease.finish().await?,
             Err(error) => {
                 // The next turn is anybody's at once, if the store can be told.
@@ -94,7 +98,7 @@ impl Job {
         }
     }
 
-    async fn work(self, jobs: &JobScope, lease: &mut JobLease, clock: &dyn Clock) -> Result<()> {
+    async fn work(self, jobs: &JobScope, clock: &dyn Clock) -> Result<()> {
         match self {
             Self::Orphans => {
                 let swept = jobs.sweep_orphans(SILENCE).await?;
@@ -118,15 +122,36 @@ impl Job {
                 tracing::debug!(messages = gone.messages, usage = gone.usage, "retention");
             }
             Self::Leftovers => {
-                while jobs.purge_logins(PAGE).await? >= u64::from(PAGE) {
-                    lease.note("logins").await?;
-                }
-                while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {
-                    lease.note("answers").await?;
-                }
+                while jobs.purge_logins(PAGE).await? >= u64::from(PAGE) {}
+                while jobs.purge_claims(PAGE).await? >= u64::from(PAGE) {}
+                while jobs.purge_invitations(PAGE).await? >= u64::from(PAGE) {}
+                jobs.purge_signing_keys().await?;
             }
         }
         Ok(())
+    }
+}
+
+/// Does the work, and holds the lease for as long as that takes: it is renewed every so often. Work
+/// whose lease another process has taken meanwhile is dropped.
+async fn kept(
+    lease: &mut JobLease,
+    again: Duration,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(again) => {
+                let progress = lease.progress().unwrap_or_default().to_owned();
+                match lease.note(progress).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => return Err(error),
+                    Err(error) => tracing::warn!(%error, "a job's lease is not renewed yet"),
+                    Ok(()) => {}
+                }
+            }
+        }
     }
 }
 
@@ -153,6 +178,10 @@ pub(crate) fn start(state: &State) {
         });
     }
     let (tasks, over) = (state.drain().tasks(), state.drain().announced());
+    let (auth, cancel) = (state.auth().clone(), over.clone());
+    tasks.spawn(async move {
+        cancel.run_until_cancelled(share_keys(&auth)).await;
+    });
     let (alerts, cancel) = (state.alerts().clone(), over.clone());
     tasks.spawn(async move { alerts.run(cancel).await });
     let (state, cancel) = (state.clone(), over.clone());
@@ -162,6 +191,16 @@ pub(crate) fn start(state: &State) {
             .run_until_cancelled(state.sockets().follow(notices))
             .await;
     });
+}
+
+/// Says again and again that this process has its signing keys, and learns of others'.
+async fn share_keys(auth: &Authenticator) {
+    loop {
+        if let Err(error) = auth.share_keys().await {
+            tracing::warn!(%error, "signing keys were not shared, which is tried again");
+        }
+        tokio::time::sleep(SHARE_EVERY * fastrand::u32(90..110) / 100).await;
+    }
 }
 
 async fn turns(job: Job, state: &State) {

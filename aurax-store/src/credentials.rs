@@ -140,7 +140,8 @@ pub struct Rotated {
 impl JobScope {
     /// Seals every provider key with the current master key. It goes key by key, and a key is
     /// replaced only where it is still what was read: stopped at any point, every key opens, and
-    /// the next run goes on.
+    /// the next run goes on. Where all of them open with it at last, the installation is known by
+    /// that master key, and processes that lack it start no more.
     ///
     /// # Errors
     /// `Store` when the database is away.
@@ -158,6 +159,9 @@ impl JobScope {
         loop {
             let page = self.keys_to_reseal(&current, after, PAGE).await?;
             let Some(last) = page.last() else {
+                if rotated.failed.is_empty() {
+                    self.set_master_key(vault.keys().current()).await?;
+                }
                 return Ok(rotated);
             };
             after = Some(last.shown.id);

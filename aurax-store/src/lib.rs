@@ -26,6 +26,7 @@ mod erasure;
 mod history;
 mod idempotency;
 mod identities;
+mod installation;
 #[cfg(all(test, feature = "sqlite", feature = "testkit"))]
 mod isolation;
 mod jobs;
@@ -59,6 +60,7 @@ pub use db::Durability;
 pub use history::PastRequest;
 pub use idempotency::{Claim, Claimed, IdempotencyKey, StoredReply};
 pub use identities::Identity;
+pub use installation::{PublicKey, UsedInvitation};
 pub use jobs::{JobLease, JobState, Partitions, Repriced, Repricing, Retention, Retired};
 pub use ledger::{LedgerOptions, SILENCE, StoreLedger, Swept};
 pub use logins::{Login, RefreshToken, Renewal};

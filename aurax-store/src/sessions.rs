@@ -147,6 +147,15 @@ fn idle(held: &Row) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a session whose settings somebody else has changed meanwhile.
+fn as_expected(found: &Session, expected: &aurax_core::SessionSettings) -> Result<()> {
+    if found.settings == *expected {
+        return Ok(());
+    }
+    let message = "the session's settings changed meanwhile: read them again";
+    Err(Error::new(ErrorKind::Conflict, message))
+}
+
 /// A foreign session and one that does not exist are the same: there is none.
 #[async_trait]
 impl SessionStore for Store {
@@ -179,6 +188,7 @@ impl SessionStore for Store {
         let leaf = change.leaf;
         let settings = change.settings.as_ref().map(settings).transpose()?;
         let (title, first_title) = (change.title.clone(), change.first_title.clone());
+        let expected = change.expected.clone();
         let args = args! { id, title, first_title, settings, leaf, at };
         let row = self
             .user(principal)
@@ -187,6 +197,11 @@ impl SessionStore for Store {
                     let Some(held) = tx.row(&sql::HOLD, &args! { id }).await? else {
                         return Ok(None);
                     };
+                    if let Some(expected) = expected {
+                        let row = tx.row(&sql::GET, &args! { id }).await?;
+                        let found = read(&row.ok_or_else(|| not_found("session"))?)?;
+                        as_expected(&found, &expected)?;
+                    }
                     if leaf.is_some() {
                         idle(&held)?;
                         let turn = tx.row(&sql::HAS_TURN, &args! { id, leaf }).await?;

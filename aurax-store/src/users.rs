@@ -9,6 +9,7 @@ use crate::bounds::{named, refuse};
 use crate::catalogue::{refresh_tokens, users as sql};
 use crate::cursor::one_more;
 use crate::db::{Row, Tx, args};
+use crate::installation::UsedInvitation;
 use crate::scope::AdminScope;
 use crate::store::not_found;
 
@@ -77,6 +78,8 @@ pub struct NewUser {
     pub role: Role,
     /// The plan.
     pub plan_type: String,
+    /// The invitation it is made with, which is used up with it.
+    pub invitation: Option<UsedInvitation>,
 }
 
 impl NewUser {
@@ -87,6 +90,7 @@ impl NewUser {
             hashed_password: None,
             role: Role::User,
             plan_type: "free".to_owned(),
+            invitation: None,
         }
     }
 
@@ -94,6 +98,13 @@ impl NewUser {
     #[must_use]
     pub fn with_hashed_password(mut self, hash: impl Into<Secret>) -> Self {
         self.hashed_password = Some(hash.into());
+        self
+    }
+
+    /// Uses an invitation up with it.
+    #[must_use]
+    pub const fn with_invitation(mut self, invitation: UsedInvitation) -> Self {
+        self.invitation = Some(invitation);
         self
     }
 
@@ -174,8 +185,8 @@ impl AdminScope {
     ///
     /// # Errors
     /// `Conflict` where the address has one already; `InvalidRequest` for a plan that does not
-    /// exist or an address that is empty or longer than 254 characters; `Store` when it cannot be
-    /// kept.
+    /// exist or an address that is empty or longer than 254 characters; `Permission` where its
+    /// invitation made an account before; `Store` when it cannot be kept.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have made it.
@@ -199,6 +210,7 @@ impl AdminScope {
     async fn add(&self, new: &NewUser, role: Role, whether: Whether) -> Result<Option<User>> {
         let (id, at) = (new_id(), self.store().now());
         let email = normal(&new.email)?;
+        let invitation = new.invitation;
         let args = args! {
             id, email: email.as_str(), hashed_password: new.hashed_password.as_ref().map(expose),
             plan_type: new.plan_type.as_str(), role: role.as_str(), at,
@@ -211,6 +223,9 @@ impl AdminScope {
                         if tx.row(&sql::ANY, &[]).await?.is_some() {
                             return Ok(None);
                         }
+                    }
+                    if let Some(invitation) = invitation {
+                        invitation.take(tx).await?;
                     }
                     tx.run(&sql::ADD, &args).await?;
                     tx.row(&sql::FIND, &args! { id }).await

@@ -13,10 +13,12 @@ use super::{
 use crate::chat::Message;
 use crate::ctx::Principal;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The most characters of a title.
 const LONGEST_TITLE: usize = 200;
+/// How often a change is made anew because somebody else was faster.
+const UPDATES: u32 = 16;
 
 /// One session, open for sending. Cheap to clone; it holds nothing of what was said.
 ///
@@ -149,6 +151,38 @@ impl Conversation {
     /// A dropped future may or may not have changed it.
     pub async fn rename(&self, title: &str) -> Result<Session> {
         self.change(&SessionChange::title(checked(title)?)).await
+    }
+
+    /// Changes several things at once, as `change` says for what the session is at that moment: all
+    /// of them, or none. Where somebody else changed the settings in between, it is asked again.
+    ///
+    /// # Errors
+    /// What `change` fails with; `Conflict` where others change the settings all the time;
+    /// `InvalidRequest` for a title that [`Conversation::rename`] refuses; as
+    /// [`Conversation::switch`].
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have changed it.
+    pub async fn update<E: From<Error> + Send>(
+        &self,
+        change: impl Fn(&Session) -> Result<SessionChange, E> + Send + Sync,
+    ) -> Result<Session, E> {
+        let mut tries = UPDATES;
+        loop {
+            let session = self.record().await?;
+            let mut wanted = change(&session)?;
+            if wanted.settings.is_some() {
+                wanted.expected = Some(session.settings);
+            }
+            if let Some(title) = &wanted.title {
+                wanted.title = Some(checked(title)?.to_owned());
+            }
+            tries = tries.saturating_sub(1);
+            match self.change(&wanted).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && tries > 0 => {}
+                changed => return Ok(changed?),
+            }
+        }
     }
 
     /// Gives the session a title where it has none. Nothing happens until this is awaited.

@@ -74,6 +74,13 @@ impl SessionStore for MemoryLedger {
         let Some(book) = shelf.book_mut(principal, id) else {
             return Ok(None);
         };
+        let settings = &book.session.settings;
+        if change.expected.as_ref().is_some_and(|own| own != settings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "the session's settings changed meanwhile: read them again",
+            ));
+        }
         if let Some(leaf) = change.leaf {
             if book.run.is_some() {
                 return Err(busy());

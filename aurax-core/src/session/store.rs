@@ -97,6 +97,9 @@ pub struct SessionChange {
     pub settings: Option<SessionSettings>,
     /// The end of the branch in use.
     pub leaf: Option<Uuid>,
+    /// The settings that the change was made for: it changes nothing of a session that has others
+    /// by now.
+    pub expected: Option<SessionSettings>,
 }
 
 impl SessionChange {
@@ -130,6 +133,13 @@ impl SessionChange {
             leaf: Some(leaf),
             ..Self::default()
         }
+    }
+
+    /// Changes nothing unless the settings are these.
+    #[must_use]
+    pub fn with_expected(mut self, settings: SessionSettings) -> Self {
+        self.expected = Some(settings);
+        self
     }
 }
 
@@ -176,11 +186,12 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Dropping the future is harmless.
     async fn session(&self, principal: &Principal, id: Uuid) -> Result<Option<Session>>;
 
-    /// Changes a session; `None` where there is none.
+    /// Changes a session, in all that the change names or in nothing; `None` where there is none.
     ///
     /// # Errors
-    /// `Store` when it cannot be changed; for another leaf, `NotFound` where it is no turn of the
-    /// session and `SessionBusy` while that answers something.
+    /// `Store` when it cannot be changed; `Conflict` where its settings are not the expected ones;
+    /// for another leaf, `NotFound` where it is no turn of the session and `SessionBusy` while that
+    /// answers something.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have changed it.

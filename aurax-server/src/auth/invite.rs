@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aurax::store::UsedInvitation;
 use aurax::{Result, Secret, new_id};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::token::AccessTokens;
@@ -26,7 +28,7 @@ struct Claims {
 }
 
 impl AccessTokens {
-    /// An invitation for an address, good for a week. While the address has an account it makes no other.
+    /// An invitation for an address, good for a week and for one account.
     ///
     /// # Errors
     /// `Internal` when it cannot be signed.
@@ -44,10 +46,13 @@ impl AccessTokens {
         self.sign(TYPE, &claims)
     }
 
-    /// Whether an invitation is genuine, good now, and for this address.
-    pub fn is_invited(&self, invitation: &str, email: &str) -> bool {
-        let claims: Option<Claims> = self.verify(TYPE, invitation);
-        claims.is_some_and(|claims| claims.sub == normal(email) && claims.exp > self.now())
+    /// An invitation that is genuine, good now, and for this address. Whether it was used is
+    /// another question.
+    pub fn invited(&self, invitation: &str, email: &str) -> Option<UsedInvitation> {
+        let claims: Claims = self.verify(TYPE, invitation)?;
+        let is_good = claims.sub == normal(email) && claims.exp > self.now();
+        let until = OffsetDateTime::from_unix_timestamp(claims.exp).ok()?;
+        is_good.then_some(UsedInvitation::new(claims.jti, until))
     }
 }
 

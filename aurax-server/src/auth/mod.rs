@@ -5,6 +5,7 @@ mod invite;
 mod issuers;
 mod known;
 mod password;
+mod shared;
 mod signing;
 mod token;
 
@@ -21,6 +22,7 @@ pub use issuers::Issuers;
 use issuers::Vouched;
 use known::{Known, KnownLogins, Shown};
 pub use password::Passwords;
+pub(crate) use shared::EVERY as SHARE_EVERY;
 pub use signing::SigningKeys;
 pub use token::{AccessTokens, Genuine};
 
@@ -79,6 +81,7 @@ impl Authenticator {
         if let Some(vouched) = self.0.issuers.read(token).await? {
             return self.vouched(vouched).await;
         }
+        self.meet(token).await?;
         let Some(genuine) = self.0.tokens.read(token) else {
             return Err(refused());
         };
@@ -88,6 +91,35 @@ impl Authenticator {
             expires_at: genuine.expires_at,
         };
         Ok(Caller::new(known.user, known.plan, via))
+    }
+
+    /// Looks for the key of a token that nobody here knows among those that other processes share;
+    /// at most once a second.
+    ///
+    /// # Errors
+    /// 503 when the store is away.
+    pub(crate) async fn meet(&self, token: &str) -> Result<(), Failure> {
+        let inner = &*self.0;
+        if let Some(id) = inner.tokens.stranger(token) {
+            let shared = inner.tokens.shared();
+            shared.look_for(&id, &inner.store, &*inner.clock).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the other processes that open this store accept what this one signs, for an hour, and
+    /// learns what they sign with.
+    ///
+    /// # Errors
+    /// `Store` when it is away.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have done so.
+    pub async fn share_keys(&self) -> aurax::Result<()> {
+        let inner = &*self.0;
+        let until = shared::until(inner.store.clock().now());
+        inner.tokens.keys().share(&inner.store, until).await?;
+        inner.tokens.shared().look(&inner.store).await
     }
 
     /// Whether a caller may go on: the same account, by what is known now.

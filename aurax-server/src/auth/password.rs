@@ -49,7 +49,7 @@ impl Passwords {
     /// Hashes a password, in the PHC string format.
     ///
     /// # Errors
-    /// `InvalidRequest` for one of more than 1,024 bytes; `Overloaded` where too many wait.
+    /// `InvalidRequest` for one of more than 1,024 bytes; `RateLimited` where too many wait.
     ///
     /// # Cancel safety
     /// Dropping the future is harmless.
@@ -92,7 +92,7 @@ impl Passwords {
         }
         let busy = || {
             Error::new(
-                ErrorKind::Overloaded,
+                ErrorKind::RateLimited,
                 "too many people log in at once; try again",
             )
             .with_retry(Retry::Transient)
@@ -181,6 +181,13 @@ mod tests {
             .try_acquire_many_owned(u32::try_from(passwords.queue.available_permits()).unwrap());
         let _all = all.unwrap();
         let error = passwords.hash(Secret::new("x")).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Overloaded);
+        let clock = aurax::SystemClock;
+        let answer = crate::error::Failure::from(error).respond("id", &clock);
+        assert_eq!(answer.status(), 429);
+        assert_eq!(answer.headers()["retry-after"], "1");
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await;
+        let body: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        assert_eq!(body["error"]["code"], "rate_limited");
+        assert_eq!(body["error"]["retryable"], true);
     }
 }

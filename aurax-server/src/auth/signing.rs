@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use aurax::store::PublicKey;
 use aurax::{Error, ErrorKind, Result, Secret};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -60,7 +61,7 @@ impl SigningKeys {
     /// RSA keys of 2048 bits and more; the message names the file and never shows what is in it.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.exists() {
-            create(path, &new_key()?)?;
+            place(path, &new_key()?)?;
         }
         Self::read(path)
     }
@@ -176,9 +177,25 @@ impl SigningKeys {
         self.known.get(id)
     }
 
-    /// The public keys, as `/.well-known/jwks.json` shows them.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.known.contains_key(id)
+    }
+
+    /// The public keys.
     pub const fn public(&self) -> &JwkSet {
         &self.public
+    }
+
+    /// The public keys as processes share them: each a JWK.
+    pub(super) fn to_public(&self) -> Result<Vec<PublicKey>> {
+        let keys = self.public.keys.iter().map(|jwk| {
+            let id = jwk.common.key_id.clone().unwrap_or_default();
+            let public = serde_json::to_string(jwk).map_err(|e| {
+                Error::new(ErrorKind::Internal, "a public key is not written").with_source(e)
+            })?;
+            Ok(PublicKey::new(id, public))
+        });
+        keys.collect()
     }
 }
 
@@ -262,6 +279,22 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
     Ok(text)
 }
 
+/// Makes a file that is there whole or not at all; one that another process has made meanwhile
+/// stays.
+fn place(path: &Path, text: &str) -> Result<()> {
+    let name = format!("{}.new", aurax::new_id().simple());
+    let draft = path.with_extension(name);
+    create(&draft, text)?;
+    let placed = fs::hard_link(&draft, path);
+    fs::remove_file(&draft).map_err(|e| cannot("tidy up beside", path, e))?;
+    match placed {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(cannot("make", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn create(path: &Path, text: &str) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -273,7 +306,7 @@ fn create(path: &Path, text: &str) -> Result<()> {
         .map_err(|e| cannot("write", path, e))
 }
 
-fn cannot(what: &str, path: &Path, error: std::io::Error) -> Error {
+fn cannot(what: &str, path: &Path, error: io::Error) -> Error {
     let message = format!("cannot {what} the file of signing keys {}", path.display());
     Error::new(ErrorKind::Config, message).with_source(error)
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aurax::{Clock, Error, ErrorKind, Result, Secret, new_id};
+use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::shared::SharedKeys;
 use super::signing::SigningKeys;
 
 /// The type of an access token (RFC 9068).
@@ -57,6 +59,7 @@ pub struct AccessTokens(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     keys: SigningKeys,
+    shared: SharedKeys,
     issuer: String,
     ttl: Duration,
     clock: Arc<dyn Clock>,
@@ -84,6 +87,7 @@ impl AccessTokens {
         validation.validate_nbf = false;
         Self(Arc::new(Inner {
             keys,
+            shared: SharedKeys::new(),
             issuer,
             ttl: ttl.min(LONGEST_TTL),
             clock,
@@ -91,9 +95,31 @@ impl AccessTokens {
         }))
     }
 
-    /// The keys, for those who check tokens themselves.
+    /// The keys of this process, the first of which signs.
     pub fn keys(&self) -> &SigningKeys {
         &self.0.keys
+    }
+
+    /// The keys that are accepted, of this process and of those it shares a store with, for who
+    /// checks tokens themselves.
+    pub fn public(&self) -> JwkSet {
+        let mut public = self.0.keys.public().clone();
+        public.keys.extend(self.0.shared.public(&self.0.keys));
+        public
+    }
+
+    pub(super) fn shared(&self) -> &SharedKeys {
+        &self.0.shared
+    }
+
+    /// The id of the key that a token was signed with, where nobody here knows it.
+    pub(super) fn stranger(&self, token: &str) -> Option<String> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let header = decode_header(token).ok()?;
+        let id = header.kid.filter(|_| header.alg == Algorithm::RS256)?;
+        (!self.0.keys.has(&id) && !self.0.shared.has(&id)).then_some(id)
     }
 
     /// Who signs.
@@ -157,10 +183,12 @@ impl AccessTokens {
         if !is_plain {
             return None;
         }
-        let key = self.0.keys.known(header.kid.as_deref()?)?;
-        decode(token, key, &self.0.validation)
-            .ok()
-            .map(|data| data.claims)
+        let id = header.kid.as_deref()?;
+        let data = match self.0.keys.known(id) {
+            Some(own) => decode(token, own, &self.0.validation),
+            None => decode(token, &self.0.shared.get(id)?, &self.0.validation),
+        };
+        data.ok().map(|data| data.claims)
     }
 
     /// Reads a token; `None` for anything but a genuine one that is good now.

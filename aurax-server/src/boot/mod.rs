@@ -23,6 +23,7 @@ pub(crate) use close::close_store;
 pub(crate) use data::signing_keys;
 pub use data::{folder, installed_prices};
 pub use store::{backup_keys, open_store, open_vault, postgres_options};
+pub(crate) use store::{key_source, open_signing_keys, own_keys};
 
 /// Everything a process works with.
 #[derive(Debug, Clone)]

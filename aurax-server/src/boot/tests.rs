@@ -145,6 +145,117 @@ async fn a_lost_master_key_is_not_replaced() {
     );
 }
 
+/// One of several machines that share a database, each with a data folder of its own.
+async fn machine(folder: &Folder, name: &str, pairs: &[(&str, &str)]) -> Result<Boot> {
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let data = folder.0.join(name);
+    let url = format!("sqlite:{}", folder.0.join("shared.db").display());
+    let mut variables = variables(pairs);
+    variables.insert("AURAX_DATA".to_owned(), data.to_str().unwrap().to_owned());
+    variables.insert("DATABASE_URL".to_owned(), url);
+    loop {
+        let config = Config::read(None, &variables)?;
+        match Boot::open(config, &variables, Arc::new(ReqwestTransport::new())).await {
+            // Another one writes to the file: whoever starts a machine starts it again.
+            Err(error) if error.kind() == ErrorKind::Store => tokio::task::yield_now().await,
+            opened => return opened,
+        }
+    }
+}
+
+/// Two master keys would seal what the other machine cannot read.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_machines_that_start_at_once_all_have_one_master_key() {
+    let folder = Folder::new();
+    let names = ["one", "two", "three"];
+    let started = names.map(|name| machine(&folder, name, &[]));
+    let started = futures::future::join_all(started).await;
+    let mut first = None;
+    for (name, boot) in names.into_iter().zip(started) {
+        match boot {
+            Ok(boot) => {
+                boot.close().await.unwrap();
+                assert_eq!(
+                    first.replace(name),
+                    None,
+                    "one machine's key is everybody's"
+                );
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+                assert!(error.message().contains("copy"), "{error}");
+            }
+        }
+    }
+    let first = folder.0.join(first.unwrap()).join("master.keys");
+    // A machine that comes later makes no key that would only be in the way.
+    let late = machine(&folder, "late", &[]).await.unwrap_err();
+    assert!(late.message().contains("is not there: copy it"), "{late}");
+    assert!(!folder.0.join("late/master.keys").exists());
+    let key = std::fs::read_to_string(&first).unwrap();
+    let other = [(
+        "AURAX_MASTER_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    )];
+    let error = machine(&folder, "late", &other).await.unwrap_err();
+    assert!(
+        error.message().contains("AURAX_MASTER_KEY lacks it"),
+        "{error}"
+    );
+    let same = [("AURAX_MASTER_KEY", &*key)];
+    machine(&folder, "late", &same)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    for name in names {
+        let own = folder.0.join(name).join("master.keys");
+        std::fs::write(&own, &key).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&own, mode).unwrap();
+        machine(&folder, name, &[])
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+    }
+}
+
+/// A store that was filled before its machines agreed on a key is its keys' machine's.
+#[tokio::test]
+async fn a_store_from_before_keeps_the_key_that_seals_it() {
+    let folder = Folder::new();
+    let first = machine(&folder, "one", &[]).await.unwrap();
+    let keys = first.store.user(&aurax::Principal::local()).provider_keys();
+    keys.seal(&first.vault, "openai", "default", None, &"sk-hush".into())
+        .await
+        .unwrap();
+    first.close().await.unwrap();
+    let database = folder.0.join("shared.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+    let connected = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options);
+    let mut file = connected.await.unwrap();
+    let forget = sqlx::query("DELETE FROM settings WHERE name = 'master_key'");
+    let gone = forget.execute(&mut file).await.unwrap();
+    assert_eq!(gone.rows_affected(), 1);
+    sqlx::Connection::close(file).await.unwrap();
+    let stranger = machine(&folder, "two", &[]).await.unwrap_err();
+    assert!(stranger.message().contains("copy it"), "{stranger}");
+    machine(&folder, "one", &[])
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let other = [(
+        "AURAX_MASTER_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    )];
+    assert!(machine(&folder, "two", &other).await.is_err());
+}
+
 #[tokio::test]
 async fn installed_prices_that_are_broken_are_named() {
     let folder = Folder::new();

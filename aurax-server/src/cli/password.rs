@@ -1,11 +1,12 @@
 //! Passwords that operators set: read from standard input, or made here.
 
+use std::io::{BufRead as _, BufReader, Read};
+
 use aurax::{Error, ErrorKind, Secret};
 use aws_lc_rs::rand;
 use zeroize::Zeroizing;
 
 use super::exit::{Done, Failure};
-use super::keys::secret;
 use crate::auth::Passwords;
 use crate::config::Config;
 
@@ -13,6 +14,8 @@ use crate::config::Config;
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them: 100 bits.
 const LENGTH: usize = 20;
+/// The longest password that is read, in bytes.
+const LONGEST: usize = 1_024;
 /// How many stand together.
 const GROUP: usize = 5;
 
@@ -23,9 +26,14 @@ pub(super) struct Password {
 }
 
 impl Password {
-    /// The first line of standard input.
-    pub(super) fn from_stdin(config: &Config) -> Done<Self> {
-        let secret = secret(std::io::stdin().lock(), "standard input")?;
+    /// The first line of standard input. It can be interrupted: the thread that waits for the line
+    /// goes with the process.
+    pub(super) async fn from_stdin(config: &Config) -> Done<Self> {
+        let read = tokio::task::spawn_blocking(|| first_line(std::io::stdin().lock()));
+        let secret = read.await.map_err(|error| {
+            let message = "standard input was not read";
+            Error::new(ErrorKind::Internal, message).with_source(error)
+        })??;
         let shortest = config.auth.shortest_password;
         if length(&secret) < shortest {
             return Err(Failure::usage(format!(
@@ -64,6 +72,25 @@ impl Password {
     }
 }
 
+/// The first line of a stream, without its end. What follows is not read.
+fn first_line(stream: impl Read) -> Done<Secret> {
+    // Room for all of it: a buffer that grows would leave copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
+    let mut stream = BufReader::with_capacity(1, stream).take(LONGEST as u64 + 3);
+    stream.read_until(b'\n', &mut line).map_err(|error| {
+        Failure::config(format!("standard input cannot be read: {}", error.kind()))
+    })?;
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    if text.len() > LONGEST {
+        let message = format!("a password has at most {LONGEST} bytes");
+        return Err(Failure::usage(message));
+    }
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Failure::usage("the password on standard input is not UTF-8"))?;
+    Ok(Secret::new(text))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a password is measured before it is hashed"
@@ -75,6 +102,27 @@ fn length(password: &Secret) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_and_nothing_is_read_after_it() {
+        #[expect(clippy::disallowed_methods, reason = "the test reads it")]
+        let read = |mut text: &[u8]| {
+            let line = first_line(&mut text).map(|secret| secret.expose().to_owned());
+            (line.ok(), text.len())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(read(b"one two \nthree\n"), (some("one two "), 6));
+        assert_eq!(read(b"one\r\n"), (some("one"), 0));
+        assert_eq!(read(b"one"), (some("one"), 0));
+        assert_eq!(read(b""), (some(""), 0));
+        assert_eq!(read(b"\xff\n").0, None);
+        let longest = "x".repeat(LONGEST);
+        assert_eq!(
+            read(format!("{longest}\r\nmore").as_bytes()).0,
+            some(&longest)
+        );
+        assert_eq!(read(format!("{longest}x\n").as_bytes()).0, None);
+    }
 
     #[test]
     fn a_generated_password_is_long_and_new() {

@@ -43,8 +43,12 @@ pub(super) struct Rotate {
 
 impl Rotate {
     pub(super) async fn run(&self, shell: &Shell, opened: &Opened) -> Done {
-        let vault = opened.vault().await?;
-        let KeySource::File(file) = boot::backup_keys(&opened.config, &vault) else {
+        let keys = match self.only_seal {
+            // Though the installation may be known by another one, which is lost.
+            true => boot::own_keys(&opened.config)?,
+            false => opened.vault().await?.keys().clone(),
+        };
+        let KeySource::File(file) = boot::key_source(&opened.config, &keys) else {
             return Err(Failure::config(
                 "the master keys come from AURAX_MASTER_KEY: put a new one in front there, restart \
                  the servers, and run it again with a key file",

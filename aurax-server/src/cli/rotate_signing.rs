@@ -10,15 +10,17 @@ use crate::auth::SigningKeys;
 use crate::boot;
 
 const EXAMPLES: &str = "Examples:
-  aurax keys rotate-signing                     with one server, which is restarted then
-  aurax keys rotate-signing --only-add          1. with several: add a key that all of them accept,
-                                                2. restart each with the new file,
-  aurax keys rotate-signing --only-use          3. let the new key sign, and restart each again
+  aurax keys rotate-signing                     and restart the servers that use the file
+  aurax keys rotate-signing --only-add          1. where others check tokens, too, and remember the
+                                                keys: add one that does not sign yet,
+                                                2. restart, and wait until they have read it,
+  aurax keys rotate-signing --only-use          3. let the new key sign, and restart again
   aurax keys rotate-signing --file /etc/aurax/signing.keys
 
 Earlier keys are still accepted, so nobody is logged out. A quarter of an hour later no token that
-they signed is good any more, and they may be removed from the end of the file. `--file` names the
-file of auth.signing_key_file, and makes one that is not there.";
+they signed is good any more, and they may be removed from the end of the file. Servers that share a
+database learn of one another's keys by themselves, and forget one an hour after the last server
+that had it. `--file` names the file of auth.signing_key_file, and makes one that is not there.";
 
 /// Sign access tokens with a new key.
 #[derive(Debug, Args)]

@@ -9,10 +9,9 @@ use aurax::store::RedisLimits;
 use aurax::store::backup::{Backups, Shelf};
 use clap::Args;
 
-use super::exit::Done;
+use super::exit::{Done, Failure};
 use super::interrupt::Interrupts;
 use super::shell::Shell;
-use crate::auth::SigningKeys;
 use crate::boot::{self, Boot};
 use crate::config::{BackupSettings, Registration};
 use crate::{State, StateParts, router, serve};
@@ -37,8 +36,11 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, shell: &Shell) -> Done {
-        let interrupts = Interrupts::new()?;
-        let boot = shell.boot_server(self.listen).await?;
+        let mut interrupts = Interrupts::new()?;
+        let boot = tokio::select! {
+            boot = shell.boot_server(self.listen) => boot?,
+            () = interrupts.next() => return Err(Failure::interrupted()),
+        };
         let served = run(shell, &boot, interrupts).await;
         let closed = boot.close().await;
         served?;
@@ -94,10 +96,7 @@ fn backups(boot: &Boot, settings: &BackupSettings) -> Option<Backups> {
 /// Serves until it is interrupted.
 async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<()> {
     let config = (*boot.config).clone();
-    let keys = match &config.auth.signing_keys {
-        Some(keys) => SigningKeys::parse_secret(keys, "auth.signing_key")?,
-        None => SigningKeys::open(&boot::signing_keys(&config))?,
-    };
+    let keys = boot::open_signing_keys(&config)?;
     let tls = config.tls.as_ref().map(serve::acceptor).transpose()?;
     let listener = serve::listen(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -117,6 +116,8 @@ async fn run(shell: &Shell, boot: &Boot, mut interrupts: Interrupts) -> Result<(
         parts = parts.with_model_lists(lists.clone());
     }
     let state = State::new(parts)?;
+    // Before anybody has a token that another server has to know.
+    state.auth().share_keys().await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     welcome(shell, boot, &format!("{scheme}://{address}")).await?;
     let drain = state.drain().clone();

@@ -13,7 +13,8 @@ use super::print::at;
 use super::shell::{Opened, Shell, account, all};
 use super::table::{Side, Table};
 use super::unless_interrupted;
-use crate::auth::{AccessTokens, INVITATION_TTL, SigningKeys};
+use crate::auth::{AccessTokens, INVITATION_TTL};
+use crate::boot;
 use crate::config::Registration;
 
 const EXAMPLES: &str = "Examples:
@@ -134,7 +135,7 @@ impl Users {
         match self {
             Self::List(list) => list.run(shell, opened).await,
             Self::Create(create) => {
-                let password = password(opened, create.password_stdin)?;
+                let password = password(opened, create.password_stdin).await?;
                 let role = if create.admin {
                     Role::Admin
                 } else {
@@ -186,9 +187,9 @@ impl Users {
     }
 }
 
-fn password(opened: &Opened, from_stdin: bool) -> Done<Password> {
+async fn password(opened: &Opened, from_stdin: bool) -> Done<Password> {
     match from_stdin {
-        true => Password::from_stdin(&opened.config),
+        true => Password::from_stdin(&opened.config).await,
         false => Password::generated(),
     }
 }
@@ -282,7 +283,13 @@ impl Invite {
             let message = format!("`{}` has an account already", self.email);
             return Err(Error::new(ErrorKind::Conflict, message).into());
         }
-        let keys = SigningKeys::open(&config.data.join("signing.keys"))?;
+        let keys = boot::open_signing_keys(config)?;
+        // Where no server has the key, they have to know it for as long as the invitation is good.
+        let shared = opened.store.jobs().signing_keys().await?;
+        if shared.iter().all(|key| key.id != keys.id()) {
+            let until = shell.now() + INVITATION_TTL;
+            keys.share(&opened.store, until).await?;
+        }
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, Arc::new(SystemClock));
         let invitation = tokens.invite(&self.email)?;
@@ -353,7 +360,8 @@ impl List {
 impl Reset {
     async fn run(&self, shell: &Shell, opened: &Opened) -> Done {
         let user = account(&opened.store, &self.email).await?;
-        let (hash, made) = password(opened, self.password_stdin)?.hash().await?;
+        let password = password(opened, self.password_stdin).await?;
+        let (hash, made) = password.hash().await?;
         opened.store.admin().reset_password(user.id, hash).await?;
         let shown = Shown { json: self.json };
         shown.show(shell, &user, "reset", made.as_deref().map(String::as_str))?;

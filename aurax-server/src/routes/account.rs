@@ -12,6 +12,7 @@ use crate::admit::Rule;
 use crate::auth::Caller;
 use crate::error::{ErrorBody, Failure};
 use crate::extract::Json;
+use crate::limits;
 use crate::state::State;
 use crate::view::User;
 
@@ -58,6 +59,8 @@ async fn change(
     if let Some(password) = &wanted.password {
         password.check(&state)?;
     }
+    // Whoever has a token may guess the password here as at the door.
+    limits::of_account(&state, &caller.user().email).await?;
     let scope = caller.scope(state.store());
     let hash = scope.hashed_password().await?;
     let shown = wanted.current_password.into_secret();

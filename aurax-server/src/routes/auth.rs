@@ -1,6 +1,6 @@
 //! Accounts and logins.
 
-use aurax::store::{NewUser, Renewal, Store};
+use aurax::store::{NewUser, Renewal, Store, UsedInvitation};
 use aurax::{Page, Principal, Secret};
 use axum::Json as Reply;
 use axum::extract::{FromRequest as _, Request};
@@ -123,24 +123,25 @@ pub(super) fn check_email(email: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether somebody may make an account here.
-fn may_register(state: &State, wanted: &Registration) -> Result<(), Failure> {
+/// Refuses who may make no account here; the invitation of who needs one.
+async fn may_register(
+    state: &State,
+    wanted: &Registration,
+) -> Result<Option<UsedInvitation>, Failure> {
     match state.config().registration() {
-        config::Registration::Open => Ok(()),
+        config::Registration::Open => Ok(None),
         config::Registration::Closed => {
             let message = "accounts are made by the operator here: ask for one";
             Err(Failure::forbidden(message))
         }
         config::Registration::Invite => {
-            let invitation = wanted.invitation.as_ref();
-            let tokens = state.auth().tokens();
-            let is_invited = invitation
-                .is_some_and(|Password(invitation)| tokens.is_invited(invitation, &wanted.email));
             let message = "accounts are made by invitation here: send the `invitation` you were \
                            given, with the address it is for";
-            is_invited
-                .then_some(())
-                .ok_or_else(|| Failure::forbidden(message))
+            let refused = || Failure::forbidden(message);
+            let Password(shown) = wanted.invitation.as_ref().ok_or_else(refused)?;
+            state.auth().meet(shown).await?;
+            let invitation = state.auth().tokens().invited(shown, &wanted.email);
+            Ok(Some(invitation.ok_or_else(refused)?))
         }
     }
 }
@@ -161,14 +162,15 @@ async fn register(
     state: State,
     Json(wanted): Json<Registration>,
 ) -> Result<(StatusCode, Reply<User>), Failure> {
-    may_register(&state, &wanted)?;
+    let invitation = may_register(&state, &wanted).await?;
     check_email(&wanted.email)?;
     wanted.password.check(&state)?;
     let hash = state
         .passwords()
         .hash(wanted.password.into_secret())
         .await?;
-    let new = NewUser::new(wanted.email).with_hashed_password(hash);
+    let mut new = NewUser::new(wanted.email).with_hashed_password(hash);
+    new.invitation = invitation;
     let admin = state.store().admin();
     // Whoever is first on a machine of their own runs it; elsewhere the command makes operators.
     if state.config().first_account_is_admin()

@@ -135,15 +135,14 @@ fn body(calls: Calls, first: Paged<store::UsageRow>, format: Format) -> Body {
     let pages = stream::try_unfold((calls, Next::Rows(first)), move |(calls, next)| {
         let mut out = std::mem::take(&mut lead);
         async move {
+            let breaks_off = |error: &Error| tracing::error!(%error, "an export breaks off");
             let rows = match next {
                 Next::Rows(rows) => rows,
-                Next::After(cursor) => calls.after(cursor).await.inspect_err(|error| {
-                    tracing::error!(%error, "an export breaks off");
-                })?,
+                Next::After(cursor) => calls.after(cursor).await.inspect_err(breaks_off)?,
                 Next::Nothing => return Ok::<_, aurax::Error>(None),
             };
             for row in rows.data {
-                write(row, format, &mut out);
+                write(row, format, &mut out).inspect_err(breaks_off)?;
             }
             let next = rows.next_cursor.map_or(Next::Nothing, Next::After);
             Ok(Some((Bytes::from(out), (calls, next))))
@@ -152,15 +151,43 @@ fn body(calls: Calls, first: Paged<store::UsageRow>, format: Format) -> Body {
     Body::from_stream(pages)
 }
 
-fn write(row: store::UsageRow, format: Format, out: &mut String) {
+fn write(row: store::UsageRow, format: Format, out: &mut String) -> aurax::Result<()> {
     match format {
         Format::Csv => csv::line(&row, out),
-        Format::Jsonl => match serde_json::to_string(&UsageRow::from(row)) {
-            Ok(json) => {
-                out.push_str(&json);
-                out.push('\n');
-            }
-            Err(error) => tracing::error!(%error, "a call cannot be written"),
-        },
+        Format::Jsonl => line(&UsageRow::from(row), out)?,
+    }
+    Ok(())
+}
+
+/// A line of JSON. A call that cannot be written is no reason to leave it out: sums would be wrong,
+/// and nobody would know.
+fn line(call: &impl Serialize, out: &mut String) -> aurax::Result<()> {
+    let json = serde_json::to_string(call).map_err(|error| {
+        Error::new(ErrorKind::Internal, "a call cannot be written").with_source(error)
+    })?;
+    out.push_str(&json);
+    out.push('\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken;
+
+    impl Serialize for Broken {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("broken"))
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_left_out() {
+        let mut out = String::from("{}\n");
+        let error = line(&Broken, &mut out).unwrap_err();
+        assert_eq!((error.kind(), &*out), (ErrorKind::Internal, "{}\n"));
+        line(&1, &mut out).unwrap();
+        assert_eq!(out, "{}\n1\n");
     }
 }

@@ -61,6 +61,6 @@ async fn readyz(state: State) -> Result<Json<Health>, Failure> {
     responses((status = 200, description = "The keys.", body = std::collections::HashMap<String, Vec<std::collections::HashMap<String, serde_json::Value>>>))
 )]
 async fn jwks(state: State) -> (StatusCode, Json<jsonwebtoken::jwk::JwkSet>) {
-    let keys = state.auth().tokens().keys().public().clone();
+    let keys = state.auth().tokens().public();
     (StatusCode::OK, Json(keys))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use aurax::store::Grouping;
-use aurax::{Bucket, Buckets, Page, PriceBook, Usage, UsageSource};
+use aurax::{Bucket, Buckets, ModelInfo, Page, PriceBook, Usage, UsageSource};
 use axum::Json as Reply;
 use axum::extract::{FromRequestParts, Path};
 use http::StatusCode;
@@ -92,7 +92,8 @@ async fn with_keys(state: &State, caller: &Caller) -> Result<HashSet<String>, Fa
     }
 }
 
-/// A provider's models as the caller's key sees them, with what is known of them and their prices.
+/// A provider's models as the caller's key sees them, with what is known of them and their prices;
+/// for an access key with a list of models, those of its list.
 /// Lists are remembered for an hour.
 #[utoipa::path(
     get,
@@ -123,7 +124,8 @@ async fn models(
     let models = state.models().of(&*provider, &ctx, listed).await;
     let models = models.map_err(|error| crate::chat::failed(&state, &error, owner))?;
     let now = state.clock().now();
-    let models = models.into_iter().map(|model| {
+    let mine = |model: &ModelInfo| call::may_use(state.engine(), &caller, &info.name, &model.id);
+    let models = models.into_iter().filter(mine).map(|model| {
         let known = sold.and_then(|sold| book.model_info(sold, &model.id));
         let prices = sold.and_then(|sold| prices(book, sold, &model.id, now));
         let model = match known {

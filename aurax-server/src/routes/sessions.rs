@@ -1,7 +1,10 @@
 //! Conversations.
 
+#[cfg(test)]
+mod tests;
+
 use aurax::{
-    Conversation, Message as Said, Page, Part, Request as Asked, Role, SendRequest,
+    Conversation, Message as Said, Page, Part, Request as Asked, Role, SendRequest, SessionChange,
     SessionSettings, Sessions,
 };
 use axum::Json as Reply;
@@ -212,7 +215,7 @@ struct SessionPatch {
     leaf_id: Option<Uuid>,
 }
 
-/// Changes a session.
+/// Changes a session: all that is named, or nothing.
 #[utoipa::path(
     put,
     path = "/chat/sessions/{id}",
@@ -232,19 +235,18 @@ async fn change(
 ) -> Result<Reply<Session>, Failure> {
     let title = wanted.title.as_deref().map(check_title).transpose()?;
     let chat = open(&state, &caller, id).await?;
-    let mut session = chat.record().await?;
-    if let Some(change) = wanted.settings {
-        let mut settings = session.settings.clone();
-        change.apply(&mut settings);
-        session = chat.set(checked(settings)?).await?;
-    }
-    if let Some(title) = title {
-        session = chat.rename(title).await?;
-    }
-    if let Some(leaf) = wanted.leaf_id {
-        session = chat.switch(leaf).await?;
-    }
-    Ok(Reply(session.into()))
+    let changed = chat.update(|session| {
+        let mut change = SessionChange::default();
+        change.title = title.map(str::to_owned);
+        change.leaf = wanted.leaf_id;
+        if let Some(wanted) = &wanted.settings {
+            let mut settings = session.settings.clone();
+            wanted.apply(&mut settings);
+            change.settings = Some(checked(settings)?);
+        }
+        Ok::<_, Failure>(change)
+    });
+    Ok(Reply(changed.await?.into()))
 }
 
 /// Deletes a session with everything that was said in it. What it cost stays on record.

@@ -90,20 +90,20 @@ pub(crate) fn edit<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 impl SettingsChange {
-    pub(crate) fn apply(self, settings: &mut SessionSettings) {
-        fn set<T>(field: &mut Option<T>, edit: Edit<T>) {
+    pub(crate) fn apply(&self, settings: &mut SessionSettings) {
+        fn set<T: Clone>(field: &mut Option<T>, edit: &Edit<T>) {
             match edit {
                 Edit::Keep => {}
                 Edit::Clear => *field = None,
-                Edit::Set(value) => *field = Some(value),
+                Edit::Set(value) => *field = Some(value.clone()),
             }
         }
-        set(&mut settings.provider, self.provider);
-        set(&mut settings.model, self.model);
-        set(&mut settings.key_name, self.key_name);
-        set(&mut settings.system, self.system);
-        set(&mut settings.temperature, self.temperature);
-        set(&mut settings.max_output_tokens, self.max_output_tokens);
+        set(&mut settings.provider, &self.provider);
+        set(&mut settings.model, &self.model);
+        set(&mut settings.key_name, &self.key_name);
+        set(&mut settings.system, &self.system);
+        set(&mut settings.temperature, &self.temperature);
+        set(&mut settings.max_output_tokens, &self.max_output_tokens);
     }
 }
 

@@ -1,5 +1,8 @@
 //! `aurax users`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::home::Home;
 
 #[test]
@@ -58,7 +61,8 @@ fn a_password_comes_from_standard_input() {
     home.run_with(&create, "short\n")
         .ends_with(2)
         .warns("at least 8");
-    let made = home.run_with(&create, "canary long password\n");
+    // What follows the first line is somebody else's.
+    let made = home.run_with(&create, "canary long password\nanother line\n");
     made.ends_with(0);
     assert!(
         !made.out.contains("canary") && !made.out.contains("password:"),
@@ -84,4 +88,21 @@ fn somebody_is_invited() {
     closed
         .ok(&["users", "invite", "bob@example.com"])
         .warns("registration = \"invite\"");
+}
+
+/// An invitation is signed with what the servers sign with.
+#[test]
+fn an_invitation_is_signed_with_the_configured_key() {
+    let home = Home::new();
+    let file = home.path("shared.keys");
+    let place = file.to_str().unwrap();
+    let made = home.ok(&["keys", "rotate-signing", "--file", place]);
+    let id = made.out.trim().rsplit(' ').next().unwrap().to_owned();
+    let home = home.with("AURAX_AUTH_SIGNING_KEY_FILE", place);
+    let invited = home.ok(&["users", "invite", "eve@example.com"]);
+    let header = invited.out.split('.').next().unwrap();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!(header["kid"], id);
+    assert!(!home.path("aurax-data/signing.keys").exists());
 }

@@ -2,6 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 
+use aurax::store::Store;
+use aurax::{Clock as _, Page, Principal, Session, SessionStore as _, SystemClock};
+
 use super::home::Home;
 use super::provider::{KEY, Provider};
 
@@ -218,4 +221,43 @@ fn a_reader_may_leave() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(!said.contains("panic"), "{said}");
+}
+
+/// The one last used may have been begun long before many others.
+#[test]
+fn the_last_session_is_the_one_last_used() {
+    let home = Home::new();
+    home.ok(&["migrate"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let first = runtime.block_on(async {
+        let store = Store::sqlite(home.path("aurax-data/aurax.db"))
+            .await
+            .unwrap();
+        let me = Principal::local();
+        let mut first = None;
+        for number in 0..205_i64 {
+            let at = SystemClock.now() - time::Duration::seconds(1_000 - number);
+            let mut session = Session::new(aurax::new_id(), at);
+            session.settings.model = Some("demo/echo".to_owned());
+            if first.is_none() {
+                session.updated_at = at + time::Duration::seconds(900);
+            }
+            store.create(&me, &session).await.unwrap();
+            first.get_or_insert(session.id);
+        }
+        store.close().await;
+        first.unwrap()
+    });
+    home.ok(&["chat", "-s", "last", "the one of old"]);
+    let found = runtime.block_on(async {
+        let store = Store::sqlite(home.path("aurax-data/aurax.db"))
+            .await
+            .unwrap();
+        let turns = store
+            .turns(&Principal::local(), first, &Page::first())
+            .await;
+        store.close().await;
+        turns.unwrap().data.len()
+    });
+    assert_eq!(found, 2);
 }

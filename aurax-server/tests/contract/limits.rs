@@ -90,6 +90,24 @@ async fn an_account_has_a_limit_whether_it_exists_or_not() {
     server.stop().await;
 }
 
+/// Whoever has a token may not guess the password with it: what counts is the account, wherever its
+/// password is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_guessed_no_faster_with_a_token() {
+    let server = server(|limits| limits.account_logins_per_minute = Some(3)).await;
+    let (ada, eve) = (server.user().await, server.user().await);
+    let guess = json!({"current_password": "wrong horse battery", "email": "a@b.example"});
+    for _ in 0..2 {
+        assert_eq!(ada.patch("/auth/me", &guess).await.error(403), "forbidden");
+    }
+    refused(&ada.patch("/auth/me", &guess).await);
+    let login = json!({"email": ada.email, "password": crate::support::PASSWORD});
+    refused(&server.client().post("/auth/login", &login).await);
+    // The limit is the account's, not the server's.
+    assert_eq!(eve.patch("/auth/me", &guess).await.error(403), "forbidden");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_a_limit() {
     let server = server(|limits| limits.user_requests_per_minute = Some(2)).await;

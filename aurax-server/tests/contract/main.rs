@@ -5,6 +5,9 @@
     reason = "a test may panic"
 )]
 
+#[path = "../security/clock.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod clock;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -16,6 +19,7 @@ mod budgets;
 mod completions;
 mod document;
 mod idempotency;
+mod jobs;
 mod kept;
 mod keys;
 mod limits;

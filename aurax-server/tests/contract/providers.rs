@@ -10,6 +10,8 @@ over_kinds!(
     providers_say_whether_the_caller_can_ask_them,
     models_come_with_what_is_known_of_them,
     a_providers_list_needs_a_key_it_takes,
+    a_named_key_is_used_or_none,
+    a_key_with_a_list_sees_its_models,
     providers_are_compared,
 );
 
@@ -144,6 +146,97 @@ async fn a_providers_list_needs_a_key_it_takes(kind: Kind) {
     assert_eq!(refused.error(424), "provider_key_refused");
     let text = String::from_utf8_lossy(&refused.body).into_owned();
     assert!(!text.contains(BAD_KEY), "{text}");
+    server.stop().await;
+}
+
+/// A key that is named and not there is not replaced by the operator's, whoever names it.
+async fn a_named_key_is_used_or_none(kind: Kind) {
+    let Some((server, upstream)) = with_upstream(kind).await else {
+        return;
+    };
+    let ada = server.user().await;
+    let settings = json!({"model": "openai/gpt-4o-mini", "key_name": "work"});
+    let by_session = json!({"settings": settings});
+    let session = ada.post("/chat/sessions", &by_session).await.expect(201);
+    let path = format!(
+        "/chat/sessions/{}/messages",
+        session["id"].as_str().unwrap()
+    );
+    let plain = ada.post("/chat/sessions", &json!({})).await.expect(201);
+    let plain = format!("/chat/sessions/{}/messages", plain["id"].as_str().unwrap());
+    let say = json!({"content": "Hi"});
+    let named = json!({"content": "Hi", "settings": settings});
+    let play = json!({"prompt": "Hi", "settings": settings});
+    let other = json!({"key": "sk-canary-default-1111"});
+    ada.post("/providers/openai/keys", &other).await.expect(201);
+    let refused = |answer: crate::support::Answer| {
+        assert_eq!(answer.error(424), "provider_key_missing");
+        let mut error = answer.json()["error"].clone();
+        error["request_id"] = Value::Null;
+        error["timestamp"] = Value::Null;
+        error
+    };
+    let of_session = refused(ada.post(&path, &say).await);
+    assert_eq!(
+        of_session["details"],
+        json!({"provider": "openai", "key_name": "work"})
+    );
+    assert_eq!(refused(ada.post(&plain, &named).await), of_session);
+    assert_eq!(
+        refused(ada.post("/api/playground/run", &play).await),
+        of_session
+    );
+    assert_eq!(upstream.asked("/v1/chat/completions").len(), 0);
+    // One that is switched off is as good as none; one that is there is used.
+    let work = json!({"key": "sk-canary-work-2222", "key_name": "work"});
+    let key = ada.post("/providers/openai/keys", &work).await.expect(201);
+    ada.post(&path, &say).await.expect(201);
+    let asked = upstream.asked("/v1/chat/completions");
+    assert_eq!(
+        (asked.len(), asked[0].key.as_str()),
+        (1, "sk-canary-work-2222")
+    );
+    let of_key = format!("/api/keys/{}", key["id"].as_str().unwrap());
+    let off = json!({"is_active": false});
+    ada.patch(&of_key, &off).await.expect(200);
+    assert_eq!(refused(ada.post(&path, &say).await), of_session);
+    // The demo needs no key, whatever the session says.
+    let demo = json!({"content": "Hi", "model": "demo/echo"});
+    ada.post(&path, &demo).await.expect(201);
+    server.stop().await;
+}
+
+/// An access key with a list of models sees those.
+async fn a_key_with_a_list_sees_its_models(kind: Kind) {
+    let Some((server, _upstream)) = with_upstream(kind).await else {
+        return;
+    };
+    let ada = server.user().await;
+    let all = ada.get("/providers/openai/models").await.expect(200);
+    assert!(all["data"].as_array().unwrap().len() > 1);
+    for (models, seen) in [
+        (
+            json!(["openai/gpt-4o-mini", "demo/echo"]),
+            Some("gpt-4o-mini"),
+        ),
+        (json!(["gpt-4o-mini"]), Some("gpt-4o-mini")),
+        (json!(["demo/*"]), None),
+    ] {
+        let new = json!({"name": aurax::new_id(), "models": models});
+        let key = ada.post("/api/access-keys", &new).await.expect(201);
+        let program = ada.with_token(key["key"].as_str().unwrap());
+        let listed = program.get("/providers/openai/models").await.expect(200);
+        let data = listed["data"].as_array().unwrap().iter();
+        let ids: Vec<_> = data.map(|model| model["id"].as_str()).collect();
+        assert_eq!(ids, Vec::from_iter(seen.map(Some)), "{models}");
+    }
+    let new = json!({"name": "all", "models": ["openai/*"]});
+    let key = ada.post("/api/access-keys", &new).await.expect(201);
+    let program = ada.with_token(key["key"].as_str().unwrap());
+    assert_eq!(
+        program.get("/providers/openai/models").await.expect(200),
+        all
+    );
     server.stop().await;
 }
 

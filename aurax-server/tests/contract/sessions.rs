@@ -8,6 +8,8 @@ use crate::support::Server;
 over_stores!(
     a_session_is_made_changed_and_deleted,
     a_message_is_answered_whole_and_as_events,
+    a_change_is_made_whole_or_not_at_all,
+    changes_at_once_are_not_mixed,
     what_was_said_is_found
 );
 
@@ -183,5 +185,47 @@ async fn what_was_said_is_found(server: Server) {
     );
     assert_eq!(ada.get("/chat/search?q=").await.field(), "q");
     assert_eq!(ada.get("/chat/search").await.field(), "q");
+    server.stop().await;
+}
+
+async fn a_change_is_made_whole_or_not_at_all(server: Server) {
+    let ada = server.user().await;
+    let new = json!({"title": "Sky", "settings": {"model": "demo/echo"}});
+    let session = ada.post("/chat/sessions", &new).await.expect(201);
+    let path = format!("/chat/sessions/{}", session["id"].as_str().unwrap());
+    let change = json!({
+        "title": "Sea", "settings": {"system": "Be brief."}, "leaf_id": aurax::new_id(),
+    });
+    assert_eq!(ada.put(&path, &change).await.error(404), "not_found");
+    assert_eq!(ada.get(&path).await.expect(200), session);
+    let change = json!({"title": "Sea", "settings": {"temperature": 9}});
+    assert_eq!(
+        ada.put(&path, &change).await.field(),
+        "settings.temperature"
+    );
+    assert_eq!(ada.get(&path).await.expect(200), session);
+    server.stop().await;
+}
+
+/// What one of them sets and the other does not stays, and what both set comes from one of them.
+async fn changes_at_once_are_not_mixed(server: Server) {
+    let ada = server.user().await;
+    for _ in 0..8 {
+        let session = ada.post("/chat/sessions", &json!({})).await.expect(201);
+        let path = format!("/chat/sessions/{}", session["id"].as_str().unwrap());
+        let one = json!({"title": "one", "settings": {"system": "one", "temperature": 0.1}});
+        let two = json!({"title": "two", "settings": {"system": "two", "max_output_tokens": 7}});
+        let (first, second) = futures::join!(ada.put(&path, &one), ada.put(&path, &two));
+        first.expect(200);
+        second.expect(200);
+        let kept = ada.get(&path).await.expect(200);
+        let settings = &kept["settings"];
+        assert_eq!(kept["title"], settings["system"], "{kept}");
+        assert_eq!(
+            (&settings["temperature"], &settings["max_output_tokens"]),
+            (&json!(0.1), &json!(7)),
+            "{kept}"
+        );
+    }
     server.stop().await;
 }

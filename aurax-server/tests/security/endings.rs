@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aurax::store::{AccessKeyChange, NewAccessKey, NewUser, Store, UserChange};
+use aurax::store::{AccessKeyChange, NewAccessKey, NewUser, Role, Store, UserChange};
 use aurax::{Clock as _, Principal, RequestId, Secret};
 use aurax_store::testkit::{Plan, Prompt, Upstream};
 use futures::future::join_all;
@@ -11,7 +11,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::clock::Moved;
-use crate::support::{Client, Kind, Server, Setup, Streamed};
+use crate::support::{Client, Kind, PASSWORD, Server, Setup, Streamed};
 
 /// What ends, by somebody else's doing: another process, or another login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,12 @@ enum End {
     All,
     /// An operator closes the account, in another process.
     Closed,
+    /// An operator closes the account here.
+    ClosedHere,
     /// An operator sets another password, in another process.
     Password,
+    /// Another login sets another password here.
+    PasswordHere,
     /// The account is deleted.
     Deleted,
     /// The access key is switched off, in another process.
@@ -36,19 +40,40 @@ enum End {
     KeyOver,
     /// The account of an access key is closed, in another process.
     KeyClosed,
+    /// The account of an access key is closed here.
+    KeyClosedHere,
 }
 
-const ENDS: [End; 10] = [
+impl End {
+    /// Whether it is felt at once, because it is this server that ends it.
+    fn is_here(self) -> bool {
+        matches!(
+            self,
+            Self::Logout
+                | Self::ByAnother
+                | Self::All
+                | Self::Deleted
+                | Self::ClosedHere
+                | Self::PasswordHere
+                | Self::KeyClosedHere
+        )
+    }
+}
+
+const ENDS: [End; 13] = [
     End::Logout,
     End::ByAnother,
     End::All,
     End::Closed,
+    End::ClosedHere,
     End::Password,
+    End::PasswordHere,
     End::Deleted,
     End::KeyOff,
     End::KeyDeleted,
     End::KeyOver,
     End::KeyClosed,
+    End::KeyClosedHere,
 ];
 
 /// Somebody with a login, another login, and an access key.
@@ -59,6 +84,8 @@ struct Somebody {
     other: Client,
     program: Client,
     key: Uuid,
+    /// An operator.
+    root: Client,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test is the client")]
@@ -66,21 +93,41 @@ fn text(secret: &Secret) -> String {
     secret.expose().to_owned()
 }
 
+/// A client that is logged in to an account of this role, and its login.
+async fn logged_in(server: &Server, id: Uuid) -> (Client, Uuid) {
+    let scope = server.store.user(&Principal::new(id.to_string()));
+    let refresh = scope.begin_login(None).await.unwrap();
+    let tokens = server.state.auth().tokens();
+    let access = tokens.issue(id, refresh.login_id).unwrap();
+    let mut client = server.client().with_token(&text(&access));
+    client.refresh = Some(text(&refresh.token));
+    (client, refresh.login_id)
+}
+
+async fn account(server: &Server, role: Role, hash: Option<Secret>) -> Uuid {
+    let email = format!("{}@example.com", aurax::new_id());
+    let mut new = NewUser::new(email).with_role(role);
+    new.hashed_password = hash;
+    server.store.admin().add_user(new).await.unwrap().id
+}
+
 impl Somebody {
-    /// Passwords are none of this test's business: none is hashed.
+    /// A password is hashed only where one is changed.
     async fn new(server: &Server, end: End) -> Self {
-        let email = format!("{}@example.com", aurax::new_id());
-        let user = server.store.admin().add_user(NewUser::new(email)).await;
-        let id = user.unwrap().id;
+        let hash = match end {
+            End::PasswordHere => {
+                let passwords = server.state.passwords();
+                Some(passwords.hash(Secret::new(PASSWORD)).await.unwrap())
+            }
+            _ => None,
+        };
+        let id = account(server, Role::User, hash).await;
+        let root = account(server, Role::Admin, None).await;
+        let (root, _) = logged_in(server, root).await;
         let scope = server.store.user(&Principal::new(id.to_string()));
         let mut clients = Vec::new();
         for _ in 0..2 {
-            let refresh = scope.begin_login(None).await.unwrap();
-            let tokens = server.state.auth().tokens();
-            let access = tokens.issue(id, refresh.login_id).unwrap();
-            let mut client = server.client().with_token(&text(&access));
-            client.refresh = Some(text(&refresh.token));
-            clients.push((client, refresh.login_id));
+            clients.push(logged_in(server, id).await);
         }
         let mut new = NewAccessKey::new("program");
         if end == End::KeyOver {
@@ -96,13 +143,16 @@ impl Somebody {
             other,
             program: server.client().with_token(&text(&secret)),
             key: key.id,
+            root,
         }
     }
 
     /// Whoever is to be thrown out.
     fn subject(&self, end: End) -> &Client {
         match end {
-            End::KeyOff | End::KeyDeleted | End::KeyOver | End::KeyClosed => &self.program,
+            End::KeyOff | End::KeyDeleted | End::KeyOver | End::KeyClosed | End::KeyClosedHere => {
+                &self.program
+            }
             _ => &self.login,
         }
     }
@@ -129,6 +179,17 @@ impl Somebody {
                 let mut change = UserChange::default();
                 change.is_active = Some(false);
                 admin.change_user(self.id, change).await.unwrap();
+            }
+            End::ClosedHere | End::KeyClosedHere => {
+                let path = format!("/admin/users/{}", self.id);
+                let close = json!({"is_active": false});
+                self.root.patch(&path, &close).await.expect(200);
+            }
+            End::PasswordHere => {
+                let change = json!({
+                    "current_password": PASSWORD, "password": "another correct horse",
+                });
+                self.other.patch("/auth/me", &change).await.expect(200);
             }
             End::Password => {
                 let hash = Secret::new("another");
@@ -159,8 +220,7 @@ async fn after_an_end_nothing_works_within_a_minute(kind: Kind) {
         // The server has them in mind.
         subject.get("/chat/sessions").await.expect(200);
         ada.end(end, &server.store, &clock).await;
-        let is_here = matches!(end, End::Logout | End::ByAnother | End::All | End::Deleted);
-        if !is_here {
+        if !end.is_here() {
             clock.pass(Duration::minutes(1));
         }
         for path in ["/chat/sessions", "/auth/me"] {
@@ -176,7 +236,7 @@ async fn after_an_end_nothing_works_within_a_minute(kind: Kind) {
         // What has not ended goes on.
         let goes_on = matches!(
             end,
-            End::Logout | End::ByAnother | End::KeyOff | End::KeyDeleted
+            End::Logout | End::ByAnother | End::PasswordHere | End::KeyOff | End::KeyDeleted
         );
         if goes_on {
             ada.other.get("/chat/sessions").await.expect(200);

@@ -10,9 +10,12 @@
 mod support;
 
 mod canaries;
+mod careless;
 mod clock;
 mod endings;
 mod forge;
 mod forged;
+mod forger;
 mod issuers;
 mod renewals;
+mod siblings;

@@ -14,6 +14,7 @@ pub(crate) mod erasure;
 pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
+pub(crate) mod installation;
 pub(crate) mod jobs;
 #[cfg(feature = "testkit")]
 pub(crate) mod kit;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         history::ALL,
         idempotency::ALL,
         identities::ALL,
+        installation::ALL,
         jobs::ALL,
         #[cfg(feature = "testkit")]
         kit::ALL,

@@ -36,6 +36,7 @@ use crate::ledger::fault::{CrashPoint, reached};
 
 const MIGRATIONS: &[Migration] = migrations!(
     "postgres": 1 "0001_tables", 2 "0002_roles", 3 "0003_partitions", 4 "0004_kept_answers",
+        5 "0005_replicas",
 );
 
 /// How long a transaction waits to begin: for a connection, and for the server's first word.

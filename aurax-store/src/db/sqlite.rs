@@ -35,7 +35,8 @@ use values::{add, bind, cells};
 use crate::backup::Source;
 use crate::ledger::fault::{CrashPoint, reached};
 
-const MIGRATIONS: &[Migration] = migrations!("sqlite": 1 "0001_tables", 2 "0002_kept_answers");
+const MIGRATIONS: &[Migration] =
+    migrations!("sqlite": 1 "0001_tables", 2 "0002_kept_answers", 3 "0003_replicas");
 
 /// How long a write waits for other writers, of this process and of others.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use aurax_core::{ErrorKind, Page, Principal, Secret};
 use aurax_store::{AccessKeyChange, Edit, NewAccessKey, NewUser, User, UserChange, UserScope};
 use time::Duration;
 
-use crate::desk::{Desk, Hands};
+use crate::desk::{Desk, Hands, Kind};
 
 pub(crate) async fn account(desk: &Desk, email: &str) -> (User, UserScope) {
     let user = desk.store.admin().add_user(NewUser::new(email)).await;
@@ -97,6 +97,35 @@ pub(crate) async fn a_keys_last_use_is_written_once_a_minute(desk: Desk) -> Desk
     assert_eq!(used().await, Some(first));
     clock.pass(Duration::seconds(2));
     assert_eq!(used().await, Some(first + Duration::seconds(61)));
+    desk
+}
+
+/// A database that is too busy to note who came lets them in all the same.
+pub(crate) async fn a_key_opens_though_its_use_cannot_be_written(desk: Desk) -> Desk {
+    let (_, scope) = account(&desk, "a@x.org").await;
+    let keys = scope.access_keys();
+    let (key, secret) = keys.add(NewAccessKey::new("k")).await.unwrap();
+    match desk.kind {
+        Kind::Memory => return desk,
+        Kind::File => {
+            let busy = "CREATE TRIGGER busy BEFORE UPDATE ON access_keys
+                        BEGIN SELECT RAISE(ABORT, 'busy'); END";
+            desk.tamper(busy).await;
+        }
+        Kind::Postgres | Kind::PgBouncer => {
+            desk.tamper("REVOKE UPDATE ON access_keys FROM aurax_jobs")
+                .await;
+        }
+    }
+    let (found, _) = desk
+        .store
+        .admin()
+        .access_key(&secret)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.id, key.id);
+    assert_eq!(keys.get(key.id).await.unwrap().last_used_at, None);
     desk
 }
 

@@ -12,11 +12,13 @@ mod accounts;
 mod alerts;
 mod bad_input;
 mod budgets;
+mod changes;
 mod credentials;
 mod desk;
 mod history;
 mod idempotency;
 mod identities;
+mod installation;
 mod isolation;
 mod jobs;
 mod ledger;
@@ -37,6 +39,7 @@ desk::on_every_store! {
         an_access_key_is_known_by_its_secret,
         a_key_that_is_off_or_old_opens_nothing,
         a_keys_last_use_is_written_once_a_minute,
+        a_key_opens_though_its_use_cannot_be_written,
         a_change_of_a_key_touches_what_it_names,
         an_access_key_that_cannot_be_kept_is_named;
     accounts:
@@ -65,6 +68,10 @@ desk::on_every_store! {
         budgets_are_apart_by_scope_and_period,
         a_user_has_a_hundred_budgets_at_most,
         a_budget_that_cannot_be_kept_is_named;
+    changes:
+        a_change_touches_what_it_names,
+        a_change_is_for_the_settings_it_was_made_for,
+        a_leaf_is_a_turn_of_the_session;
     credentials:
         a_key_comes_back_to_calls_alone,
         a_key_opens_where_it_was_sealed_for_alone,
@@ -85,6 +92,11 @@ desk::on_every_store! {
         an_account_somebody_has_is_given_to_no_identity,
         of_many_identities_at_once_one_gets_the_account,
         an_identity_that_cannot_be_kept_is_named;
+    installation:
+        of_many_master_keys_all_agree_on_one,
+        a_rotation_changes_the_master_key_of_the_installation,
+        signing_keys_are_shared_for_a_time,
+        an_invitation_makes_one_account;
     isolation:
         a_foreign_id_is_like_one_that_does_not_exist,
         policies_hold_without_any_predicate,
@@ -136,8 +148,6 @@ desk::on_every_store! {
         a_provider_key_that_cannot_be_kept_is_named;
     sessions:
         a_session_comes_back_as_it_was,
-        a_change_touches_what_it_names,
-        a_leaf_is_a_turn_of_the_session,
         turns_come_back_to_the_byte,
         a_branch_is_the_way_from_the_root,
         turns_and_children_come_page_by_page,

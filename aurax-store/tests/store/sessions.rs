@@ -41,7 +41,7 @@ pub(crate) fn turn(
     turn
 }
 
-async fn add(desk: &Desk, session: &Session, turns: &[Turn]) {
+pub(crate) async fn add(desk: &Desk, session: &Session, turns: &[Turn]) {
     let scope = desk.store.user(&ada());
     scope.add_turns(session.id, turns).await.unwrap();
 }
@@ -75,45 +75,6 @@ pub(crate) async fn a_session_comes_back_as_it_was(desk: Desk) -> Desk {
     assert_eq!(desk.store.session(&ada(), new_id()).await.unwrap(), None);
     let again = desk.store.create(&ada(), &session).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Conflict);
-    desk
-}
-
-pub(crate) async fn a_change_touches_what_it_names(desk: Desk) -> Desk {
-    let session = session(&desk, &ada()).await;
-    let first = SessionChange::first_title("Zero");
-    let changed = desk.store.change(&ada(), session.id, &first, at(1)).await;
-    assert_eq!(changed.unwrap().unwrap().title.as_deref(), Some("Zero"));
-    let change = SessionChange::title("One");
-    let changed = desk.store.change(&ada(), session.id, &change, at(1)).await;
-    let changed = changed.unwrap().unwrap();
-    assert_eq!(changed.title.as_deref(), Some("One"));
-    assert_eq!((changed.created_at, changed.updated_at), (at(0), at(1)));
-    let mut settings = SessionSettings::default();
-    settings.system = Some("Be brief.".to_owned());
-    let change = SessionChange::settings(settings.clone());
-    let changed = desk.store.change(&ada(), session.id, &change, at(2)).await;
-    let changed = changed.unwrap().unwrap();
-    assert_eq!(changed.title.as_deref(), Some("One"));
-    assert_eq!((changed.settings, changed.leaf), (settings, None));
-    let first = SessionChange::first_title("Two");
-    let kept = desk.store.change(&ada(), session.id, &first, at(2)).await;
-    assert_eq!(kept.unwrap().unwrap().title.as_deref(), Some("One"));
-    let nobody = desk.store.change(&ada(), new_id(), &change, at(3)).await;
-    assert_eq!(nobody.unwrap(), None);
-    desk
-}
-
-pub(crate) async fn a_leaf_is_a_turn_of_the_session(desk: Desk) -> Desk {
-    let (one, two) = (session(&desk, &ada()).await, session(&desk, &ada()).await);
-    let said = turn(&one, 1, None, "Hi");
-    add(&desk, &one, std::slice::from_ref(&said)).await;
-    let change = SessionChange::leaf(said.id);
-    let changed = desk.store.change(&ada(), one.id, &change, at(1)).await;
-    assert_eq!(changed.unwrap().unwrap().leaf, Some(said.id));
-    let other = desk.store.change(&ada(), two.id, &change, at(1)).await;
-    assert_eq!(other.unwrap_err().kind(), ErrorKind::NotFound);
-    let kept = desk.store.session(&ada(), two.id).await.unwrap().unwrap();
-    assert_eq!((kept.leaf, kept.updated_at), (None, at(0)));
     desk
 }
 

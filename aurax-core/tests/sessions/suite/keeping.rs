@@ -267,6 +267,37 @@ pub(crate) async fn a_title_by_hand_wins(world: &World) {
     assert_eq!(changed.unwrap().unwrap().title.as_deref(), Some("Mine"));
 }
 
+pub(crate) async fn changes_at_once_are_all_made(world: &World) {
+    let (chat, _) = world.chat([]).await;
+    let changes = (0..6).map(|number| {
+        let chat = chat.clone();
+        async move {
+            let change = |session: &aurax_core::Session| {
+                let mut settings = session.settings.clone();
+                let said = settings.system.take().unwrap_or_default();
+                settings.system = Some(format!("{said}{number}"));
+                let mut change = aurax_core::SessionChange::settings(settings);
+                change.title = Some(format!(" Title {number} "));
+                Ok::<_, aurax_core::Error>(change)
+            };
+            chat.update(change).await.unwrap()
+        }
+    });
+    futures::future::join_all(changes).await;
+    let kept = chat.record().await.unwrap();
+    let system = kept.settings.system.unwrap();
+    let mut all: Vec<char> = system.chars().collect();
+    let last = all.last().map(|number| format!("Title {number}"));
+    all.sort_unstable();
+    assert_eq!(String::from_iter(all), "012345");
+    assert_eq!(kept.title, last, "what is changed together comes together");
+    let bad = |_: &aurax_core::Session| {
+        Ok::<_, aurax_core::Error>(aurax_core::SessionChange::title("a\u{7}b"))
+    };
+    let error = chat.update(bad).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+}
+
 pub(crate) async fn a_title_is_made_once_by_the_model(world: &World) {
     let model = Model::new(
         "acme",

@@ -25,6 +25,7 @@ macro_rules! each_case {
             keeping::what_had_arrived_is_kept,
             keeping::what_is_deleted_is_gone,
             keeping::a_title_by_hand_wins,
+            keeping::changes_at_once_are_all_made,
             keeping::a_title_is_made_once_by_the_model,
             keeping::words_are_found_all_of_them,
             tree::another_answer_is_a_sibling,

@@ -5,7 +5,7 @@ mod talk;
 mod tell;
 
 use aurax::{Call, Conversation, Ctx, Message, Page, Principal, Provider as _, Request};
-use aurax::{SessionEvent, SessionSettings};
+use aurax::{SessionEvent, SessionSettings, Sessions};
 use clap::Args;
 use futures::stream::{BoxStream, StreamExt as _};
 use uuid::Uuid;
@@ -153,13 +153,10 @@ impl Talk<'_> {
         let id = match place {
             Place::Id(id) => id,
             Place::Last => {
-                let page = Page::first().with_limit(Page::MOST);
-                let latest = sessions.list(&page).await?.data.into_iter();
-                let latest = latest.max_by_key(|session| session.updated_at);
-                let latest = latest.ok_or_else(|| {
+                let latest = last_used(&sessions).await?;
+                latest.ok_or_else(|| {
                     Failure::not_found("there is no session yet").with_hint("`-s new` begins one")
-                })?;
-                latest.id
+                })?
             }
             Place::New => {
                 let mut settings = SessionSettings::default();
@@ -250,6 +247,21 @@ impl Talk<'_> {
         Ok(futures::stream::once(async { Ok(head) })
             .chain(batches)
             .boxed())
+    }
+}
+
+/// The session in which something was said or changed last, whenever it was begun.
+async fn last_used(sessions: &Sessions) -> aurax::Result<Option<Uuid>> {
+    let mut page = Page::first().with_limit(Page::MOST);
+    let mut latest = None;
+    loop {
+        let listed = sessions.list(&page).await?;
+        let of_page = listed.data.iter().map(|one| (one.updated_at, one.id));
+        latest = latest.into_iter().chain(of_page).max();
+        match listed.next_cursor {
+            Some(cursor) => page = Page::first().with_limit(Page::MOST).after(cursor),
+            None => return Ok(latest.map(|(_, id)| id)),
+        }
     }
 }
 

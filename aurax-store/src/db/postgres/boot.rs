@@ -102,7 +102,8 @@ WITH tenant AS (
         'chat_sessions', 'idempotency_records', 'identities', 'messages', 'refresh_tokens', 'request_history', 'settlements',
         'usage_logs', 'usage_rollups', 'users']) AS name
 ), shared AS (
-    SELECT name FROM unnest(ARRAY['job_leases', 'plans', 'replicas', 'schema_migrations', 'settings']) AS name
+    SELECT name FROM unnest(ARRAY['job_leases', 'plans', 'replicas', 'schema_migrations', 'settings', 'signing_keys',
+        'used_invitations']) AS name
 )
 SELECT string_agg(name, ', ' ORDER BY name) AS absent FROM (TABLE tenant UNION ALL TABLE shared) AS own
 WHERE to_regclass(quote_ident(name)) IS NULL
@@ -117,7 +118,8 @@ WITH role AS (
         CASE root.relname WHEN 'users' THEN '(id = aurax_user())' ELSE '(user_id = aurax_user())' END AS of_tenant
     FROM pg_class c JOIN pg_class root ON root.oid = COALESCE(pg_partition_root(c.oid)::oid, c.oid)
     WHERE root.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-      AND root.relname NOT IN ('job_leases', 'plans', 'replicas', 'schema_migrations', 'settings')
+      AND root.relname NOT IN ('job_leases', 'plans', 'replicas', 'schema_migrations', 'settings', 'signing_keys',
+          'used_invitations')
       AND (root.relname = 'users' OR EXISTS (
           SELECT FROM pg_attribute WHERE attrelid = root.oid AND attname = 'user_id' AND NOT attisdropped))
 ), policy AS (

@@ -1,0 +1,15 @@
+-- What the processes of an installation know of one another, and what may be used once by all of them together.
+
+-- The public halves of the keys that sign access tokens, for as long as some process says that it has them.
+CREATE TABLE signing_keys (
+    id text NOT NULL PRIMARY KEY,
+    public text NOT NULL,
+    expires_at integer NOT NULL
+) STRICT;
+
+-- Invitations that made an account, until they would be good no longer.
+CREATE TABLE used_invitations (
+    id text NOT NULL PRIMARY KEY,
+    expires_at integer NOT NULL
+) STRICT;
+CREATE INDEX used_invitations_expiry ON used_invitations (expires_at);
