@@ -10,6 +10,7 @@ use crate::edge::Seen;
 use crate::error::Failure;
 use crate::idempotency;
 use crate::limits::{self, RateState};
+use crate::room::Stay;
 use crate::state::State;
 
 /// Who may use a route.
@@ -212,6 +213,8 @@ async fn pass(
     if rule.weight == Weight::Probe {
         return Ok(next.run(request).await);
     }
+    let stay = state.room().enter()?;
+    request.extensions_mut().insert(stay.clone());
     let seen = request.extensions().get::<Seen>().cloned();
     let seen = seen.ok_or_else(Failure::internal)?;
     let mut rates = limits::of_address(state, seen.ip).await?;
@@ -233,7 +236,18 @@ async fn pass(
     };
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     limits::show(rates, &mut response);
-    Ok(response)
+    Ok(stay.kept_by(response))
+}
+
+/// Lets a request keep its room until its answer is made, even where that goes on without the
+/// client.
+pub(crate) async fn stay(mut request: Request, next: Next) -> Response {
+    let stay = request.extensions_mut().get::<Stay>().cloned();
+    let response = next.run(request).await;
+    match stay {
+        Some(stay) => stay.kept_by(response),
+        None => response,
+    }
 }
 
 /// Who asks, where the route is not for everybody.

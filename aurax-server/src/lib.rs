@@ -24,6 +24,7 @@ mod idempotency;
 mod jobs;
 mod limits;
 mod models;
+mod room;
 mod routes;
 pub mod serve;
 mod state;

@@ -51,6 +51,8 @@ const HOUR: Duration = seconds(60 * 60);
 const DAY: Duration = seconds(24 * 60 * 60);
 /// The largest body that is ever taken.
 const LARGEST_BODY: u64 = 1 << 30;
+/// The most that all bodies may ever take.
+const MOST_BODIES: u64 = 1 << 40;
 
 macro_rules! value {
     ($path:literal, |$draft:ident, $given:ident| $body:expr) => {
@@ -242,6 +244,9 @@ pub(super) static SETTINGS: &[Setting] = &[
     }),
     value!("limits.body", |draft, given| {
         draft.config.limits.body = given.size(1_024..=LARGEST_BODY)?;
+    }),
+    value!("limits.bodies", |draft, given| {
+        draft.config.limits.bodies = given.size(1_024..=MOST_BODIES)?;
     }),
     count!("limits.sockets_per_user", sockets_per_user, 10_000),
     timeout!("timeouts.header", header, MILLI..=HOUR),

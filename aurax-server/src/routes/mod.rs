@@ -25,7 +25,7 @@ use axum::routing::MethodRouter;
 use utoipa::openapi::path::Paths;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-use crate::admit::{Rule, admit};
+use crate::admit::{Rule, admit, stay};
 use crate::document;
 use crate::state::State;
 
@@ -88,7 +88,7 @@ impl Routes {
             }
             let (state, admitted) = (self.state.clone(), rule);
             let layer = from_fn(move |request, next| admit(state.clone(), admitted, request, next));
-            let handler = handler.clone().route_layer(layer);
+            let handler = handler.clone().route_layer(from_fn(stay)).route_layer(layer);
             self.router = self.router.route(&path, handler);
             let known = self.document.paths.paths.entry(path).or_default();
             known.merge_operations(item);

@@ -15,6 +15,7 @@ use crate::chat::{Broken, Exchange, Frame, Live, Moment};
 use crate::edge::Seen;
 use crate::error::{Code, Failure};
 use crate::limits;
+use crate::room::Stay;
 use crate::routes::sessions::say;
 use crate::state::State;
 
@@ -49,6 +50,8 @@ struct Running {
     /// Stops the call, once there is one.
     call: Option<CancellationToken>,
     is_cancelled: bool,
+    /// The room it takes.
+    _stay: Stay,
 }
 
 impl Answers {
@@ -56,13 +59,14 @@ impl Answers {
         self.running.is_empty()
     }
 
-    /// Begins to answer.
+    /// Begins to answer a message that came in so many bytes.
     pub(super) fn begin(
         &mut self,
         state: &State,
         caller: &Caller,
         seen: &Seen,
         message: ChatMessage,
+        bytes: usize,
     ) -> Result<(), Failure> {
         if self.running.len() >= MOST {
             let said = format!("{MOST} answers are being made for this socket: wait for one");
@@ -77,6 +81,8 @@ impl Answers {
             let failure = Failure::new(StatusCode::CONFLICT, Code::SessionBusy, said);
             return Err(failure.with_retry_after(Duration::from_secs(1)));
         }
+        let stay = state.room().enter()?;
+        stay.cover(bytes)?;
         let key = self.next;
         self.next = key.wrapping_add(1);
         let request_id = RequestId::new();
@@ -93,6 +99,7 @@ impl Answers {
             message_id: None,
             call: None,
             is_cancelled: false,
+            _stay: stay,
         });
         let begun = ask(state.clone(), caller.clone(), seen, message);
         let step = begun.map(move |begun| match begun {
