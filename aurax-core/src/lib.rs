@@ -63,7 +63,7 @@ pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::{Fingerprint, Secret};
 pub use session::{
-    Answer, ContextPolicy, Conversation, ExportFormat, Found, Lease, Page, Paged, SendRequest,
+    Answer, ContextPolicy, Conversation, ExportFormat, Found, Lease, Page, Paged, Reach, SendRequest,
     Session, SessionChange, SessionEvent, SessionReply, SessionSettings, SessionStore, Sessions,
     Step, TitleRequest, ToolRunner, Turn, TurnStatus,
 };

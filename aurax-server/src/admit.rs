@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 
 use crate::auth::{Caller, Scope};
 use crate::edge::Seen;
@@ -237,6 +237,30 @@ async fn pass(
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     limits::show(rates, &mut response);
     Ok(stay.kept_by(response))
+}
+
+/// Answers what no route takes, which is counted like anything else.
+pub(crate) async fn refuse(state: &State, seen: &Seen, failure: Failure) -> Response {
+    let (rates, failure) = match limits::of_address(state, seen.ip).await {
+        Ok(rates) => (rates, failure),
+        Err(full) => (RateState::default(), full),
+    };
+    let mut response = failure.into_response();
+    limits::show(rates, &mut response);
+    response
+}
+
+/// Counts what browsers ask before they ask, which no route sees.
+pub(crate) async fn preflight(state: State, request: Request, next: Next) -> Response {
+    let seen = request.extensions().get::<Seen>();
+    let seen = seen.filter(|_| request.method() == Method::OPTIONS);
+    match seen.map(|seen| seen.ip) {
+        Some(ip) => match limits::of_address(&state, ip).await {
+            Ok(_) => next.run(request).await,
+            Err(full) => full.into_response(),
+        },
+        None => next.run(request).await,
+    }
 }
 
 /// Lets a request keep its room until its answer is made, even where that goes on without the

@@ -4,6 +4,8 @@ mod json;
 
 use axum::Form;
 use axum::body::Body;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -139,6 +141,29 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Failure> {
         parse_query(&parts.uri).map(Self)
+    }
+}
+
+/// Refuses what stands behind the question mark of a route that reads nothing there.
+pub(crate) async fn no_params(request: Request, next: Next) -> Response {
+    match nothing_in(request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn nothing_in(uri: &http::Uri) -> Result<(), Failure> {
+    let pairs: Vec<(String, String)> = parse_query(uri)?;
+    match pairs.first() {
+        None => Ok(()),
+        Some((name, _)) => {
+            // Addresses are written into logs of every proxy on the way: no token stands in one.
+            let message = format!(
+                "unknown field `{name}`: the address takes no parameters, and a token goes into \
+                 the headers"
+            );
+            Err(Failure::invalid(name, message))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 
 use crate::auth::Caller;
 use crate::edge::Seen;
@@ -124,10 +125,11 @@ async fn begun(
         over: state.drain().over().clone(),
     };
     let (state_of_task, id) = (state.clone(), seen.shown_id.clone());
-    state.drain().tasks().spawn(async move {
+    let task = async move {
         let response = next.run(request).await;
         record.keep(&state_of_task, response, answer).await;
-    });
+    };
+    state.drain().tasks().spawn(task.in_current_span());
     // Where the task ends in a panic the claim stays until somebody takes it over.
     answered
         .await

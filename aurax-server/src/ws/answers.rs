@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use http::StatusCode;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::incoming::{Cancel, ChatMessage};
@@ -18,6 +19,7 @@ use crate::limits;
 use crate::room::Stay;
 use crate::routes::sessions::say;
 use crate::state::State;
+use crate::trace;
 
 /// How many answers one socket may wait for.
 const MOST: usize = 8;
@@ -52,6 +54,8 @@ struct Running {
     is_cancelled: bool,
     /// The room it takes.
     _stay: Stay,
+    /// What is logged of it.
+    span: Span,
 }
 
 impl Answers {
@@ -90,7 +94,9 @@ impl Answers {
             request_id,
             shown_id: request_id.to_string(),
             ip: seen.ip,
+            cut: seen.cut.clone(),
         };
+        let span = trace::answer(request_id);
         self.running.push(Running {
             key,
             session_id,
@@ -100,13 +106,14 @@ impl Answers {
             call: None,
             is_cancelled: false,
             _stay: stay,
+            span: span.clone(),
         });
         let begun = ask(state.clone(), caller.clone(), seen, message);
         let step = begun.map(move |begun| match begun {
             Ok((live, cancel)) => Step::Begun(key, Ok(live), Some(cancel)),
             Err(failure) => Step::Begun(key, Err(failure), None),
         });
-        self.steps.push(step.boxed());
+        self.steps.push(step.instrument(span).boxed());
         Ok(())
     }
 
@@ -201,7 +208,9 @@ impl Answers {
             let moment = live.next(SILENCE).await;
             Step::Next(key, live, moment)
         };
-        self.steps.push(step.boxed());
+        let own = self.running.iter().find(|own| own.key == key);
+        let span = own.map_or_else(Span::none, |own| own.span.clone());
+        self.steps.push(step.instrument(span).boxed());
     }
 
     fn remove(&mut self, key: u64) -> Option<Running> {

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument as _;
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::routes;
 
@@ -82,7 +83,6 @@ pub(crate) fn add(routes: Routes) -> Routes {
 )]
 async fn open(state: State, seen: Seen, request: Request) -> Result<Response, Failure> {
     let (mut parts, _) = request.into_parts();
-    check_query(&parts)?;
     let accept = check_upgrade(&parts)?;
     check_origin(&parts.headers, state.config())?;
     let offered = Offered::read(&parts.headers)?;
@@ -98,16 +98,17 @@ async fn open(state: State, seen: Seen, request: Request) -> Result<Response, Fa
     let held = parts.extensions.remove::<Held>();
     let stall = state.config().timeouts.write_stall;
     let tasks = state.drain().tasks().clone();
-    tasks.spawn(async move {
+    let talk = async move {
         let _held = held;
         match upgrade.await {
             Ok(upgraded) => {
-                let wire = Wire::new(upgraded, stall).await;
+                let wire = Wire::new(upgraded, stall, seen.cut.clone()).await;
                 Socket::new(state, seen, there).run(wire).await;
             }
             Err(error) => tracing::debug!(%error, "a connection was not upgraded"),
         }
-    });
+    };
+    tasks.spawn(talk.in_current_span());
     Ok(switching(accept, offered.speaks))
 }
 
@@ -131,17 +132,6 @@ pub(super) async fn entered(state: &State, token: &str) -> Result<There, Failure
     let most = state.config().limits.sockets_per_user;
     let seat = state.sockets().sit(caller.user().id, most)?;
     Ok(There { caller, seat })
-}
-
-/// Addresses are written into logs of every proxy on the way: no token stands in one.
-fn check_query(parts: &Parts) -> Result<(), Failure> {
-    let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) else {
-        return Ok(());
-    };
-    let name = query.split(['=', '&']).next().unwrap_or_default();
-    let message = "the address takes no parameters: send a token as a header, as the subprotocol \
-                   `bearer.<token>` beside `aurax.v1`, or in a first frame";
-    Err(Failure::invalid(name, message))
 }
 
 fn no_upgrade(message: &str) -> Failure {

@@ -71,6 +71,7 @@ desk::on_every_store! {
         a_rotation_that_stops_anywhere_leaves_every_key_readable;
     history:
         a_request_comes_back_to_the_byte,
+        a_part_of_the_history_is_no_larger_than_a_page,
         plans_say_how_long_messages_stay,
         a_deleted_account_leaves_usage_alone;
     idempotency:
@@ -139,6 +140,7 @@ desk::on_every_store! {
         a_leaf_is_a_turn_of_the_session,
         turns_come_back_to_the_byte,
         a_branch_is_the_way_from_the_root,
+        a_part_of_a_list_is_no_larger_than_a_page,
         turns_and_children_come_page_by_page,
         sessions_come_latest_first,
         a_deleted_session_takes_its_words_along,
