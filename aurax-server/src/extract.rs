@@ -4,9 +4,9 @@ mod json;
 
 use axum::Form;
 use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::request::Parts;
@@ -113,7 +113,11 @@ struct Pieces {
 
 impl Pieces {
     fn len(&self) -> usize {
-        if self.all.is_empty() { self.first.len() } else { self.all.len() }
+        if self.all.is_empty() {
+            self.first.len()
+        } else {
+            self.all.len()
+        }
     }
 
     fn push(&mut self, piece: Bytes) {
@@ -128,7 +132,11 @@ impl Pieces {
     }
 
     fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
     }
 }
 

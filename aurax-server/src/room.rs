@@ -81,8 +81,14 @@ impl Stay {
     /// # Errors
     /// `overloaded` where bodies take all the room there is.
     pub(crate) fn cover(&self, bytes: usize) -> Result<(), Failure> {
-        let mut covered = self.0.covered.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = covered.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let mut covered = self
+            .0
+            .covered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let own = covered
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.div_ceil(UNIT).saturating_sub(own);
         if more == 0 {
             return Ok(());
@@ -175,11 +181,17 @@ mod tests {
             one.cover(read).unwrap();
         }
         other.cover(24 << 10).unwrap();
-        assert_eq!(other.cover((24 << 10) + 1).unwrap_err().code(), Code::Overloaded);
+        assert_eq!(
+            other.cover((24 << 10) + 1).unwrap_err().code(),
+            Code::Overloaded
+        );
         one.cover(40 << 10).unwrap();
         drop(one);
         other.cover(64 << 10).unwrap();
-        assert_eq!(other.cover(usize::MAX).unwrap_err().code(), Code::Overloaded);
+        assert_eq!(
+            other.cover(usize::MAX).unwrap_err().code(),
+            Code::Overloaded
+        );
     }
 
     #[tokio::test]

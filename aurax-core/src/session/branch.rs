@@ -32,7 +32,10 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// One turn of the session.
     pub(super) async fn turn(&self, id: Uuid) -> Result<Turn> {
-        let turns = self.store.branch(self.principal, self.id, id, 1.into()).await?;
+        let turns = self
+            .store
+            .branch(self.principal, self.id, id, 1.into())
+            .await?;
         turns.into_iter().next().ok_or_else(|| no_turn(id))
     }
 

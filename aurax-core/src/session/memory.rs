@@ -156,7 +156,11 @@ impl SessionStore for MemoryLedger {
         let most = usize::try_from(reach.turns).unwrap_or(usize::MAX);
         let back = std::iter::successors(book.turn(leaf), |turn| book.turn(turn.parent_id?));
         let mut turns: Vec<&Turn> = back.take(most).collect();
-        turns.truncate(fitting(&turns, |turn| turn, reach.bytes.unwrap_or(u64::MAX)));
+        turns.truncate(fitting(
+            &turns,
+            |turn| turn,
+            reach.bytes.unwrap_or(u64::MAX),
+        ));
         let mut turns: Vec<Turn> = turns.into_iter().cloned().collect();
         turns.reverse();
         Ok(turns)
@@ -213,6 +217,11 @@ impl SessionStore for MemoryLedger {
             .collect();
         found.sort_unstable_by_key(|found| std::cmp::Reverse(found.turn.id));
         let cursor = |found: &Found| found.turn.id.to_string();
-        Ok(bounded(page, found.into_iter(), |found| &found.turn, cursor))
+        Ok(bounded(
+            page,
+            found.into_iter(),
+            |found| &found.turn,
+            cursor,
+        ))
     }
 }

@@ -138,7 +138,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         ])?);
     }),
     value!("trusted_proxies", |draft, given| {
-        let form = "is no address or network such as 10.0.0.0/8";
+        let form = "is no address or network such as 10.0.0.0/8, or one of IPv4 addresses that is \
+                    written as IPv6 with a prefix under 96";
         draft.config.trusted_proxies =
             given.list(|text| text.parse().map_err(|_| form.to_owned()))?;
     }),

@@ -14,10 +14,11 @@ use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::routes;
 
 use super::incoming::{Auth, Cancel, ChatMessage, Ping};
-use super::outgoing::Told;
+use super::outgoing::{Rung, Told};
 use super::socket::{Socket, There, check_may};
 use super::wire::Wire;
 use crate::admit::{Noun, Owned, Rule, bearer};
+use crate::alerts::Notice;
 use crate::chat::Frame;
 use crate::config::Config;
 use crate::edge::Seen;
@@ -47,7 +48,15 @@ pub(crate) fn add(routes: Routes) -> Routes {
             )*
         };
     }
-    describe!(ChatMessage, Cancel, Auth, Ping, Frame, Told);
+    describe!(
+        ChatMessage,
+        Cancel,
+        Auth,
+        Ping,
+        Frame,
+        Told,
+        Rung<'static, Notice>
+    );
     routes.add(Rule::public().owning(FRAMES), (schemas, paths, handler))
 }
 
@@ -60,12 +69,25 @@ pub(crate) fn add(routes: Routes) -> Routes {
 ///
 /// Frames are texts of JSON. Clients send `ChatMessage`, `Cancel`, `Auth` and `Ping`; they get the
 /// frames of `Frame` (`chat_chunk`, `chat_response`, `error`) and `Told` (`auth_ok`, `going_away`,
-/// `pong`), and `{"type":"alert","event"}` when an alert of theirs fires or is over. A session
-/// makes one answer at a time and a socket eight. A message has 1 MiB at most.
+/// `pong`), and that of `Rung` (`alert`) when an alert of theirs fires or is over. A session makes
+/// one answer at a time and a socket eight; an answer counts among the requests that the server
+/// takes at a time, and is refused as `overloaded` where there is no room. A message has 1 MiB at
+/// most.
 ///
-/// The socket closes with 1001 when the server goes down, 1008 after too many frames that cannot
-/// be taken, 1009 for a message that is too long, 4401 when the login is over, 4403 for a key that
-/// may not chat.
+/// The socket closes with
+///
+/// * 1001 when the server goes down,
+/// * 1002 for what is no WebSocket,
+/// * 1007 for a text that is not UTF-8,
+/// * 1008 after too many frames that cannot be taken, without a sign of life, and for one socket
+///   more than a user may have,
+/// * 1009 for a message that is too long,
+/// * 1011 when the server fails,
+/// * 1013 when whoever logs in by a frame cannot be looked up just now: try again,
+/// * 4401 when the login is over, or did not come in time,
+/// * 4403 for a key that may not chat.
+///
+/// Before 1008 for sockets and frames, 1011, 1013, 4401 and 4403 a frame `error` says why.
 #[utoipa::path(
     get,
     path = "/ws",

@@ -107,7 +107,10 @@ async fn view(store: &Store, of: &Tenant) -> Vec<String> {
     line(seen, store.turns(who, session, page).await.unwrap().data);
     line(
         seen,
-        store.branch(who, session, of.turn.id, 9.into()).await.unwrap(),
+        store
+            .branch(who, session, of.turn.id, 9.into())
+            .await
+            .unwrap(),
     );
     line(seen, store.search(who, "hello", page).await.unwrap().data);
     line(

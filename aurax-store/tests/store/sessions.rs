@@ -2,8 +2,8 @@
 
 use aurax_core::{
     Bucket, Buckets, Cost, ErrorKind, Item, Json, Message, Native, Page, Part, Principal, Reach,
-    Session, SessionChange, SessionSettings, SessionStore as _, Text, Thinking, ToolCall, ToolResult, Turn,
-    TurnStatus, Usage, UsageSource, new_id,
+    Session, SessionChange, SessionSettings, SessionStore as _, Text, Thinking, ToolCall,
+    ToolResult, Turn, TurnStatus, Usage, UsageSource, new_id,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -224,7 +224,10 @@ pub(crate) async fn a_branch_is_the_way_from_the_root(desk: Desk) -> Desk {
 }
 
 async fn branch_of(desk: &Desk, session: &Session, leaf: Uuid, most: u32) -> Vec<Turn> {
-    let branch = desk.store.branch(&ada(), session.id, leaf, most.into()).await;
+    let branch = desk
+        .store
+        .branch(&ada(), session.id, leaf, most.into())
+        .await;
     branch.unwrap()
 }
 
@@ -233,10 +236,21 @@ pub(crate) async fn a_part_of_a_list_is_no_larger_than_a_page(desk: Desk) -> Des
     let large = "x".repeat(3 << 20);
     let mut turns: Vec<Turn> = Vec::new();
     // The last one is larger than a page by itself.
-    let texts = [large.clone(), large.clone(), large.clone(), large.repeat(3), "end".to_owned()];
+    let texts = [
+        large.clone(),
+        large.clone(),
+        large.clone(),
+        large.repeat(3),
+        "end".to_owned(),
+    ];
     for (text, seq) in texts.iter().zip(1..) {
         let parent = turns.last().map(|turn| turn.id);
-        turns.push(turn(&session, seq, parent, format!("needle {text}").as_str()));
+        turns.push(turn(
+            &session,
+            seq,
+            parent,
+            format!("needle {text}").as_str(),
+        ));
     }
     add(&desk, &session, &turns).await;
     let sizes = |turns: &[Turn]| turns.iter().map(|turn| turn.seq).collect::<Vec<_>>();
@@ -244,15 +258,24 @@ pub(crate) async fn a_part_of_a_list_is_no_larger_than_a_page(desk: Desk) -> Des
     loop {
         let part = desk.store.turns(&ada(), session.id, &page).await.unwrap();
         parts.push(sizes(&part.data));
-        let Some(cursor) = part.next_cursor else { break };
+        let Some(cursor) = part.next_cursor else {
+            break;
+        };
         page = page.after(cursor);
     }
     assert_eq!(parts, [vec![1, 2], vec![3], vec![4], vec![5]]);
     let (mut parts, mut page) = (Vec::new(), Page::first());
     loop {
         let part = desk.store.search(&ada(), "needle", &page).await.unwrap();
-        parts.push(part.data.iter().map(|found| found.turn.seq).collect::<Vec<_>>());
-        let Some(cursor) = part.next_cursor else { break };
+        parts.push(
+            part.data
+                .iter()
+                .map(|found| found.turn.seq)
+                .collect::<Vec<_>>(),
+        );
+        let Some(cursor) = part.next_cursor else {
+            break;
+        };
         page = page.after(cursor);
     }
     assert_eq!(parts, [vec![5], vec![4], vec![3, 2], vec![1]]);
@@ -265,7 +288,9 @@ pub(crate) async fn a_part_of_a_list_is_no_larger_than_a_page(desk: Desk) -> Des
         let branch = desk.store.branch(&ada(), session.id, leaf, reach).await;
         assert_eq!(sizes(&branch.unwrap()), expected);
     }
-    let all = desk.store.branch(&ada(), session.id, turns[4].id, 100.into());
+    let all = desk
+        .store
+        .branch(&ada(), session.id, turns[4].id, 100.into());
     assert_eq!(sizes(&all.await.unwrap()), [1, 2, 3, 4, 5]);
     desk
 }
