@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 
 use aurax::{CancellationToken, RequestId};
-use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
@@ -63,9 +63,7 @@ pub(crate) async fn pass(
     next: Next,
 ) -> Response {
     let seen = see(&request, state.config());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let span = trace::request(&request, seen.request_id);
+    let span = trace::request(&request, &seen);
     request.extensions_mut().insert(seen.clone());
     let started = state.clock().monotonic();
     let answered = async {
@@ -93,14 +91,15 @@ pub(crate) async fn pass(
     }
     finish(response.headers_mut(), &seen, state.config());
     let took = state.clock().monotonic().saturating_duration_since(started);
-    tracing::info!(
-        target: "aurax::access",
-        request_id = %seen.request_id, shown_id = %seen.shown_id, method = %method,
-        route = route.as_ref().map(MatchedPath::as_str),
-        status = response.status().as_u16(),
-        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    span.in_scope(|| {
+        tracing::info!(
+            target: "aurax::access",
+            request_id = %seen.request_id,
+            status = response.status().as_u16(),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+    });
     trace::body(response, span)
 }
 

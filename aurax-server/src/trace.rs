@@ -11,13 +11,19 @@ use axum::response::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use tracing::Span;
 
+use crate::edge::Seen;
+
 /// The span of a request. It is there at every level, so that errors have it where nothing else is
 /// logged.
-pub(crate) fn request(request: &Request, id: RequestId) -> Span {
+pub(crate) fn request(request: &Request, seen: &Seen) -> Span {
     let route = request.extensions().get::<MatchedPath>();
+    let request_id = seen.request_id.to_string();
+    // What the client calls it, where that is something else.
+    let shown_id = (seen.shown_id != request_id).then_some(&*seen.shown_id);
     tracing::error_span!(
         "request",
-        request_id = %id,
+        request_id,
+        shown_id,
         method = %request.method(),
         route = route.map(MatchedPath::as_str),
     )

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::state::State;
 
 /// How long an answer that is over has to be told so: longer only takes who reads slowly.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long a call may take to be settled when its time is over.
 const SETTLING: Duration = Duration::from_secs(10);
