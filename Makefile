@@ -18,8 +18,10 @@ test: ## every test, doctests included
 	@tools/check/install cargo-nextest
 	cargo test --quiet --doc --workspace --all-features
 	@tools/test/schemathesis
-	AURAX_TEST_SCHEMATHESIS=$(AURAX_TOOLS)/schemathesis/bin/st \
+	@rm -rf $(TARGET)/statuses && mkdir -p $(TARGET)/statuses
+	AURAX_TEST_SCHEMATHESIS=$(AURAX_TOOLS)/schemathesis/bin/st AURAX_TEST_STATUSES=$(TARGET)/statuses \
 		tools/test/services run -- cargo nextest run --workspace --all-features
+	@tools/test/statuses $(TARGET)/statuses
 
 check: fmt scripts floats clippy docs features boundaries deny package readme examples api-check ## everything CI asks but the tests
 

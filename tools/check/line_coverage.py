@@ -10,7 +10,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-CRATES = {"aurax-core/src": "aurax-core", "aurax-providers/src": "aurax-providers"}
+CRATES = {
+    f"{crate}/src": crate for crate in ("aurax-core", "aurax-providers", "aurax-store", "aurax-server")
+}
 TESTS = re.compile(r"^#\[cfg\(test\)\]\n(?:#\[.*?\]\n)*mod \w+ \{", re.MULTILINE | re.DOTALL)
 WORST = 10
 

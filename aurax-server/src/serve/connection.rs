@@ -21,6 +21,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt as _;
 
 use super::doing::{Answer, Doing, Heard, Overdue, Patience};
+use super::linger::{Left, Lingering, Unread};
 use super::places::Place;
 use super::stall::Stalling;
 use super::taking::{Answering, Taking};
@@ -118,12 +119,14 @@ impl Connections {
     }
 
     async fn run(&self, stream: TcpStream, peer: Peer, held: Held) {
+        let unread = Unread::default();
+        let stream = Lingering::new(stream, unread.clone());
         let stream = Stalling::new(stream, self.0.write_stall);
         let Some(tls) = &self.0.tls else {
-            return self.talk(stream, peer, held).await;
+            return self.talk(stream, unread, peer, held).await;
         };
         match tokio::time::timeout(self.0.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.talk(stream, peer, held).await,
+            Ok(Ok(stream)) => self.talk(stream, unread, peer, held).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
@@ -132,6 +135,7 @@ impl Connections {
     async fn talk(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        unread: Unread,
         peer: Peer,
         held: Held,
     ) {
@@ -143,7 +147,14 @@ impl Connections {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let version = request.version();
             let asked = noted.asked(version);
-            let mut request = request.map(Body::new);
+            let (left, unread) = (Left::default(), unread.clone());
+            // Who waits to be asked for the body is not asked for what nobody wants.
+            let is_waiting = request.headers().contains_key(header::EXPECT);
+            let mut request = request.map(|body| match version {
+                // Where one of many requests is left, the connection goes on.
+                Version::HTTP_2 => Body::new(body),
+                _ => Body::new(left.by_then(body)),
+            });
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(held.clone());
             let (router, announced, cut) = (router.clone(), announced.clone(), own_cut.clone());
@@ -153,7 +164,11 @@ impl Connections {
                 let cut = taking.as_ref().map_or(cut, |taking| taking.cut().clone());
                 request.extensions_mut().insert(Cut(cut));
                 let mut response = router.oneshot(request).await?;
-                if announced.is_cancelled() {
+                let is_read = !left.is_any() || (!is_waiting && left.is_read().await);
+                if !is_read {
+                    unread.set();
+                }
+                if announced.is_cancelled() || !is_read {
                     ask_to_leave(version, &mut response);
                 }
                 Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked, taking)))

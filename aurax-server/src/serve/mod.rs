@@ -5,6 +5,7 @@
 
 mod connection;
 mod doing;
+mod linger;
 mod places;
 mod stall;
 mod taking;

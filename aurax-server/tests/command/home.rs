@@ -13,6 +13,13 @@ pub(crate) struct Home {
     variables: Vec<(String, String)>,
 }
 
+/// Where a program under coverage says what of it ran.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+fn coverage() -> Option<(&'static str, String)> {
+    let name = "LLVM_PROFILE_FILE";
+    Some((name, std::env::var(name).ok()?))
+}
+
 /// What a command ended with.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -52,6 +59,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aurax"));
         command
             .env_clear()
+            .envs(coverage())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)
             .args(arguments)

@@ -79,6 +79,16 @@ impl Asking {
         self
     }
 
+    /// The same with another body.
+    pub(crate) fn with_body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub(crate) const fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
     fn put(&mut self, name: &str, value: Value) {
         let mut place = self.body.get_or_insert_with(|| json!({}));
         for part in name.split('.') {

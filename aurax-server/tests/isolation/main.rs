@@ -11,6 +11,7 @@
 mod support;
 
 mod access;
+mod alike;
 mod asking;
 mod frames;
 mod matrix;

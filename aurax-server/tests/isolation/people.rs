@@ -29,13 +29,7 @@ impl Person {
         let email = format!("{}@example.com", aurax::new_id());
         let new = NewUser::new(email).with_role(role);
         let user = server.store.admin().add_user(new).await.unwrap();
-        let principal = Principal::new(user.id.to_string());
-        let scope = server.store.user(&principal);
-        let refresh = scope.begin_login(None).await.unwrap();
-        let tokens = server.state.auth().tokens();
-        let access = tokens.issue(user.id, refresh.login_id).unwrap();
-        let mut login = server.client().with_token(&text(&access));
-        login.refresh = Some(text(&refresh.token));
+        let login = logged_in(server, user.id).await;
         let mut person = Self {
             id: user.id.to_string(),
             program: login.clone(),
@@ -45,6 +39,12 @@ impl Person {
         person.program = person.key(server, &[]).await;
         person.session = crate::seeds::session(&person.login).await;
         person
+    }
+
+    /// The same by one more login.
+    pub(crate) async fn again(mut self, server: &Server) -> Self {
+        self.login = logged_in(server, self.id.parse().unwrap()).await;
+        self
     }
 
     pub(crate) fn principal(&self) -> Principal {
@@ -67,4 +67,15 @@ pub(crate) fn field(answer: &Value, name: &str) -> String {
     value
         .unwrap_or_else(|| panic!("no {name}: {answer}"))
         .to_owned()
+}
+
+async fn logged_in(server: &Server, id: uuid::Uuid) -> Client {
+    let principal = Principal::new(id.to_string());
+    let scope = server.store.user(&principal);
+    let refresh = scope.begin_login(None).await.unwrap();
+    let tokens = server.state.auth().tokens();
+    let access = tokens.issue(id, refresh.login_id).unwrap();
+    let mut login = server.client().with_token(&text(&access));
+    login.refresh = Some(text(&refresh.token));
+    login
 }

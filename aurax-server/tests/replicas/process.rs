@@ -53,6 +53,10 @@ impl Start {
     pub(crate) fn start(self) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_aurax"))
             .env_clear()
+            .envs(
+                crate::support::optional("LLVM_PROFILE_FILE")
+                    .map(|file| ("LLVM_PROFILE_FILE", file)),
+            )
             .envs(self.variables)
             .current_dir(&self.folder)
             .args(["serve", "--listen", "127.0.0.1:0"])

@@ -30,7 +30,9 @@ async fn agrees_with_its_document(kind: Kind) {
     let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/hooks.py");
     let output = tokio::process::Command::new(program)
         .args(["run", &format!("{url}/openapi.json")])
-        .args(["--phases", "examples,coverage,fuzzing", "--workers", "2"])
+        // With several workers Python's parser fails now and then: it does not count how deep it
+        // is by thread.
+        .args(["--phases", "examples,coverage,fuzzing", "--workers", "1"])
         .args(["--max-examples", "60", "--seed", "1", "--no-shrink"])
         .args([
             "--exclude-checks",

@@ -8,6 +8,7 @@
 mod client;
 mod place;
 mod redis;
+mod seen;
 mod socket;
 
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use aurax_server::{State, StateParts, router, serve};
 use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client, PASSWORD, Streamed};
-pub(crate) use place::{Kind, Place, variable};
+pub(crate) use place::{Kind, Place, optional, variable};
 pub(crate) use redis::OwnRedis;
 pub(crate) use socket::{Opening, Socket};
 
@@ -134,7 +135,7 @@ impl Server {
             parts = parts.with_issuer_transport(transport);
         }
         let state = State::new(parts).unwrap();
-        let router = router(state.clone());
+        let router = seen::noted(router(state.clone()), &state);
         let tls = setup.tls.as_ref().map(serve::acceptor).transpose().unwrap();
         let task = tokio::spawn(serve::serve(listener, router, state.clone(), tls));
         Self {

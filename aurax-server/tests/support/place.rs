@@ -24,11 +24,17 @@ pub(crate) enum Place {
     Server { admin: String, url: String },
 }
 
+/// A variable that configures the tests.
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub(crate) fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The same of one that has to be there where `make test` runs.
 pub(crate) fn variable(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok();
+    let value = optional(name);
     assert!(
-        value.is_some() || std::env::var_os("AURAX_REQUIRE_SERVICES").is_none(),
+        value.is_some() || optional("AURAX_REQUIRE_SERVICES").is_none(),
         "{name} is not set: run the tests with `make test`"
     );
     value
