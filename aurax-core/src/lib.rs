@@ -63,9 +63,9 @@ pub use reply::{Batch, Delivery, Head, RateLimit, Reply};
 pub use rust_decimal::Decimal;
 pub use secret::{Fingerprint, Secret};
 pub use session::{
-    Answer, ContextPolicy, Conversation, ExportFormat, Found, Lease, Page, Paged, SendRequest,
-    Session, SessionChange, SessionEvent, SessionReply, SessionSettings, SessionStore, Sessions,
-    Step, TitleRequest, ToolRunner, Turn, TurnStatus,
+    Answer, ContextPolicy, Conversation, ExportFormat, Found, Lease, Page, Paged, Reach,
+    SendRequest, Session, SessionChange, SessionEvent, SessionReply, SessionSettings, SessionStore,
+    Sessions, Step, TitleRequest, ToolRunner, Turn, TurnStatus,
 };
 pub use tokens::{Count, CountSource, TokenCounter, estimate_request, estimate_text};
 pub use tokio_util::sync::CancellationToken;

@@ -32,6 +32,8 @@ pub struct ProviderInfo {
     pub takes_bare_names: bool,
     /// The provider's name in traces.
     pub trace_name: Arc<str>,
+    /// How its host is reached: `https`, or `http`.
+    pub server_scheme: Option<&'static str>,
     /// The host it is reached at, for traces.
     pub server_address: Option<String>,
     /// The port it is reached at, for traces.
@@ -49,6 +51,7 @@ impl ProviderInfo {
             takes_bare_names: true,
             prices: Some(name.clone()),
             trace_name: name.clone(),
+            server_scheme: None,
             server_address: None,
             server_port: None,
             name,

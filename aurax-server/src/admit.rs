@@ -3,13 +3,14 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 
 use crate::auth::{Caller, Scope};
 use crate::edge::Seen;
 use crate::error::Failure;
 use crate::idempotency;
 use crate::limits::{self, RateState};
+use crate::room::Stay;
 use crate::state::State;
 
 /// Who may use a route.
@@ -212,6 +213,8 @@ async fn pass(
     if rule.weight == Weight::Probe {
         return Ok(next.run(request).await);
     }
+    let stay = state.room().enter()?;
+    request.extensions_mut().insert(stay.clone());
     let seen = request.extensions().get::<Seen>().cloned();
     let seen = seen.ok_or_else(Failure::internal)?;
     let mut rates = limits::of_address(state, seen.ip).await?;
@@ -233,7 +236,42 @@ async fn pass(
     };
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     limits::show(rates, &mut response);
-    Ok(response)
+    Ok(stay.kept_by(response))
+}
+
+/// Answers what no route takes, which is counted like anything else.
+pub(crate) async fn refuse(state: &State, seen: &Seen, failure: Failure) -> Response {
+    let (rates, failure) = match limits::of_address(state, seen.ip).await {
+        Ok(rates) => (rates, failure),
+        Err(full) => (RateState::default(), full),
+    };
+    let mut response = failure.into_response();
+    limits::show(rates, &mut response);
+    response
+}
+
+/// Counts what browsers ask before they ask, which no route sees.
+pub(crate) async fn preflight(state: State, request: Request, next: Next) -> Response {
+    let seen = request.extensions().get::<Seen>();
+    let seen = seen.filter(|_| request.method() == Method::OPTIONS);
+    match seen.map(|seen| seen.ip) {
+        Some(ip) => match limits::of_address(&state, ip).await {
+            Ok(_) => next.run(request).await,
+            Err(full) => full.into_response(),
+        },
+        None => next.run(request).await,
+    }
+}
+
+/// Lets a request keep its room until its answer is made, even where that goes on without the
+/// client.
+pub(crate) async fn stay(mut request: Request, next: Next) -> Response {
+    let stay = request.extensions_mut().get::<Stay>().cloned();
+    let response = next.run(request).await;
+    match stay {
+        Some(stay) => stay.kept_by(response),
+        None => response,
+    }
 }
 
 /// Who asks, where the route is not for everybody.

@@ -160,14 +160,10 @@ fn is_own(provider: &ProviderInfo, origin: &Origin) -> bool {
     let (Some(host), Some(port)) = (&provider.server_address, provider.server_port) else {
         return false;
     };
-    let scheme = if port == 443 { "https" } else { "http" };
-    let spellings = [
-        format!("{scheme}://{host}:{port}"),
-        format!("https://{host}:{port}"),
-    ];
-    spellings
-        .iter()
-        .any(|own| Origin::parse(own).is_ok_and(|own| own == *origin))
+    // A key that is meant to go over TLS never goes without.
+    let scheme = provider.server_scheme.unwrap_or("https");
+    let own = Origin::parse(&format!("{scheme}://{host}:{port}"));
+    own.is_ok_and(|own| own == *origin)
 }
 
 /// Whether nobody needs a key for a provider.
@@ -186,4 +182,56 @@ pub(crate) fn may_share(state: &State, caller: &Caller) -> bool {
         .as_ref()
         .is_none_or(|plans| plans.iter().any(|plan| *plan == caller.user().plan_type));
     by_key || by_plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_its_own_origin_by_its_scheme_alone() {
+        let mut provider = ProviderInfo::new("acme", "openai");
+        provider.server_address = Some("llm.example".to_owned());
+        let own = |provider: &ProviderInfo, origin: &str| {
+            is_own(provider, &Origin::parse(origin).unwrap())
+        };
+        for (scheme, port, ours, others) in [
+            (
+                Some("https"),
+                8443,
+                "https://llm.example:8443",
+                "http://llm.example:8443",
+            ),
+            (
+                Some("http"),
+                8080,
+                "http://llm.example:8080/v1",
+                "https://llm.example:8080",
+            ),
+            (
+                Some("https"),
+                443,
+                "https://LLM.example",
+                "http://llm.example:443",
+            ),
+            (
+                Some("http"),
+                80,
+                "http://llm.example",
+                "https://llm.example:80",
+            ),
+            (
+                None,
+                8443,
+                "https://llm.example:8443",
+                "http://llm.example:8443",
+            ),
+        ] {
+            provider.server_scheme = scheme;
+            provider.server_port = Some(port);
+            assert!(own(&provider, ours), "{ours}");
+            assert!(!own(&provider, others), "{others}");
+            assert!(!own(&provider, "https://elsewhere.example"));
+        }
+    }
 }

@@ -6,9 +6,26 @@ use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::Config;
+use crate::{edge, limits};
 
 /// How long a browser remembers what it was told.
 const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// What pages may read of an answer's headers: all that says something, but for those that are
+/// always readable.
+const READ: [HeaderName; 11] = [
+    header::CONTENT_DISPOSITION,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("idempotency-replayed"),
+    edge::REQUEST_ID,
+    limits::LIMIT,
+    limits::REMAINING,
+    limits::RESET,
+    limits::LIMIT_TOKENS,
+    limits::REMAINING_TOKENS,
+    limits::RESET_TOKENS,
+];
 
 /// Pages of the listed origins may send what the API reads, and read what it says. Nothing is done
 /// with cookies, so none are allowed.
@@ -31,13 +48,6 @@ pub(crate) fn layer(config: &Config) -> CorsLayer {
             HeaderName::from_static("x-api-key"),
             HeaderName::from_static("x-request-id"),
         ])
-        .expose_headers([
-            header::RETRY_AFTER,
-            HeaderName::from_static("idempotency-replayed"),
-            HeaderName::from_static("x-ratelimit-limit"),
-            HeaderName::from_static("x-ratelimit-remaining"),
-            HeaderName::from_static("x-ratelimit-reset"),
-            HeaderName::from_static("x-request-id"),
-        ])
+        .expose_headers(READ)
         .max_age(REMEMBERED)
 }

@@ -9,14 +9,15 @@ use http::{HeaderValue, header};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::admit::{Rule, admit};
 use crate::state::State;
 
 /// What the pages may load: what the server itself has.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       frame-ancestors 'none'; base-uri 'none'";
 
-/// `/openapi.json` and `/docs`.
-pub(crate) fn pages(document: OpenApi) -> Router<State> {
+/// `/openapi.json` and `/docs`, which are counted as any route for everybody.
+pub(crate) fn pages(document: OpenApi, state: State) -> Router<State> {
     let config = Config::new(["/openapi.json"])
         .validator_url("none")
         .persist_authorization(false)
@@ -24,7 +25,10 @@ pub(crate) fn pages(document: OpenApi) -> Router<State> {
     let pages = SwaggerUi::new("/docs")
         .url("/openapi.json", document)
         .config(config);
-    Router::from(pages).layer(from_fn(guard))
+    let admitted = move |request, next| admit(state.clone(), Rule::public(), request, next);
+    Router::from(pages)
+        .layer(from_fn(guard))
+        .layer(from_fn(admitted))
 }
 
 async fn guard(request: Request, next: Next) -> Response {

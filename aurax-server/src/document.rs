@@ -1,13 +1,13 @@
 //! The OpenAPI document: what handlers say of themselves, and what their rules add.
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes,
     SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr};
 
 use crate::admit::{Access, Place, Rule, Weight};
 use crate::error::{Code, ErrorBody, ErrorObject};
@@ -60,6 +60,15 @@ pub(crate) fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operati
     .into_iter()
     .filter_map(|(name, operation)| Some((name, operation.as_mut()?)))
     .collect()
+}
+
+/// Whether an operation reads anything behind the question mark.
+pub(crate) fn reads_params(operation: &Operation) -> bool {
+    let parameters = operation.parameters.iter().flatten();
+    parameters.into_iter().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+        RefOr::Ref(_) => true,
+    })
 }
 
 /// Adds what a rule says: who may call, and what every such route may answer.

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 
-use aurax::RequestId;
+use aurax::{CancellationToken, RequestId};
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,10 +12,12 @@ use futures::FutureExt as _;
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use tracing::Instrument as _;
 
 use crate::config::Config;
 use crate::error::Failure;
 use crate::state::State;
+use crate::trace;
 
 /// The header of a request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,7 +37,13 @@ pub(crate) struct Seen {
     pub(crate) shown_id: String,
     /// Where it comes from, by the proxies that are believed.
     pub(crate) ip: IpAddr,
+    /// Cuts off who does not take its answer.
+    pub(crate) cut: CancellationToken,
 }
+
+/// What cuts off a request's answer, which whoever accepts its connection adds to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cut(pub(crate) CancellationToken);
 
 impl FromRequestParts<State> for Seen {
     type Rejection = Failure;
@@ -55,7 +63,7 @@ pub(crate) async fn pass(
     next: Next,
 ) -> Response {
     let seen = see(&request, state.config());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = trace::request(&request, &seen);
     request.extensions_mut().insert(seen.clone());
     let started = state.clock().monotonic();
     let answered = async {
@@ -65,7 +73,8 @@ pub(crate) async fn pass(
         }
         next.run(request).await
     };
-    let answered = AssertUnwindSafe(answered).catch_unwind().await;
+    let answered = AssertUnwindSafe(answered.instrument(span.clone()));
+    let answered = answered.catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id = %seen.request_id, "a request ended in a panic");
         Failure::internal().into_response()
@@ -82,14 +91,16 @@ pub(crate) async fn pass(
     }
     finish(response.headers_mut(), &seen, state.config());
     let took = state.clock().monotonic().saturating_duration_since(started);
-    tracing::info!(
-        target: "aurax::access",
-        request_id = %seen.request_id, shown_id = %seen.shown_id, method = %method, path = %path,
-        status = response.status().as_u16(),
-        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
-    response
+    span.in_scope(|| {
+        tracing::info!(
+            target: "aurax::access",
+            request_id = %seen.request_id,
+            status = response.status().as_u16(),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+    });
+    trace::body(response, span)
 }
 
 fn see(request: &Request, config: &Config) -> Seen {
@@ -97,6 +108,7 @@ fn see(request: &Request, config: &Config) -> Seen {
     let shown = request.headers().get(REQUEST_ID);
     let shown = shown.and_then(|id| id.to_str().ok()).filter(|id| is_id(id));
     let peer = request.extensions().get::<Peer>();
+    let cut = request.extensions().get::<Cut>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| {
         address.ip()
     });
@@ -104,6 +116,7 @@ fn see(request: &Request, config: &Config) -> Seen {
         request_id,
         shown_id: shown.map_or_else(|| request_id.to_string(), str::to_owned),
         ip: client_ip(peer.to_canonical(), request.headers(), config),
+        cut: cut.map(|Cut(cut)| cut.clone()).unwrap_or_default(),
     }
 }
 

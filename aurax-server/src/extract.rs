@@ -3,9 +3,12 @@
 mod json;
 
 use axum::Form;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
-use bytes::Bytes;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -13,6 +16,7 @@ use uuid::Uuid;
 
 use crate::admit::Rule;
 use crate::error::{Code, Failure};
+use crate::room::Stay;
 use crate::state::State;
 
 pub(crate) use json::{check as check_json, object, optional_object, parse as parse_json};
@@ -75,27 +79,65 @@ pub(crate) async fn read_body(request: Request, state: &State) -> Result<Bytes, 
     if length.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let body = to_bytes(request.into_body(), limit);
-    match tokio::time::timeout(state.config().timeouts.body, body).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(if is_too_long(&error) {
-            too_large()
-        } else {
-            Failure::invalid("body", "the body ended before its end, or cannot be read")
-        }),
-        Err(_) => Err(Failure::invalid("body", "the body took too long to arrive")),
-    }
+    let stay = request.extensions().get::<Stay>().cloned();
+    let stay = stay.ok_or_else(|| {
+        tracing::error!("a body is read for a request that was not admitted");
+        Failure::internal()
+    })?;
+    let reading = async {
+        let mut pieces = request.into_body().into_data_stream();
+        let mut body = Pieces::default();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|_| {
+                Failure::invalid("body", "the body ended before its end, or cannot be read")
+            })?;
+            if body.len().saturating_add(piece.len()) > limit {
+                return Err(too_large());
+            }
+            // What was not sent takes no room, whatever the headers say of it.
+            stay.cover(body.len().saturating_add(piece.len()))?;
+            body.push(piece);
+        }
+        Ok(body.into_bytes())
+    };
+    let in_time = tokio::time::timeout(state.config().timeouts.body, reading).await;
+    in_time.unwrap_or_else(|_| Err(Failure::invalid("body", "the body took too long to arrive")))
 }
 
-fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut error = Some(error);
-    while let Some(cause) = error {
-        if cause.is::<http_body_util::LengthLimitError>() {
-            return true;
+/// A body as it arrives: in one piece it is not copied.
+#[derive(Default)]
+struct Pieces {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Pieces {
+    fn len(&self) -> usize {
+        if self.all.is_empty() {
+            self.first.len()
+        } else {
+            self.all.len()
         }
-        error = cause.source();
     }
-    false
+
+    fn push(&mut self, piece: Bytes) {
+        if self.all.is_empty() {
+            if self.first.is_empty() {
+                self.first = piece;
+                return;
+            }
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
+    }
 }
 
 /// What stands behind the question mark.
@@ -107,6 +149,29 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Failure> {
         parse_query(&parts.uri).map(Self)
+    }
+}
+
+/// Refuses what stands behind the question mark of a route that reads nothing there.
+pub(crate) async fn no_params(request: Request, next: Next) -> Response {
+    match nothing_in(request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn nothing_in(uri: &http::Uri) -> Result<(), Failure> {
+    let pairs: Vec<(String, String)> = parse_query(uri)?;
+    match pairs.first() {
+        None => Ok(()),
+        Some((name, _)) => {
+            // Addresses are written into logs of every proxy on the way: no token stands in one.
+            let message = format!(
+                "unknown field `{name}`: the address takes no parameters, and a token goes into \
+                 the headers"
+            );
+            Err(Failure::invalid(name, message))
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use self::record::{Client, Record};
 use crate::admit::{Noun, Owned, Rule};
@@ -66,7 +67,7 @@ pub(crate) async fn once(
     // Nothing is waited for between the claim and the task: whoever goes away, goes before both or
     // after both.
     let tasks = state.drain().tasks();
-    tasks.spawn(asked.answer(key, request, client));
+    tasks.spawn(asked.answer(key, request, client).in_current_span());
     answered.await.unwrap_or_else(|_| Err(Failure::internal()))
 }
 

@@ -24,15 +24,19 @@ mod idempotency;
 mod jobs;
 mod limits;
 mod models;
+mod room;
 mod routes;
 pub mod serve;
 mod state;
+mod trace;
 mod view;
 mod ws;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http::StatusCode;
+
+use edge::Seen;
 
 pub use admit::{Access, Noun, Owned, Place, Rule, Weight};
 pub use drain::Drain;
@@ -47,17 +51,21 @@ pub use ws::Sockets;
 pub fn router(state: State) -> Router {
     let (router, document, _) = routes::all(state.clone()).into_parts();
     router
-        .merge(docs::pages(document))
-        .fallback(async || Failure::not_found("path"))
-        .method_not_allowed_fallback(async || {
+        .merge(docs::pages(document, state.clone()))
+        .fallback(async |state: State, seen: Seen| {
+            admit::refuse(&state, &seen, Failure::not_found("path")).await
+        })
+        .method_not_allowed_fallback(async |state: State, seen: Seen| {
             let message = "the path has no such method";
-            Failure::new(
+            let failure = Failure::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 Code::MethodNotAllowed,
                 message,
-            )
+            );
+            admit::refuse(&state, &seen, failure).await
         })
         .layer(cors::layer(state.config()))
+        .layer(from_fn_with_state(state.clone(), admit::preflight))
         .layer(from_fn_with_state(state.clone(), edge::pass))
         .with_state(state)
 }

@@ -17,6 +17,7 @@ use crate::auth::{AccessTokens, Authenticator, Issuers, Passwords, SigningKeys};
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::models::KnownModels;
+use crate::room::Room;
 use crate::ws::Sockets;
 
 /// What all requests share. Cheap to clone.
@@ -37,6 +38,7 @@ struct Inner {
     drain: Drain,
     sockets: Sockets,
     models: KnownModels,
+    room: Room,
     seal: Seal,
 }
 
@@ -173,6 +175,7 @@ impl State {
             alerts: Alerts::new(store.clone(), webhooks, &secret, alerts),
             passwords: Passwords::new()?,
             models: KnownModels::new(model_lists, clock.clone()),
+            room: Room::new(&config.limits),
             seal: Seal::new(&*store.derived_key("signatures")),
             config,
             engine,
@@ -224,6 +227,11 @@ impl State {
     /// Which models providers have.
     pub(crate) fn models(&self) -> &KnownModels {
         &self.0.models
+    }
+
+    /// How much is taken at a time.
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// What seals the signatures of models that pass through clients.

@@ -119,7 +119,10 @@ impl Shelf {
                 turns.unwrap().data.len()
             }
             What::Newest => {
-                let turns = self.store.branch(&ada, self.session, self.leaf, 50).await;
+                let turns = self
+                    .store
+                    .branch(&ada, self.session, self.leaf, 50.into())
+                    .await;
                 turns.unwrap().len()
             }
             What::Calls => {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::catalogue::settings;
-use crate::db::{Access, Db, args};
+use crate::db::{Access, Db, Row, args};
 
 /// The bytes of a cursor: the id it stands at, and half of its signature.
 const LENGTH: usize = 32;
@@ -93,18 +93,42 @@ impl CursorKey {
         list: &str,
         user: Uuid,
         page: &Page,
-        mut items: Vec<T>,
+        items: Vec<T>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Paged<T> {
+        let found = items.len();
+        self.part(list, user, page, (items, found), id)
+    }
+
+    /// A page of `items`, which may be fewer than the `found` that were asked for.
+    pub(crate) fn part<T>(
+        &self,
+        list: &str,
+        user: Uuid,
+        page: &Page,
+        (mut items, found): (Vec<T>, usize),
         id: impl Fn(&T) -> Uuid,
     ) -> Paged<T> {
         let limit = usize::try_from(limit(page)).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
         items.truncate(limit);
+        let more = found > items.len();
         let next = items
             .last()
             .filter(|_| more)
             .map(|item| self.sign(list, user, id(item)));
         Paged::new(items, next)
     }
+}
+
+/// How many rows there were for a page, of which those that are too large together were left out.
+pub(crate) fn found(rows: &[Row]) -> Result<usize> {
+    let found = rows.first().map_or(Ok(0), |row| row.count("found"))?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+/// How many bytes a page has at most.
+pub(crate) fn most_bytes() -> i64 {
+    i64::try_from(Page::BYTES).unwrap_or(i64::MAX)
 }
 
 /// How many items a page has at most, whatever it asks for.

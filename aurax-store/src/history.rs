@@ -91,14 +91,15 @@ impl UserScope {
         PastRequest::read(&row.ok_or_else(|| not_found("request"))?)
     }
 
-    /// Requests, the latest first; those to one provider where it is named.
+    /// Requests, the latest first; those to one provider where it is named. A page has fewer where
+    /// they have more than [`Page::BYTES`] altogether, but one at least.
     ///
     /// # Errors
     /// `InvalidRequest` for a cursor of another list; `Store` when they cannot be read.
     pub async fn history(&self, provider: Option<&str>, page: &Page) -> Result<Paged<PastRequest>> {
         let name = format!("history {}", provider.unwrap_or_default());
         let list = (&sql::LIST, args! { provider });
-        self.page(&name, list, page, PastRequest::read, |past| past.id)
+        self.part(&name, list, page, PastRequest::read, |past| past.id)
             .await
     }
 

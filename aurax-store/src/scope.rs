@@ -4,7 +4,7 @@ use aurax_core::{Page, Paged, Result};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::cursor::one_more;
+use crate::cursor::{found, most_bytes, one_more};
 use crate::db::{Access, Arg, Mode, Row, Statement, Tx, Value};
 use crate::store::Store;
 
@@ -108,6 +108,26 @@ impl UserScope {
         let rows = self.rows(statement, args).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(cursors.page(list, self.user, page, items, id))
+    }
+
+    /// The same of a list whose items may be large: `statement` leaves out those that have more
+    /// than `:bytes` with the ones before them, and says as `found` how many there were.
+    pub(crate) async fn part<T>(
+        &self,
+        list: &str,
+        (statement, args): (&'static Statement, impl Into<Vec<Arg>>),
+        page: &Page,
+        read: impl Fn(&Row) -> Result<T>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Paged<T>> {
+        let cursors = self.store.cursors();
+        let mut args = args.into();
+        args.push(("before", Value::from(cursors.read(list, self.user, page)?)));
+        args.push(("most", Value::from(one_more(page))));
+        args.push(("bytes", Value::from(most_bytes())));
+        let rows = self.rows(statement, args).await?;
+        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(cursors.part(list, self.user, page, (items, found(&rows)?), id))
     }
 }
 

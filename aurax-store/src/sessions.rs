@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use aurax_core::{
-    Error, ErrorKind, Found, Page, Paged, Principal, Result, Session, SessionChange, SessionStore,
-    Turn,
+    Error, ErrorKind, Found, Page, Paged, Principal, Reach, Result, Session, SessionChange,
+    SessionStore, Turn,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::bounds::{at_most, refuse};
 use crate::catalogue::{idempotency as claims, sessions as sql};
-use crate::cursor::one_more;
+use crate::cursor::{found, most_bytes, one_more};
 use crate::db::{Row, args};
 use crate::scope::UserScope;
 use crate::store::{Store, not_found};
@@ -115,7 +115,7 @@ impl UserScope {
         let most = one_more(page);
         let rows = self
             .read(move |tx| {
-                let args = args! { id: session, parent, after, most };
+                let args = args! { id: session, parent, after, most, bytes: most_bytes() };
                 Box::pin(async move { tx.rows(&sql::CHILDREN, &args).await })
             })
             .await?;
@@ -130,9 +130,9 @@ impl UserScope {
     }
 
     fn by_seq(&self, list: &str, page: &Page, rows: &[Row]) -> Result<Paged<Turn>> {
-        let turns = read_turns(rows)?;
+        let turns = (read_turns(rows)?, found(rows)?);
         let cursors = self.store().cursors();
-        Ok(cursors.page(list, self.user_id(), page, turns, |turn| place(turn.seq)))
+        Ok(cursors.part(list, self.user_id(), page, turns, |turn| place(turn.seq)))
     }
 }
 
@@ -255,15 +255,17 @@ impl SessionStore for Store {
         principal: &Principal,
         id: Uuid,
         leaf: Uuid,
-        most: u32,
+        reach: Reach,
     ) -> Result<Vec<Turn>> {
-        if most == 0 {
+        if reach.turns == 0 {
             return Ok(Vec::new());
         }
-        let most = most.min(BRANCH);
+        let most = reach.turns.min(BRANCH);
+        let bytes = reach.bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        let bytes = bytes.unwrap_or(i64::MAX);
         let rows = self
             .user(principal)
-            .rows(&sql::BRANCH, args! { id, leaf, most })
+            .rows(&sql::BRANCH, args! { id, leaf, most, bytes })
             .await?;
         read_turns(&rows)
     }
@@ -273,7 +275,8 @@ impl SessionStore for Store {
         let list = format!("turns {id}");
         let after = scope.after(&list, page)?;
         let most = one_more(page);
-        let rows = scope.rows(&sql::TURNS, args! { id, after, most }).await?;
+        let args = args! { id, after, most, bytes: most_bytes() };
+        let rows = scope.rows(&sql::TURNS, args).await?;
         scope.by_seq(&list, page, &rows)
     }
 
@@ -315,7 +318,7 @@ impl SessionStore for Store {
             Ok(Found::new(turn::read(row)?, snippet))
         };
         self.user(principal)
-            .page("search", list, page, found, |found| found.turn.id)
+            .part("search", list, page, found, |found| found.turn.id)
             .await
     }
 }

@@ -311,6 +311,7 @@ impl EngineBuilder {
             store,
             runs: Runs::default(),
             title_model: self.title_model,
+            timeouts: self.timeouts,
         })
     }
 

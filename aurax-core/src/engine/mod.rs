@@ -15,7 +15,7 @@ use router::Router;
 use crate::call::Call;
 use crate::chat::{Request, Response};
 use crate::clock::Clock;
-use crate::ctx::{Ctx, Principal};
+use crate::ctx::{Ctx, Principal, Timeouts};
 use crate::embed::EmbedRequest;
 use crate::error::{Error, ErrorKind, Phase, Result};
 #[cfg(doc)]
@@ -55,6 +55,7 @@ pub struct Engine {
     store: Option<Arc<dyn SessionStore>>,
     runs: Runs,
     title_model: Option<ModelId>,
+    timeouts: Timeouts,
 }
 
 impl Engine {
@@ -66,6 +67,11 @@ impl Engine {
     /// The configured providers, in the order they were added.
     pub fn providers(&self) -> impl Iterator<Item = &ProviderInfo> {
         self.router.providers().map(|provider| provider.info())
+    }
+
+    /// The limits of calls that bring no timeouts of their own.
+    pub const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// A configured provider by its name or an alias, for its [`Provider::catalog`]; calls made on

@@ -32,7 +32,10 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// One turn of the session.
     pub(super) async fn turn(&self, id: Uuid) -> Result<Turn> {
-        let turns = self.store.branch(self.principal, self.id, id, 1).await?;
+        let turns = self
+            .store
+            .branch(self.principal, self.id, id, 1.into())
+            .await?;
         turns.into_iter().next().ok_or_else(|| no_turn(id))
     }
 
@@ -45,7 +48,7 @@ impl Reader<'_> {
         let mut history = match parent {
             Some(leaf) => {
                 self.store
-                    .branch(self.principal, self.id, leaf, MOST_TURNS)
+                    .branch(self.principal, self.id, leaf, MOST_TURNS.into())
                     .await?
             }
             None => Vec::new(),

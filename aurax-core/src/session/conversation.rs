@@ -8,7 +8,7 @@ use super::branch::{Reader, Wish, refuse};
 use super::lease::no_session;
 use super::title::TitleRequest;
 use super::{
-    Page, Paged, SendRequest, Session, SessionChange, SessionSettings, SessionStore, Turn,
+    Page, Paged, Reach, SendRequest, Session, SessionChange, SessionSettings, SessionStore, Turn,
 };
 use crate::chat::Message;
 use crate::ctx::Principal;
@@ -77,17 +77,18 @@ impl Conversation {
         session.ok_or_else(|| no_session(self.id))
     }
 
-    /// The branch in use, in order; of a longer one, the last `most` turns.
+    /// The branch in use, in order; of a longer one, the last turns, as many as `reach` says.
     ///
     /// # Errors
     /// As [`Conversation::record`].
     ///
     /// # Cancel safety
     /// Dropping the future is harmless.
-    pub async fn history(&self, most: u32) -> Result<Vec<Turn>> {
+    pub async fn history(&self, reach: impl Into<Reach>) -> Result<Vec<Turn>> {
+        let reach = reach.into();
         match self.record().await?.leaf {
             Some(leaf) => {
-                let turns = self.store.branch(&self.principal, self.id, leaf, most);
+                let turns = self.store.branch(&self.principal, self.id, leaf, reach);
                 turns.await
             }
             None => Ok(Vec::new()),

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::lease::{busy, no_session, no_turn};
 use super::words;
-use super::{Found, Page, Paged, Session, SessionChange, SessionStore, Turn};
+use super::{Found, Page, Paged, Reach, Session, SessionChange, SessionStore, Turn};
 use crate::ctx::Principal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::MemoryLedger;
 pub(crate) use shelf::Shelf;
+use shelf::weight;
 
 /// A cursor is what the last item of the page before is known by.
 fn read<T: std::str::FromStr>(page: &Page) -> Result<Option<T>> {
@@ -44,8 +45,35 @@ fn paged<T>(
 fn by_seq(page: &Page, turns: Vec<&Turn>) -> Result<Paged<Turn>> {
     let after: u64 = read(page)?.unwrap_or_default();
     let rest = turns.into_iter().filter(|turn| turn.seq > after);
-    let page = paged(page, rest, |turn| turn.seq.to_string());
+    let page = bounded(page, rest, |turn| turn, |turn| turn.seq.to_string());
     Ok(page.map(Clone::clone))
+}
+
+/// The same for what turns say, of which there may be much.
+fn bounded<T>(
+    page: &Page,
+    items: impl Iterator<Item = T>,
+    turn: impl Fn(&T) -> &Turn,
+    cursor: impl Fn(&T) -> String,
+) -> Paged<T> {
+    let mut page = paged(page, items, &cursor);
+    let fitting = fitting(&page.data, turn, Page::BYTES);
+    if fitting < page.data.len() {
+        page.data.truncate(fitting);
+        page.next_cursor = page.data.last().map(cursor);
+    }
+    page
+}
+
+/// How many of the first ones say so many bytes at most: one at least.
+fn fitting<T>(items: &[T], turn: impl Fn(&T) -> &Turn, bytes: u64) -> usize {
+    let mut said = 0_u64;
+    let beyond = items.iter().skip_while(|item| {
+        let weight = u64::try_from(weight(turn(item))).unwrap_or(u64::MAX);
+        said = said.saturating_add(weight);
+        said <= bytes
+    });
+    items.len().saturating_sub(beyond.count()).max(1)
 }
 
 /// Sessions are kept as long as there is room: at most [`MemoryLedger::SESSIONS`], of
@@ -126,15 +154,21 @@ impl SessionStore for MemoryLedger {
         principal: &Principal,
         id: Uuid,
         leaf: Uuid,
-        most: u32,
+        reach: Reach,
     ) -> Result<Vec<Turn>> {
         let shelf = self.shelf();
         let Some(book) = shelf.book(principal, id) else {
             return Ok(Vec::new());
         };
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = usize::try_from(reach.turns).unwrap_or(usize::MAX);
         let back = std::iter::successors(book.turn(leaf), |turn| book.turn(turn.parent_id?));
-        let mut turns: Vec<Turn> = back.take(most).cloned().collect();
+        let mut turns: Vec<&Turn> = back.take(most).collect();
+        turns.truncate(fitting(
+            &turns,
+            |turn| turn,
+            reach.bytes.unwrap_or(u64::MAX),
+        ));
+        let mut turns: Vec<Turn> = turns.into_iter().cloned().collect();
         turns.reverse();
         Ok(turns)
     }
@@ -189,8 +223,12 @@ impl SessionStore for MemoryLedger {
             })
             .collect();
         found.sort_unstable_by_key(|found| std::cmp::Reverse(found.turn.id));
-        Ok(paged(page, found.into_iter(), |found| {
-            found.turn.id.to_string()
-        }))
+        let cursor = |found: &Found| found.turn.id.to_string();
+        Ok(bounded(
+            page,
+            found.into_iter(),
+            |found| &found.turn,
+            cursor,
+        ))
     }
 }

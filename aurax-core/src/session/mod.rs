@@ -37,7 +37,7 @@ pub use reply::{Answer, SessionEvent, SessionReply};
 pub use send::SendRequest;
 pub use sessions::Sessions;
 pub use step::{Lease, Step};
-pub use store::{Found, Page, Paged, SessionChange, SessionStore};
+pub use store::{Found, Page, Paged, Reach, SessionChange, SessionStore};
 pub use title::TitleRequest;
 pub use tools::ToolRunner;
 

@@ -12,6 +12,9 @@ use crate::ctx::Principal;
 use crate::error::Result;
 
 /// Which part of a list to give.
+///
+/// A list of turns gives fewer where what they say has more than [`Page::BYTES`] altogether, but
+/// one at least.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
@@ -24,6 +27,9 @@ pub struct Page {
 impl Page {
     /// The most items a page may have.
     pub const MOST: u32 = 200;
+
+    /// The most bytes that the turns of a page say, unless a single one says more: 8 MiB.
+    pub const BYTES: u64 = 8 << 20;
 
     /// The first page, of 50 items.
     pub const fn first() -> Self {
@@ -57,6 +63,37 @@ impl Page {
 impl Default for Page {
     fn default() -> Self {
         Self::first()
+    }
+}
+
+/// How far back from its end a branch is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reach {
+    /// The most turns.
+    pub turns: u32,
+    /// The most bytes that the turns say, unless the last one says more by itself; without limit
+    /// unless set.
+    pub bytes: Option<u64>,
+}
+
+impl Reach {
+    /// So many turns.
+    pub const fn turns(turns: u32) -> Self {
+        Self { turns, bytes: None }
+    }
+
+    /// Which say so many bytes altogether.
+    #[must_use]
+    pub const fn with_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+}
+
+impl From<u32> for Reach {
+    fn from(turns: u32) -> Self {
+        Self::turns(turns)
     }
 }
 
@@ -222,8 +259,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Dropping the future is harmless.
     async fn sessions(&self, principal: &Principal, page: &Page) -> Result<Paged<Session>>;
 
-    /// The turns from the beginning to `leaf`, in order; those before the last `most` are left
-    /// out. None where there is no such turn.
+    /// The turns from the beginning to `leaf`, in order; those beyond `reach` are left out. None
+    /// where there is no such turn.
     ///
     /// # Errors
     /// `Store` when they cannot be read.
@@ -235,7 +272,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         principal: &Principal,
         id: Uuid,
         leaf: Uuid,
-        most: u32,
+        reach: Reach,
     ) -> Result<Vec<Turn>>;
 
     /// All turns of a session, of every branch, in the order they were made.

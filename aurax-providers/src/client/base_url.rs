@@ -67,12 +67,17 @@ impl BaseUrl {
 
     /// The port, which the scheme implies where the URL has none.
     pub(crate) fn port(&self) -> u16 {
-        let implied = if self.uri.scheme() == Some(&Scheme::HTTPS) {
-            443
-        } else {
-            80
-        };
+        let implied = if self.scheme() == "https" { 443 } else { 80 };
         self.uri.port_u16().unwrap_or(implied)
+    }
+
+    /// `https`, or `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.uri.scheme() == Some(&Scheme::HTTPS) {
+            "https"
+        } else {
+            "http"
+        }
     }
 }
 

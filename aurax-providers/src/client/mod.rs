@@ -90,6 +90,7 @@ impl HttpProvider {
         transport: Arc<dyn Transport>,
     ) -> Self {
         let mut info = ProviderInfo::new(name, wire.name());
+        info.server_scheme = Some(base_url.scheme());
         info.server_address = Some(base_url.host().to_owned());
         info.server_port = Some(base_url.port());
         let mut capability = wire.capability();

@@ -161,6 +161,7 @@ async fn a_preset_with_a_key_is_a_provider() {
     assert_eq!(info.aliases, ["acme-inc".into()]);
     assert!(info.has_credential);
     assert_eq!(info.server_address.as_deref(), Some("api.acme.test"));
+    assert_eq!(info.server_scheme, Some("https"));
 
     let sent = sent(&provider, "bigger").await;
     assert!(sent.starts_with("https://api.acme.test/v1/mute "), "{sent}");

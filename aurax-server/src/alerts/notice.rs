@@ -1,12 +1,16 @@
 //! What is said of an alert that fired, or is over.
 
+use std::borrow::Cow;
+
 use aurax::Money;
 use aurax::store::{Alert, AlertEvent};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::view::Amount;
+use crate::view::{Amount, Severity};
 
 /// That an alert fired, or is over: the same object by webhook and WebSocket.
 ///
@@ -58,12 +62,28 @@ impl Notice {
     }
 }
 
-#[derive(Serialize)]
+/// `alert.fired`, or `alert.resolved`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is in the document alone")]
+enum Kind {
+    #[serde(rename = "alert.fired")]
+    Fired,
+    #[serde(rename = "alert.resolved")]
+    Resolved,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlertNotice)]
 struct Said<'a> {
     #[serde(rename = "type")]
+    #[schema(value_type = Kind, inline)]
     kind: &'static str,
+    /// The event's.
     id: Uuid,
+    #[schema(inline)]
     alert: Rule<'a>,
+    /// What was measured, in the metric's unit.
+    #[schema(value_type = f64)]
     value: Amount,
     message: &'a str,
     #[serde(with = "time::serde::rfc3339")]
@@ -72,14 +92,32 @@ struct Said<'a> {
     resolved_at: Option<OffsetDateTime>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Rule<'a> {
     id: Uuid,
     name: &'a str,
     metric: &'a str,
+    #[schema(value_type = f64)]
     threshold: Amount,
     window_seconds: u32,
+    #[schema(value_type = Severity)]
     severity: &'static str,
+}
+
+impl PartialSchema for Notice {
+    fn schema() -> RefOr<Schema> {
+        Said::schema()
+    }
+}
+
+impl ToSchema for Notice {
+    fn name() -> Cow<'static, str> {
+        Said::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Said::schemas(schemas);
+    }
 }
 
 impl Serialize for Notice {

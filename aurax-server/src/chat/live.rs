@@ -71,7 +71,7 @@ impl Live {
             phase: Phase::Asking(Box::pin(exchange.send.stream())),
             session_id: exchange.session_id,
             owner: exchange.owner,
-            watch: Watch::new(state, caller),
+            watch: Watch::new(state, caller, seen.cut.clone()),
             seen,
             client_id,
             ready: VecDeque::new(),
@@ -101,11 +101,11 @@ impl Live {
                         None => break,
                     }
                 }
-                self.phase = Phase::Reading(reply);
+                self.read(reply);
                 Ok(())
             }
             Ok(Err(error)) => {
-                self.phase = Phase::Over;
+                self.end();
                 Err(failed(self.watch.state(), &error, self.owner))
             }
         }
@@ -133,7 +133,7 @@ impl Live {
             match woken {
                 Err(failure) => self.fail(&failure),
                 Ok(None) => return Some(Moment::Silence),
-                Ok(Some(Woken::Asked(Ok(reply)))) => self.phase = Phase::Reading(reply),
+                Ok(Some(Woken::Asked(Ok(reply)))) => self.read(reply),
                 Ok(Some(Woken::Asked(Err(error)) | Woken::Read(Some(Err(error))))) => {
                     let failure = failed(self.watch.state(), &error, self.owner);
                     self.fail(&failure);
@@ -144,9 +144,19 @@ impl Live {
         }
     }
 
+    fn read(&mut self, reply: SessionReply) {
+        self.watch.answered();
+        self.phase = Phase::Reading(reply);
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.watch.over();
+    }
+
     /// Ends with a failure of the client's or the server's own.
     pub(crate) fn fail(&mut self, failure: &Failure) {
-        self.phase = Phase::Over;
+        self.end();
         let body = failure.body(&self.seen.shown_id, self.watch.state().clock().now());
         self.ready.push_back(Frame::Error(Broken {
             error: body.error,
@@ -208,7 +218,7 @@ impl Live {
 
     /// The answer is whole and settled.
     fn answered(&mut self, turn: Turn) {
-        self.phase = Phase::Over;
+        self.end();
         if let Some(receipt) = self.receipt.take() {
             let now = self.watch.state().clock().monotonic();
             let took = now.saturating_duration_since(self.started);

@@ -121,7 +121,7 @@ impl Relay {
             phase: Phase::Asking(asking.boxed()),
             quota: None,
             started: state.clock().monotonic(),
-            watch: Watch::new(state, caller),
+            watch: Watch::new(state, caller, seen.cut.clone()),
             seen,
             relayed,
         }
@@ -137,7 +137,7 @@ impl Relay {
             Err(_) => {}
             Ok(Ok(reply)) => self.answered(reply),
             Ok(Err(error)) => {
-                self.phase = Phase::Over;
+                self.end();
                 return Err(failed(self.watch.state(), &error, self.relayed.owner));
             }
         }
@@ -174,7 +174,13 @@ impl Relay {
         }
     }
 
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.watch.over();
+    }
+
     fn answered(&mut self, reply: Reply) {
+        self.watch.answered();
         self.quota = reply.head().quota;
         let state = self.watch.state();
         let writer = self.relayed.writer(state, &self.seen, reply.head());
@@ -208,7 +214,7 @@ impl Relay {
         for event in batch.events {
             writer.event(&event, out);
             if let Event::End(end) = event {
-                self.phase = Phase::Over;
+                self.end();
                 return self.settled(end.receipt.as_ref());
             }
         }
@@ -234,7 +240,7 @@ impl Relay {
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut BytesMut) {
-        self.phase = Phase::Over;
+        self.end();
         let now = self.watch.state().clock().now();
         let body = failure.body(&self.seen.shown_id, now);
         match serde_json::to_vec(&body) {

@@ -31,7 +31,9 @@ pub(super) fn begin(filter: Option<&str>, logging: Logging) -> Done {
         })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter);
     let begun = if logging == Logging::Server && !std::io::stdout().is_terminal() {
-        let subscriber = lines.json().flatten_event(true).finish();
+        // The spans of a line say which request it belongs to.
+        let lines = lines.json().flatten_event(true).with_current_span(false);
+        let subscriber = lines.finish();
         tracing::subscriber::set_global_default(subscriber)
     } else {
         let subscriber = lines.with_writer(std::io::stderr).with_ansi(false).finish();

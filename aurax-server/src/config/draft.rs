@@ -65,6 +65,13 @@ impl Draft {
                 "`timeouts.pong` is not longer than `timeouts.ping`: no WebSocket would live",
             ));
         }
+        let limits = &config.limits;
+        if limits.bodies < limits.paid_body.max(limits.body) {
+            return Err(refuse(
+                "`limits.bodies` is less than `limits.paid_body` or `limits.body`: no body of that \
+                 size would be taken",
+            ));
+        }
         Ok((config, self.secret_files))
     }
 }

@@ -189,8 +189,8 @@ pub struct Limits {
     pub user_requests_per_minute: Option<u64>,
     /// Paid calls at a time of one user; 64.
     pub user_in_flight: u64,
-    /// Paid calls at a time, of everybody together; more wait a second, and are refused with 503
-    /// then. 10,000.
+    /// Requests that are being answered at a time, of everybody together; more are refused with
+    /// 503. 10,000.
     pub in_flight: usize,
     /// Connections; 16,384.
     pub connections: usize,
@@ -200,6 +200,8 @@ pub struct Limits {
     pub paid_body: usize,
     /// The largest body of any other route, in bytes; 1 MiB.
     pub body: usize,
+    /// The bytes of all bodies that are held at a time; more are refused with 503. 256 MiB.
+    pub bodies: usize,
     /// WebSockets of one user; 32.
     pub sockets_per_user: usize,
 }
@@ -359,6 +361,7 @@ impl Default for Limits {
             connections_per_ip: 1_024,
             paid_body: 32 << 20,
             body: 1 << 20,
+            bodies: 256 << 20,
             sockets_per_user: 32,
         }
     }

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use aurax::{Error, ErrorKind};
 
+/// How long the part of an IPv6 address is that says that it is an IPv4 address.
+const CLOTHES: u32 = 96;
+
 /// A network, such as `10.0.0.0/8`, `fd00::/8` or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -46,14 +49,30 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
+        let prefix: u32 = match prefix {
             Some(prefix) => prefix.parse().map_err(|_| wrong())?,
             None => longest,
         };
         if prefix > longest {
             return Err(wrong());
         }
-        Ok(Self { address, prefix })
+        // IPv4 in IPv6 clothes: addresses are compared without them.
+        let mapped = match address {
+            IpAddr::V6(address) => address.to_ipv4_mapped(),
+            IpAddr::V4(_) => None,
+        };
+        match (mapped, prefix.checked_sub(CLOTHES)) {
+            (None, _) => Ok(Self { address, prefix }),
+            (Some(address), Some(prefix)) => Ok(Self {
+                address: address.into(),
+                prefix,
+            }),
+            (Some(_), None) => {
+                let message = "a network of IPv4 addresses has a prefix of 96 or more where it is \
+                               written as IPv6: write it as IPv4, such as 10.0.0.0/8";
+                Err(Error::new(ErrorKind::Config, message))
+            }
+        }
     }
 }
 
@@ -82,11 +101,19 @@ mod tests {
         assert!(inside("::1", "::1") && !inside("::1", "::2"));
         assert!(inside("127.0.0.1", "127.0.0.1") && !inside("127.0.0.1", "127.0.0.2"));
         assert!(inside("::/0", "2001:db8::1"));
+        for address in ["10.255.0.1", "::ffff:10.255.0.1"] {
+            assert!(inside("::ffff:10.0.0.0/104", address));
+            assert!(!inside("::ffff:11.0.0.0/104", address));
+            assert!(inside("::ffff:0:0/96", address));
+        }
+        assert!(inside("::ffff:10.1.2.3", "10.1.2.3") && !inside("::ffff:10.1.2.3", "10.1.2.4"));
         for wrong in [
             "",
             "10",
             "10.0.0.0/33",
             "::/129",
+            "::ffff:10.0.0.0/95",
+            "::ffff:10.0.0.0/8",
             "10.0.0.0/",
             "10.0.0.0/-1",
             "host",

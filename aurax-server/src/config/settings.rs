@@ -51,6 +51,8 @@ const HOUR: Duration = seconds(60 * 60);
 const DAY: Duration = seconds(24 * 60 * 60);
 /// The largest body that is ever taken.
 const LARGEST_BODY: u64 = 1 << 30;
+/// The most that all bodies may ever take.
+const MOST_BODIES: u64 = 1 << 40;
 
 macro_rules! value {
     ($path:literal, |$draft:ident, $given:ident| $body:expr) => {
@@ -136,7 +138,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         ])?);
     }),
     value!("trusted_proxies", |draft, given| {
-        let form = "is no address or network such as 10.0.0.0/8";
+        let form = "is no address or network such as 10.0.0.0/8, or one of IPv4 addresses that is \
+                    written as IPv6 with a prefix under 96";
         draft.config.trusted_proxies =
             given.list(|text| text.parse().map_err(|_| form.to_owned()))?;
     }),
@@ -242,6 +245,9 @@ pub(super) static SETTINGS: &[Setting] = &[
     }),
     value!("limits.body", |draft, given| {
         draft.config.limits.body = given.size(1_024..=LARGEST_BODY)?;
+    }),
+    value!("limits.bodies", |draft, given| {
+        draft.config.limits.bodies = given.size(1_024..=MOST_BODIES)?;
     }),
     count!("limits.sockets_per_user", sockets_per_user, 10_000),
     timeout!("timeouts.header", header, MILLI..=HOUR),

@@ -16,7 +16,7 @@ use crate::auth::{Caller, Scope};
 use crate::error::{ErrorBody, Failure};
 use crate::extract::{Id, Json, Params};
 use crate::state::State;
-use crate::view::{Alert, AlertEvent, Exact, Listed, Severity, edit};
+use crate::view::{Alert, AlertEvent, Exact, Listed, Severity, UserMetric, edit};
 
 /// What an alert is named by in a path.
 const OWN: &[Owned] = &[Owned::path("id", Noun::Alert)];
@@ -70,13 +70,13 @@ struct AlertToMake {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// What is measured.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = UserMetric)]
     metric: String,
     /// Where it fires, in the metric's unit.
     threshold: Exact,
-    /// How far back is measured; five minutes unless set.
+    /// How far back is measured, in seconds; five minutes unless set.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 2678400)]
+    #[schema(minimum = 60, maximum = 2678400)]
     window_seconds: Option<u32>,
     /// How much it matters; a warning unless set.
     #[serde(default)]
@@ -154,7 +154,7 @@ struct AlertPatch {
     #[serde(default)]
     threshold: Option<Exact>,
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 2678400)]
+    #[schema(minimum = 60, maximum = 2678400)]
     window_seconds: Option<u32>,
     #[serde(default)]
     severity: Option<Severity>,

@@ -6,6 +6,7 @@ use axum::Json as Reply;
 use axum::extract::{FromRequest as _, Request};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -359,7 +360,7 @@ async fn delete_me(state: State, caller: Caller) -> Result<StatusCode, Failure> 
     let erased = state
         .drain()
         .tasks()
-        .spawn(async move { scope.delete_account().await });
+        .spawn(async move { scope.delete_account().await }.in_current_span());
     erased.await.map_err(|_| Failure::internal())??;
     state.auth().forget(caller.user().id);
     Ok(StatusCode::NO_CONTENT)

@@ -25,8 +25,9 @@ use axum::routing::MethodRouter;
 use utoipa::openapi::path::Paths;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-use crate::admit::{Rule, admit};
+use crate::admit::{Rule, Weight, admit, stay};
 use crate::document;
+use crate::extract::no_params;
 use crate::state::State;
 
 /// What `utoipa_axum::routes!` makes of one handler.
@@ -78,8 +79,10 @@ impl Routes {
             known.insert(name, schema);
         }
         for (path, mut item) in paths.paths {
+            let mut reads_params = false;
             for (method, operation) in document::operations(&mut item) {
                 document::finish(operation, rule);
+                reads_params |= document::reads_params(operation);
                 self.list.push(Route {
                     method,
                     path: path.clone(),
@@ -88,7 +91,12 @@ impl Routes {
             }
             let (state, admitted) = (self.state.clone(), rule);
             let layer = from_fn(move |request, next| admit(state.clone(), admitted, request, next));
-            let handler = handler.clone().route_layer(layer);
+            let mut handler = handler.clone();
+            // Who writes for the vendors' own routes says there what the vendors read.
+            if !reads_params && rule.weight != Weight::Probe && !path.starts_with("/v1/") {
+                handler = handler.route_layer(from_fn(no_params));
+            }
+            let handler = handler.route_layer(from_fn(stay)).route_layer(layer);
             self.router = self.router.route(&path, handler);
             let known = self.document.paths.paths.entry(path).or_default();
             known.merge_operations(item);

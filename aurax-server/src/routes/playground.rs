@@ -295,7 +295,7 @@ struct Wanted {
     path = "/api/playground/history",
     tag = "playground",
     params(Wanted),
-    responses((status = 200, description = "The requests, the latest first.", body = Listed<PastRequest>))
+    responses((status = 200, description = "The requests, the latest first. A part ends before its `limit` where they have more than 8 MiB.", body = Listed<PastRequest>))
 )]
 async fn history(
     state: State,

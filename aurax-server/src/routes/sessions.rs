@@ -4,8 +4,8 @@
 mod tests;
 
 use aurax::{
-    Conversation, Message as Said, Page, Part, Request as Asked, Role, SendRequest, SessionChange,
-    SessionSettings, Sessions,
+    Conversation, Message as Said, Page, Part, Reach, Request as Asked, Role, SendRequest,
+    SessionChange, SessionSettings, Sessions,
 };
 use axum::Json as Reply;
 use axum::response::{IntoResponse, Response};
@@ -27,8 +27,8 @@ use crate::extract::{Id, Json, Params, object, optional_object};
 use crate::state::State;
 use crate::view::{Listed, Message, Session, Settings, SettingsChange};
 
-/// How many messages come with a session.
-const INCLUDED: u32 = 200;
+/// Which messages come with a session.
+const INCLUDED: Reach = Reach::turns(200).with_bytes(Page::BYTES);
 /// The longest search.
 const QUERY: usize = 500;
 /// What a session is named by in a path.
@@ -167,7 +167,7 @@ pub(super) fn checked(settings: SessionSettings) -> Result<SessionSettings, Fail
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Include {
-    /// `messages`: the latest 200 of the branch in use.
+    /// `messages`: the latest of the branch in use, 200 or 8 MiB of them at most.
     #[serde(default)]
     include: Option<Included>,
 }
@@ -268,7 +268,7 @@ async fn delete(state: State, caller: Caller, Id(id): Id) -> Result<StatusCode, 
     path = "/chat/sessions/{id}/messages",
     tag = "sessions",
     params(("id" = Uuid, Path, description = "The session."), Paging),
-    responses((status = 200, description = "The messages, in the order they were made.", body = Listed<Message>))
+    responses((status = 200, description = "The messages, in the order they were made. A part ends before its `limit` where they have more than 8 MiB.", body = Listed<Message>))
 )]
 async fn messages(
     state: State,
@@ -460,7 +460,7 @@ struct FoundMessage {
     path = "/chat/search",
     tag = "sessions",
     params(Search),
-    responses((status = 200, description = "The messages, the latest first.", body = Listed<FoundMessage>))
+    responses((status = 200, description = "The messages, the latest first. A part ends before its `limit` where they have more than 8 MiB.", body = Listed<FoundMessage>))
 )]
 async fn search(
     state: State,

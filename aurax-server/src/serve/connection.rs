@@ -25,7 +25,7 @@ use super::linger::{Left, Lingering, Unread};
 use super::places::Place;
 use super::stall::Stalling;
 use super::taking::{Answering, Taking};
-use crate::edge::Peer;
+use crate::edge::{Cut, Peer};
 use crate::state::State;
 
 /// The most headers of a request.
@@ -142,6 +142,8 @@ impl Connections {
         let doing = Doing::new();
         let (router, announced) = (self.0.router.clone(), self.0.announced.clone());
         let noted = doing.clone();
+        let cut = CancellationToken::new();
+        let own_cut = cut.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let version = request.version();
             let asked = noted.asked(version);
@@ -155,9 +157,13 @@ impl Connections {
             });
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(held.clone());
-            let (answering, announced) = (router.clone().oneshot(request), announced.clone());
+            let (router, announced, cut) = (router.clone(), announced.clone(), own_cut.clone());
             async move {
-                let mut response = answering.await?;
+                let taking = Taking::own();
+                // Of HTTP/2 one answer is cut off, and of HTTP/1 the connection.
+                let cut = taking.as_ref().map_or(cut, |taking| taking.cut().clone());
+                request.extensions_mut().insert(Cut(cut));
+                let mut response = router.oneshot(request).await?;
                 let is_read = !left.is_any() || (!is_waiting && left.is_read().await);
                 if !is_read {
                     unread.set();
@@ -165,7 +171,7 @@ impl Connections {
                 if announced.is_cancelled() || !is_read {
                     ask_to_leave(version, &mut response);
                 }
-                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked, Taking::own())))
+                Ok::<_, Infallible>(response.map(|body| Answer::new(body, asked, taking)))
             }
         });
         let io = TokioIo::new(Heard::new(stream, doing.clone()));
@@ -175,6 +181,7 @@ impl Connections {
         let ended = loop {
             tokio::select! {
                 ended = connection.as_mut() => break ended,
+                () = cut.cancelled() => return,
                 overdue = doing.overdue(patience) => {
                     if is_leaving || (overdue == Overdue::Head && !is_finishing) {
                         return tracing::debug!(?overdue, "a client took too long");

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use aurax::CancellationToken;
 use hyper::rt::Executor;
 use tokio::sync::watch;
 
@@ -12,11 +13,18 @@ tokio::task_local! {
 
 /// Whether a client takes what it is offered. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Taking(watch::Sender<bool>);
+pub(super) struct Taking {
+    is_offered: watch::Sender<bool>,
+    /// Cancelled to give the answer up at once.
+    cut: CancellationToken,
+}
 
 impl Taking {
     fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self {
+            is_offered: watch::Sender::new(false),
+            cut: CancellationToken::new(),
+        }
     }
 
     /// That of the request this task answers; `None` but for HTTP/2.
@@ -24,20 +32,25 @@ impl Taking {
         OWN.try_with(Clone::clone).ok()
     }
 
+    /// What gives the answer up.
+    pub(super) const fn cut(&self) -> &CancellationToken {
+        &self.cut
+    }
+
     /// Something is on its way.
     pub(super) fn offered(&self) {
-        self.0.send_replace(true);
+        self.is_offered.send_replace(true);
     }
 
     /// There is room for more.
     pub(super) fn wants_more(&self) {
-        self.0
+        self.is_offered
             .send_if_modified(|is_offered| std::mem::replace(is_offered, false));
     }
 
     /// Waits until there was no room for so long.
     async fn stalled(&self, limit: Duration) {
-        let mut seen = self.0.subscribe();
+        let mut seen = self.is_offered.subscribe();
         loop {
             let is_offered = *seen.borrow_and_update();
             let limit = if is_offered { limit } else { Duration::MAX };
@@ -72,6 +85,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Answering {
                 () = watched.stalled(limit) => {
                     tracing::debug!("an answer was given up: nobody takes it any more");
                 }
+                () = watched.cut.cancelled() => {}
             }
         }));
     }

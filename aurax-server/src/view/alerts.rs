@@ -4,10 +4,13 @@ use aurax::Secret;
 use aurax::{Decimal, Money, store};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::Amount;
+use crate::alerts::{Metric, Watched};
 
 /// How much an alert matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,6 +41,38 @@ impl From<store::Severity> for Severity {
     }
 }
 
+/// What users watch, in the document.
+#[derive(Debug)]
+pub(crate) struct UserMetric;
+
+/// What anybody watches, in the document.
+#[derive(Debug)]
+struct AnyMetric;
+
+fn one_of(metrics: impl Iterator<Item = Metric>, what: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(metrics.map(Metric::as_str)))
+        .description(Some(what))
+        .into()
+}
+
+impl PartialSchema for UserMetric {
+    fn schema() -> RefOr<Schema> {
+        one_of(Metric::of(Watched::User), "What alerts of users measure.")
+    }
+}
+
+impl ToSchema for UserMetric {}
+
+impl PartialSchema for AnyMetric {
+    fn schema() -> RefOr<Schema> {
+        one_of(Metric::ALL.iter().copied(), "What alerts measure.")
+    }
+}
+
+impl ToSchema for AnyMetric {}
+
 /// A number in a metric's unit.
 fn number(value: Decimal) -> (Amount, String) {
     let value = Money::new(value);
@@ -50,13 +85,15 @@ pub(crate) struct Alert {
     id: Uuid,
     name: String,
     /// What is measured.
+    #[schema(value_type = AnyMetric)]
     metric: String,
     /// Where it fires, in the metric's unit.
     #[schema(value_type = f64)]
     threshold: Amount,
     /// The same as text.
     threshold_decimal: String,
-    /// How far back is measured.
+    /// How far back is measured, in seconds.
+    #[schema(minimum = 60, maximum = 2678400)]
     window_seconds: u32,
     severity: Severity,
     /// Where it is delivered to, beside the list of events.

@@ -23,12 +23,13 @@ pub(crate) struct Settings {
     #[schema(max_length = 100)]
     pub(crate) key_name: Option<String>,
     /// Instructions put before the conversation.
+    #[schema(min_length = 1, max_length = 100000)]
     pub(crate) system: Option<String>,
     /// Randomness.
     #[schema(minimum = 0, maximum = 2)]
     pub(crate) temperature: Option<f64>,
     /// The most tokens of an answer.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 2147483647)]
     pub(crate) max_output_tokens: Option<u32>,
 }
 
@@ -72,13 +73,13 @@ pub(crate) struct SettingsChange {
     #[schema(value_type = Option<String>, max_length = 100)]
     key_name: Edit<String>,
     #[serde(default, deserialize_with = "edit")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100000)]
     system: Edit<String>,
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 2)]
     temperature: Edit<f64>,
     #[serde(default, deserialize_with = "edit")]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 2147483647)]
     max_output_tokens: Edit<u32>,
 }
 

@@ -14,7 +14,7 @@ use aurax::Paged;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use alerts::{Alert, AlertEvent, Severity};
+pub(crate) use alerts::{Alert, AlertEvent, Severity, UserMetric};
 pub(crate) use amount::{Amount, Exact, Priced};
 pub(crate) use budgets::{Budget, Kind, Period};
 pub(crate) use chat::{Message, Session, Settings, SettingsChange, Tokens, edit};

@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use http::StatusCode;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::incoming::{Cancel, ChatMessage};
@@ -15,8 +16,10 @@ use crate::chat::{Broken, Exchange, Frame, Live, Moment};
 use crate::edge::Seen;
 use crate::error::{Code, Failure};
 use crate::limits;
+use crate::room::Stay;
 use crate::routes::sessions::say;
 use crate::state::State;
+use crate::trace;
 
 /// How many answers one socket may wait for.
 const MOST: usize = 8;
@@ -49,6 +52,10 @@ struct Running {
     /// Stops the call, once there is one.
     call: Option<CancellationToken>,
     is_cancelled: bool,
+    /// The room it takes.
+    _stay: Stay,
+    /// What is logged of it.
+    span: Span,
 }
 
 impl Answers {
@@ -56,13 +63,14 @@ impl Answers {
         self.running.is_empty()
     }
 
-    /// Begins to answer.
+    /// Begins to answer a message that came in so many bytes.
     pub(super) fn begin(
         &mut self,
         state: &State,
         caller: &Caller,
         seen: &Seen,
         message: ChatMessage,
+        bytes: usize,
     ) -> Result<(), Failure> {
         if self.running.len() >= MOST {
             let said = format!("{MOST} answers are being made for this socket: wait for one");
@@ -77,6 +85,8 @@ impl Answers {
             let failure = Failure::new(StatusCode::CONFLICT, Code::SessionBusy, said);
             return Err(failure.with_retry_after(Duration::from_secs(1)));
         }
+        let stay = state.room().enter()?;
+        stay.cover(bytes)?;
         let key = self.next;
         self.next = key.wrapping_add(1);
         let request_id = RequestId::new();
@@ -84,7 +94,9 @@ impl Answers {
             request_id,
             shown_id: request_id.to_string(),
             ip: seen.ip,
+            cut: seen.cut.clone(),
         };
+        let span = trace::answer(request_id);
         self.running.push(Running {
             key,
             session_id,
@@ -93,13 +105,15 @@ impl Answers {
             message_id: None,
             call: None,
             is_cancelled: false,
+            _stay: stay,
+            span: span.clone(),
         });
         let begun = ask(state.clone(), caller.clone(), seen, message);
         let step = begun.map(move |begun| match begun {
             Ok((live, cancel)) => Step::Begun(key, Ok(live), Some(cancel)),
             Err(failure) => Step::Begun(key, Err(failure), None),
         });
-        self.steps.push(step.boxed());
+        self.steps.push(step.instrument(span).boxed());
         Ok(())
     }
 
@@ -194,7 +208,9 @@ impl Answers {
             let moment = live.next(SILENCE).await;
             Step::Next(key, live, moment)
         };
-        self.steps.push(step.boxed());
+        let own = self.running.iter().find(|own| own.key == key);
+        let span = own.map_or_else(Span::none, |own| own.span.clone());
+        self.steps.push(step.instrument(span).boxed());
     }
 
     fn remove(&mut self, key: u64) -> Option<Running> {

@@ -21,12 +21,15 @@ pub(super) enum Told {
     Pong,
 }
 
-/// What fired, or is over.
+/// What nobody asked for: an alert fired, or is over.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename = "alert")]
-pub(super) struct Alert<'a, T> {
-    /// As the list of events shows it.
-    pub(super) event: &'a T,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Rung<'a, T: ToSchema> {
+    /// To whoever may see usage; operators hear of alerts of the installation, too.
+    Alert {
+        /// What webhooks are sent.
+        event: &'a T,
+    },
 }
 
 /// A frame as text.

@@ -331,7 +331,7 @@ impl Socket {
                     .and_then(|()| {
                         let caller = there.caller.clone();
                         let answers = &mut self.answers;
-                        answers.begin(&self.state, &caller, &self.seen, *message)
+                        answers.begin(&self.state, &caller, &self.seen, *message, text.len())
                     });
                 match begun {
                     Ok(()) => {

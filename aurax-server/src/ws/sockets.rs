@@ -8,9 +8,10 @@ use http::StatusCode;
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::outgoing::{Alert, write};
+use super::outgoing::{Rung, write};
 use crate::alerts::Notice;
 use crate::error::{Code, Failure};
 
@@ -54,7 +55,7 @@ impl Sockets {
 
     /// Tells a user's sockets of an alert's event, as `{"type":"alert","event":…}`. A socket that
     /// reads too slowly misses it.
-    pub fn tell(&self, user: Uuid, event: &impl Serialize) {
+    pub fn tell(&self, user: Uuid, event: &(impl Serialize + ToSchema)) {
         let Some(news) = news(event, false) else {
             return;
         };
@@ -65,7 +66,7 @@ impl Sockets {
     }
 
     /// Tells the sockets of operators.
-    pub fn tell_admins(&self, event: &impl Serialize) {
+    pub fn tell_admins(&self, event: &(impl Serialize + ToSchema)) {
         let Some(news) = news(event, true) else {
             return;
         };
@@ -120,8 +121,8 @@ impl Sockets {
     }
 }
 
-fn news(event: &impl Serialize, for_admins: bool) -> Option<News> {
-    let text = write(&Alert { event })?;
+fn news(event: &(impl Serialize + ToSchema), for_admins: bool) -> Option<News> {
+    let text = write(&Rung::Alert { event })?;
     Some(News { text, for_admins })
 }
 

@@ -9,14 +9,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument as _;
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::routes;
 
 use super::incoming::{Auth, Cancel, ChatMessage, Ping};
-use super::outgoing::Told;
+use super::outgoing::{Rung, Told};
 use super::socket::{Socket, There, check_may};
 use super::wire::Wire;
 use crate::admit::{Noun, Owned, Rule, bearer};
+use crate::alerts::Notice;
 use crate::chat::Frame;
 use crate::config::Config;
 use crate::edge::Seen;
@@ -46,7 +48,15 @@ pub(crate) fn add(routes: Routes) -> Routes {
             )*
         };
     }
-    describe!(ChatMessage, Cancel, Auth, Ping, Frame, Told);
+    describe!(
+        ChatMessage,
+        Cancel,
+        Auth,
+        Ping,
+        Frame,
+        Told,
+        Rung<'static, Notice>
+    );
     routes.add(Rule::public().owning(FRAMES), (schemas, paths, handler))
 }
 
@@ -59,12 +69,25 @@ pub(crate) fn add(routes: Routes) -> Routes {
 ///
 /// Frames are texts of JSON. Clients send `ChatMessage`, `Cancel`, `Auth` and `Ping`; they get the
 /// frames of `Frame` (`chat_chunk`, `chat_response`, `error`) and `Told` (`auth_ok`, `going_away`,
-/// `pong`), and `{"type":"alert","event"}` when an alert of theirs fires or is over. A session
-/// makes one answer at a time and a socket eight. A message has 1 MiB at most.
+/// `pong`), and that of `Rung` (`alert`) when an alert of theirs fires or is over. A session makes
+/// one answer at a time and a socket eight; an answer counts among the requests that the server
+/// takes at a time, and is refused as `overloaded` where there is no room. A message has 1 MiB at
+/// most.
 ///
-/// The socket closes with 1001 when the server goes down, 1008 after too many frames that cannot
-/// be taken, 1009 for a message that is too long, 4401 when the login is over, 4403 for a key that
-/// may not chat.
+/// The socket closes with
+///
+/// * 1001 when the server goes down,
+/// * 1002 for what is no WebSocket,
+/// * 1007 for a text that is not UTF-8,
+/// * 1008 after too many frames that cannot be taken, without a sign of life, and for one socket
+///   more than a user may have,
+/// * 1009 for a message that is too long,
+/// * 1011 when the server fails,
+/// * 1013 when whoever logs in by a frame cannot be looked up just now: try again,
+/// * 4401 when the login is over, or did not come in time,
+/// * 4403 for a key that may not chat.
+///
+/// Before 1008 for sockets and frames, 1011, 1013, 4401 and 4403 a frame `error` says why.
 #[utoipa::path(
     get,
     path = "/ws",
@@ -82,7 +105,6 @@ pub(crate) fn add(routes: Routes) -> Routes {
 )]
 async fn open(state: State, seen: Seen, request: Request) -> Result<Response, Failure> {
     let (mut parts, _) = request.into_parts();
-    check_query(&parts)?;
     let accept = check_upgrade(&parts)?;
     check_origin(&parts.headers, state.config())?;
     let offered = Offered::read(&parts.headers)?;
@@ -98,16 +120,17 @@ async fn open(state: State, seen: Seen, request: Request) -> Result<Response, Fa
     let held = parts.extensions.remove::<Held>();
     let stall = state.config().timeouts.write_stall;
     let tasks = state.drain().tasks().clone();
-    tasks.spawn(async move {
+    let talk = async move {
         let _held = held;
         match upgrade.await {
             Ok(upgraded) => {
-                let wire = Wire::new(upgraded, stall).await;
+                let wire = Wire::new(upgraded, stall, seen.cut.clone()).await;
                 Socket::new(state, seen, there).run(wire).await;
             }
             Err(error) => tracing::debug!(%error, "a connection was not upgraded"),
         }
-    });
+    };
+    tasks.spawn(talk.in_current_span());
     Ok(switching(accept, offered.speaks))
 }
 
@@ -131,17 +154,6 @@ pub(super) async fn entered(state: &State, token: &str) -> Result<There, Failure
     let most = state.config().limits.sockets_per_user;
     let seat = state.sockets().sit(caller.user().id, most)?;
     Ok(There { caller, seat })
-}
-
-/// Addresses are written into logs of every proxy on the way: no token stands in one.
-fn check_query(parts: &Parts) -> Result<(), Failure> {
-    let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) else {
-        return Ok(());
-    };
-    let name = query.split(['=', '&']).next().unwrap_or_default();
-    let message = "the address takes no parameters: send a token as a header, as the subprotocol \
-                   `bearer.<token>` beside `aurax.v1`, or in a first frame";
-    Err(Failure::invalid(name, message))
 }
 
 fn no_upgrade(message: &str) -> Failure {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use aurax::CancellationToken;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::error::Elapsed;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, Utf8Bytes};
@@ -50,6 +52,8 @@ pub(super) struct Gone;
 pub(super) struct Wire {
     stream: WebSocketStream<TokioIo<Upgraded>>,
     stall: Duration,
+    /// Cancelled when the client does not take in time that an answer is over.
+    cut: CancellationToken,
     /// Nothing that came in can be read any more.
     is_broken: bool,
 }
@@ -57,7 +61,7 @@ pub(super) struct Wire {
 impl Wire {
     /// The server's side of a connection that was upgraded. Whoever takes nothing of what is
     /// written for `stall` is given up.
-    pub(super) async fn new(upgraded: Upgraded, stall: Duration) -> Self {
+    pub(super) async fn new(upgraded: Upgraded, stall: Duration, cut: CancellationToken) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ)
             .write_buffer_size(WRITE)
@@ -68,6 +72,7 @@ impl Wire {
         Self {
             stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
             stall,
+            cut,
             is_broken: false,
         }
     }
@@ -141,11 +146,13 @@ impl Wire {
     }
 
     async fn put(&mut self, message: Message) -> Result<(), Gone> {
-        done(tokio::time::timeout(self.stall, self.stream.feed(message)).await)
+        let sent = tokio::time::timeout(self.stall, self.stream.feed(message));
+        done(self.cut.run_until_cancelled(sent).await)
     }
 
     async fn flush(&mut self) -> Result<(), Gone> {
-        done(tokio::time::timeout(self.stall, self.stream.flush()).await)
+        let sent = tokio::time::timeout(self.stall, self.stream.flush());
+        done(self.cut.run_until_cancelled(sent).await)
     }
 
     /// Says goodbye to who has said it, where they can still hear it.
@@ -189,14 +196,14 @@ impl Wire {
     }
 }
 
-fn done(sent: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Result<(), Gone> {
+fn done(sent: Option<Result<Result<(), Error>, Elapsed>>) -> Result<(), Gone> {
     match sent {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
+        Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(error))) => {
             tracing::debug!(%error, "a socket takes nothing any more");
             Err(Gone)
         }
-        Err(_) => {
+        Some(Err(_)) | None => {
             tracing::debug!("a socket's client reads nothing any more");
             Err(Gone)
         }

@@ -80,6 +80,20 @@ fn reads(route: &Route) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_a_parameter_that_it_does_not_know() {
+    let server = server(Kind::Memory).await.unwrap();
+    let root = Person::new(&server, Role::Admin).await;
+    let expected = (400, "invalid_request");
+    everywhere(&server, &root, expected, |route| {
+        let mut asking = asking(route, &root);
+        asking.query.push(("no_such", "1".to_owned()));
+        Some(asking)
+    })
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_a_body_that_is_too_large() {
     let setup = Setup::new()
         .with_openai("http://127.0.0.1:9/v1")

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aurax::{Clock as _, SystemClock};
 use aurax_store::testkit::Plan;
+use futures::StreamExt as _;
 use serde_json::Value;
 
 use crate::place::variable;
@@ -42,7 +43,9 @@ impl Watched {
         let data = std::env::temp_dir().join(format!("aurax_{}_pg", aurax::new_id().simple()));
         let database = Postgres::start(&data).await?;
         let scene = Scene::of(Place::within(&database.url()).await, redis).await;
-        let server = scene.replica(|_| {}).await;
+        let server = scene
+            .replica(|config| config.timeouts.login_cache = Duration::ZERO)
+            .await;
         let ada = server.user().await;
         let path = session(&ada).await;
         Some(Self {
@@ -138,6 +141,10 @@ impl Watched {
         let whole = books.charges.iter();
         let whole = whole.filter(|charge| is_long(charge.response_tokens));
         assert_eq!(whole.count(), 1, "an answer in flight is written down");
+        self.end().await;
+    }
+
+    async fn end(self) {
         self.scene.end([self.server]).await;
         drop(self.database);
         std::fs::remove_dir_all(self.data).unwrap();
@@ -179,4 +186,34 @@ async fn one_that_hangs() {
             .ride_out(hang, async |database| database.go_on())
             .await;
     }
+}
+
+/// Whether somebody may go on is asked beside their answer: it does not wait for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_on_while_nobody_can_be_asked_who_may_have_it() {
+    let Some(watched) = Watched::new().await else {
+        return;
+    };
+    let Watched {
+        ada,
+        path,
+        database,
+        ..
+    } = &watched;
+    let long = streams(Plan::answer(150).with_pace(Duration::from_millis(20)));
+    let mut stream = ada.post_stream(path, &long).await;
+    assert_eq!(stream.status.as_u16(), 200);
+    database.hang();
+    let (begun, mut longest) = (SystemClock.monotonic(), Duration::ZERO);
+    let mut last = begun;
+    while last - begun < Duration::from_millis(2_500) {
+        stream.body.next().await.unwrap().unwrap();
+        let now = SystemClock.monotonic();
+        (longest, last) = (longest.max(now - last), now);
+    }
+    database.go_on();
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+    let rest = stream.collect().await;
+    assert!(String::from_utf8_lossy(&rest.body).contains("event: chat_response"));
+    watched.end().await;
 }

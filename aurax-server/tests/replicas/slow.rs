@@ -1,11 +1,16 @@
 //! Clients that take their time, or everything there is: each phase of a connection ends in its own
 //! time, and what it takes is bounded.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aurax::Timeouts;
 use aurax_server::config::Config;
 use aurax_store::testkit::{Books, Plan, Upstream};
+use futures::{StreamExt as _, stream};
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use crate::place::until;
@@ -261,4 +266,137 @@ fn resident() -> usize {
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let size = line.unwrap().split_whitespace().nth(1).unwrap();
     size.parse().unwrap()
+}
+
+/// Bodies that arrive are in memory: all of them together take so much and no more, whatever their
+/// heads say.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_together_have_a_limit() {
+    let setup = Setup::new().configured(|config| {
+        let limits = &mut config.limits;
+        (limits.body, limits.paid_body, limits.bodies) = (1 << 20, 1 << 20, 2 << 20);
+    });
+    let server = Server::with(Kind::Memory, setup).await.unwrap();
+    let ada = server.user().await;
+    let token = ada.token.as_deref().unwrap();
+    let head = format!(
+        "POST /chat/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        1 << 20
+    );
+    let mut announced = Vec::new();
+    for _ in 0..8 {
+        let mut raw = Raw::connect(server.address).await.unwrap();
+        raw.send(&head).await.unwrap();
+        announced.push(raw);
+    }
+    ada.post("/chat/sessions", &json!({})).await.expect(201);
+    // Two of them fit at most.
+    let part = " ".repeat(1_000 << 10);
+    let told = futures::future::join_all(announced.iter_mut().map(async |raw| {
+        raw.send(&part).await.ok()?;
+        let told = timeout(Duration::from_secs(5), raw.answer()).await.ok()?;
+        told.ok()
+    }));
+    let told: Vec<_> = told.await.into_iter().flatten().collect();
+    assert!(told.len() >= 6, "{}", told.len());
+    for told in &told {
+        assert_eq!(told.status, 503);
+        assert!(told.head.contains("retry-after: 1"), "{}", told.head);
+        assert!(told.text().contains("overloaded"), "{}", told.text());
+    }
+    let large = || async {
+        let body = format!("{{{}}}", " ".repeat(200 << 10));
+        let asked = ada.send("POST", "/chat/sessions", Some("application/json"), body);
+        asked.await
+    };
+    drop(announced);
+    let waited = async { while large().await.status == 503 {} };
+    timeout(Duration::from_secs(10), waited).await.unwrap();
+    server.stop().await;
+}
+
+/// What a busy machine may take for a call.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Text in one piece of 12 MB, and then nothing.
+async fn one_large_piece(open: Arc<AtomicUsize>) -> String {
+    struct Open(Arc<AtomicUsize>);
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    let answer = move || {
+        let open = open.clone();
+        async move {
+            open.fetch_add(1, Ordering::SeqCst);
+            let held = Open(open);
+            let piece = |text: &str| {
+                let delta = json!({"choices": [{"index": 0, "delta": {"content": text}}]});
+                Ok::<_, std::convert::Infallible>(format!("data: {delta}\n\n"))
+            };
+            let pieces = [piece("Well"), piece(&"x".repeat(12 << 20))];
+            let rest = stream::unfold(held, |held| async move {
+                std::future::pending::<()>().await;
+                Some((Ok(String::new()), held))
+            });
+            let body = axum::body::Body::from_stream(stream::iter(pieces).chain(rest));
+            ([("content-type", "text/event-stream")], body)
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// Reads a little now and then, for as long as there is anything.
+async fn sip(raw: &mut Raw) {
+    let mut sip = vec![0; 64 << 10];
+    while let Ok(1..) = raw.stream.read(&mut sip).await {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Who reads a large piece slowly, which takes half a minute here, keeps neither a login that is over nor a
+/// call whose time is.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sips_ends_in_time_all_the_same() {
+    for is_logout in [true, false] {
+        let open = Arc::new(AtomicUsize::new(0));
+        let url = one_large_piece(open.clone()).await;
+        let mut setup = Setup::new().with_openai(&url).configured(|config| {
+            config.timeouts.login_cache = Duration::ZERO;
+        });
+        if !is_logout {
+            let total = Duration::from_secs(2);
+            setup.engine = setup.engine.timeouts(Timeouts::default().with_total(total));
+        }
+        let server = Server::with(Kind::Memory, setup).await.unwrap();
+        let ada = server.user().await;
+        let session = crate::scene::session(&ada).await;
+        let token = ada.token.as_deref().unwrap();
+        let said = json!({"content": "Hi", "model": "openai/gpt-4o", "stream": true});
+        let mut raw = Raw::small(server.address).await.unwrap();
+        raw.send(post(&session, token, &said)).await.unwrap();
+        until("the call is made", SLOW, || {
+            open.load(Ordering::SeqCst) == 1
+        })
+        .await;
+        if is_logout {
+            ada.delete("/auth/logout").await.expect(204);
+        }
+        let sipping = tokio::spawn(async move { sip(&mut raw).await });
+        // Two seconds until it is known, or twelve, and two for the last words.
+        let limit = Duration::from_secs(if is_logout { 10 } else { 20 });
+        until("the call is over", limit, || {
+            open.load(Ordering::SeqCst) == 0
+        })
+        .await;
+        assert!(!sipping.is_finished(), "everything was read");
+        sipping.abort();
+        server.stop().await;
+    }
 }

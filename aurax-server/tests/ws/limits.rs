@@ -6,6 +6,9 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
+use aurax_store::testkit::Ending;
+
+use crate::scene::{Scene, eventually, message, prompt, silence};
 use crate::support::{Client, Kind, Server, Setup, Socket};
 
 async fn open() -> (Server, Client, Socket) {
@@ -136,4 +139,29 @@ async fn a_client_without_a_sign_of_life_is_given_up() {
     alive.lives().await;
     drop(socket);
     server.stop().await;
+}
+
+/// An idle socket takes no place among what is answered; each of its answers does.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_count_among_what_the_server_takes() {
+    let scene = Scene::with(|config| config.limits.in_flight = 1).await;
+    let (one, other) = (scene.session().await, scene.session().await);
+    let mut idle = scene.socket().await;
+    let mut socket = scene.socket().await;
+    scene.ada.get("/auth/me").await.expect(200);
+    socket.say(message(&one, &silence())).await;
+    eventually(|| scene.upstream.open() == 1).await;
+    let refused = scene.ada.get("/auth/me").await;
+    assert_eq!(refused.error(503), "overloaded");
+    idle.say(message(&other, &silence())).await;
+    assert_eq!(idle.error().await, "overloaded");
+    socket.close().await;
+    eventually(|| scene.upstream.open() == 0).await;
+    idle.say(message(&other, &prompt(1, Ending::Complete)))
+        .await;
+    idle.until("chat_response").await;
+    scene.ada.get("/auth/me").await.expect(200);
+    idle.close().await;
+    scene.charges(2).await;
+    scene.end().await;
 }

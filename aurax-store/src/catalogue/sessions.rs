@@ -2,14 +2,38 @@
 
 use super::statements::statements;
 
-macro_rules! turn {
-    ($rest:expr) => {
+/// How many bytes a message says.
+macro_rules! size {
+    () => {
+        "CAST(octet_length(m.content) + COALESCE(octet_length(m.parts), 0) AS bigint)"
+    };
+}
+
+/// The first `:most` messages of a list, but for those that are too large together: the first one,
+/// and those that say `:bytes` with the ones before them.
+macro_rules! turns {
+    ($which:literal, $order:literal) => {
         concat!(
-            "SELECT m.id, m.session_id, m.parent_id, m.seq, m.role, m.content, m.parts, m.status,
+            "WITH listed AS (
+                 SELECT m.id, m.seq, ",
+            size!(),
+            " AS size FROM messages m WHERE user_id = :user AND ",
+            $which,
+            " ORDER BY m.",
+            $order,
+            " LIMIT :most
+             ), part AS (
+                 SELECT id, size, SUM(size) OVER (ORDER BY ",
+            $order,
+            ") AS total, COUNT(*) OVER () AS found FROM listed
+             )
+             SELECT m.id, m.session_id, m.parent_id, m.seq, m.role, m.content, m.parts, m.status,
                  m.provider, m.model, m.usage, {pg: m.cost,}{lite: m.cost_nano, m.cost_atto,}
-                 m.cost_source, m.created_at
-             FROM messages m ",
-            $rest
+                 m.cost_source, m.created_at, part.found
+             FROM part JOIN messages m ON m.id = part.id
+             WHERE (part.total <= :bytes OR part.total = part.size)
+             ORDER BY m.",
+            $order
         )
     };
 }
@@ -37,32 +61,30 @@ statements! { "sessions":
     ERASE = "DELETE FROM messages WHERE id IN (
                  SELECT id FROM messages WHERE user_id = :user AND session_id = :id LIMIT :most)";
     /// From the leaf back to the root.
-    BRANCH = "WITH RECURSIVE branch (id, parent_id, depth) AS (
-                  SELECT id, parent_id, 1 FROM messages
-                  WHERE user_id = :user AND session_id = :id AND id = :leaf
+    BRANCH = concat!("WITH RECURSIVE branch (id, parent_id, depth, total) AS (
+                  SELECT m.id, m.parent_id, 1, ", size!(), " FROM messages m
+                  WHERE user_id = :user AND m.session_id = :id AND m.id = :leaf
                   UNION ALL
-                  SELECT m.id, m.parent_id, branch.depth + 1
+                  SELECT m.id, m.parent_id, branch.depth + 1, branch.total + ", size!(), "
                   FROM branch JOIN messages m ON m.id = branch.parent_id
-                  WHERE m.session_id = :id AND branch.depth < :most)
+                  WHERE m.session_id = :id AND branch.depth < :most
+                      AND branch.total + ", size!(), " <= :bytes)
               SELECT m.id, m.session_id, m.parent_id, m.seq, m.role, m.content, m.parts, m.status,
                   m.provider, m.model, m.usage, {pg: m.cost,}{lite: m.cost_nano, m.cost_atto,}
                   m.cost_source, m.created_at
               FROM branch JOIN messages m ON m.id = branch.id
-              ORDER BY branch.depth DESC";
-    TURNS = turn!("WHERE user_id = :user AND session_id = :id AND seq > :after
-                   ORDER BY seq LIMIT :most");
-    CHILDREN = turn!("WHERE user_id = :user AND session_id = :id AND seq > :after
-                          AND {pg: parent_id IS NOT DISTINCT FROM :parent}{lite: parent_id IS :parent}
-                      ORDER BY seq LIMIT :most");
+              ORDER BY branch.depth DESC");
+    TURNS = turns!("m.session_id = :id AND m.seq > :after", "seq");
+    CHILDREN = turns!("m.session_id = :id AND m.seq > :after
+                          AND {pg: m.parent_id IS NOT DISTINCT FROM :parent}
+                              {lite: m.parent_id IS :parent}", "seq");
     /// Raises the number of turns to that of the latest.
     RECOUNT = "UPDATE chat_sessions SET turns = {pg: GREATEST}{lite: MAX}(turns, :turns)
                WHERE user_id = :user AND id = :id";
-    SEARCH = turn!("WHERE user_id = :user
-                        {pg: AND id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
-                        {lite: AND number IN (SELECT rowid FROM messages_words
-                                              WHERE messages_words MATCH :words)
-                               AND (CAST(:before AS text) IS NULL OR id < :before)}
-                    ORDER BY id DESC LIMIT :most");
+    SEARCH = turns!("{pg: m.id = ANY(ARRAY(SELECT aurax_search(:words, :before, :most)))}
+                     {lite: m.number IN (SELECT rowid FROM messages_words
+                                         WHERE messages_words MATCH :words)
+                            AND (CAST(:before AS text) IS NULL OR m.id < :before)}", "id DESC");
     /// Turns as the columns that `turn::columns` makes of them, those that are there left alone.
     IMPORT = "INSERT INTO messages (id, session_id, user_id, parent_id, seq, role, content, words,
                   parts, status, provider, model, tokens, usage, {m cost}, cost_source, request_id,

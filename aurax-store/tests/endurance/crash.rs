@@ -207,13 +207,13 @@ async fn a_crashed_migration_begins_anew(place: Place, steps: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crashed_migration_begins_anew_in_a_file() {
-    a_crashed_migration_begins_anew(Place::file(), 2).await;
+    a_crashed_migration_begins_anew(Place::file(), 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crashed_migration_begins_anew_in_postgres() {
     if let Some(place) = Place::postgres().await {
-        a_crashed_migration_begins_anew(place, 4).await;
+        a_crashed_migration_begins_anew(place, 5).await;
     }
 }
 

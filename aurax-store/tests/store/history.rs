@@ -41,6 +41,34 @@ pub(crate) async fn a_request_comes_back_to_the_byte(desk: Desk) -> Desk {
     desk
 }
 
+pub(crate) async fn a_part_of_the_history_is_no_larger_than_a_page(desk: Desk) -> Desk {
+    let scope = desk.store.user(&ada());
+    let json = |bytes: usize| Json::parse(format!("\"{}\"", "x".repeat(bytes))).unwrap();
+    let (small, large) = (json(10), json(5 << 20));
+    let mut ids = Vec::new();
+    for (request, response) in [
+        (&small, &small),
+        (&small, &large),
+        (&large, &large),
+        (&small, &small),
+    ] {
+        let added = scope.add_to_history("openai", "gpt-4o", request, Some(response));
+        ids.push(added.await.unwrap());
+    }
+    ids.reverse();
+    let (mut parts, mut page) = (Vec::new(), Page::first());
+    loop {
+        let part = scope.history(Some("openai"), &page).await.unwrap();
+        parts.push(part.data.iter().map(|past| past.id).collect::<Vec<_>>());
+        let Some(cursor) = part.next_cursor else {
+            break;
+        };
+        page = page.after(cursor);
+    }
+    assert_eq!(parts, [&ids[..1], &ids[1..2], &ids[2..]]);
+    desk
+}
+
 pub(crate) async fn plans_say_how_long_messages_stay(desk: Desk) -> Desk {
     let admin = desk.store.admin();
     let plans = admin.plans().await.unwrap();

@@ -107,7 +107,10 @@ async fn view(store: &Store, of: &Tenant) -> Vec<String> {
     line(seen, store.turns(who, session, page).await.unwrap().data);
     line(
         seen,
-        store.branch(who, session, of.turn.id, 9).await.unwrap(),
+        store
+            .branch(who, session, of.turn.id, 9.into())
+            .await
+            .unwrap(),
     );
     line(seen, store.search(who, "hello", page).await.unwrap().data);
     line(
@@ -166,8 +169,8 @@ async fn touch(
         "point at a leaf": store.change(who, session, &leaf, at(1));
         "point own at a leaf": store.change(who, eve.session.id, &leaf, at(1));
         "delete": store.delete(who, session);
-        "branch": store.branch(who, session, ids.turn.id, 9);
-        "branch of own": store.branch(who, eve.session.id, ids.turn.id, 9);
+        "branch": store.branch(who, session, ids.turn.id, 9.into());
+        "branch of own": store.branch(who, eve.session.id, ids.turn.id, 9.into());
         "turns": store.turns(who, session, page);
         "children": store.children(who, session, None, page);
         "add turns": store.add(who, session, &[intruder]);

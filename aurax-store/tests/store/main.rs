@@ -78,6 +78,7 @@ desk::on_every_store! {
         a_rotation_that_stops_anywhere_leaves_every_key_readable;
     history:
         a_request_comes_back_to_the_byte,
+        a_part_of_the_history_is_no_larger_than_a_page,
         plans_say_how_long_messages_stay,
         a_deleted_account_leaves_usage_alone;
     idempotency:
@@ -150,6 +151,7 @@ desk::on_every_store! {
         a_session_comes_back_as_it_was,
         turns_come_back_to_the_byte,
         a_branch_is_the_way_from_the_root,
+        a_part_of_a_list_is_no_larger_than_a_page,
         turns_and_children_come_page_by_page,
         sessions_come_latest_first,
         a_deleted_session_takes_its_words_along,

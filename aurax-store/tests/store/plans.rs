@@ -47,7 +47,7 @@ async fn often(store: &Store, session: Uuid, start: OffsetDateTime) -> Vec<Query
         let second = store.turns(&ada, session, &page).await.unwrap();
         assert_eq!((first.data.len(), second.data[0].seq), (50, 51));
         let leaf = second.data.last().unwrap().id;
-        let newest = store.branch(&ada, session, leaf, 50).await.unwrap();
+        let newest = store.branch(&ada, session, leaf, 50.into()).await.unwrap();
         assert_eq!((newest.len(), newest[49].id), (50, leaf));
         store.sessions(&ada, &Page::first()).await.unwrap();
         store.session(&ada, session).await.unwrap().unwrap();

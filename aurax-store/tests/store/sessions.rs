@@ -1,9 +1,9 @@
 //! Sessions and their turns.
 
 use aurax_core::{
-    Bucket, Buckets, Cost, ErrorKind, Item, Json, Message, Native, Page, Part, Principal, Session,
-    SessionChange, SessionSettings, SessionStore as _, Text, Thinking, ToolCall, ToolResult, Turn,
-    TurnStatus, Usage, UsageSource, new_id,
+    Bucket, Buckets, Cost, ErrorKind, Item, Json, Message, Native, Page, Part, Principal, Reach,
+    Session, SessionChange, SessionSettings, SessionStore as _, Text, Thinking, ToolCall,
+    ToolResult, Turn, TurnStatus, Usage, UsageSource, new_id,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -177,7 +177,7 @@ pub(crate) async fn a_branch_is_the_way_from_the_root(desk: Desk) -> Desk {
     assert!(branch_of(&desk, &session, new_id(), 9).await.is_empty());
     let other = desk
         .store
-        .branch(&bob(), session.id, b.id, 9)
+        .branch(&bob(), session.id, b.id, 9.into())
         .await
         .unwrap();
     assert!(other.is_empty());
@@ -185,8 +185,77 @@ pub(crate) async fn a_branch_is_the_way_from_the_root(desk: Desk) -> Desk {
 }
 
 async fn branch_of(desk: &Desk, session: &Session, leaf: Uuid, most: u32) -> Vec<Turn> {
-    let branch = desk.store.branch(&ada(), session.id, leaf, most).await;
+    let branch = desk
+        .store
+        .branch(&ada(), session.id, leaf, most.into())
+        .await;
     branch.unwrap()
+}
+
+pub(crate) async fn a_part_of_a_list_is_no_larger_than_a_page(desk: Desk) -> Desk {
+    let session = session(&desk, &ada()).await;
+    let large = "x".repeat(3 << 20);
+    let mut turns: Vec<Turn> = Vec::new();
+    // The last one is larger than a page by itself.
+    let texts = [
+        large.clone(),
+        large.clone(),
+        large.clone(),
+        large.repeat(3),
+        "end".to_owned(),
+    ];
+    for (text, seq) in texts.iter().zip(1..) {
+        let parent = turns.last().map(|turn| turn.id);
+        turns.push(turn(
+            &session,
+            seq,
+            parent,
+            format!("needle {text}").as_str(),
+        ));
+    }
+    add(&desk, &session, &turns).await;
+    let sizes = |turns: &[Turn]| turns.iter().map(|turn| turn.seq).collect::<Vec<_>>();
+    let (mut parts, mut page) = (Vec::new(), Page::first());
+    loop {
+        let part = desk.store.turns(&ada(), session.id, &page).await.unwrap();
+        parts.push(sizes(&part.data));
+        let Some(cursor) = part.next_cursor else {
+            break;
+        };
+        page = page.after(cursor);
+    }
+    assert_eq!(parts, [vec![1, 2], vec![3], vec![4], vec![5]]);
+    let (mut parts, mut page) = (Vec::new(), Page::first());
+    loop {
+        let part = desk.store.search(&ada(), "needle", &page).await.unwrap();
+        parts.push(
+            part.data
+                .iter()
+                .map(|found| found.turn.seq)
+                .collect::<Vec<_>>(),
+        );
+        let Some(cursor) = part.next_cursor else {
+            break;
+        };
+        page = page.after(cursor);
+    }
+    assert_eq!(parts, [vec![5], vec![4], vec![3, 2], vec![1]]);
+    let scope = desk.store.user(&ada());
+    let children = scope.children(session.id, None, &Page::first()).await;
+    assert_eq!(sizes(&children.unwrap().data), [1]);
+    let reach = Reach::turns(100).with_bytes(Page::BYTES);
+    for (leaf, expected) in [(4, vec![5]), (3, vec![4]), (2, vec![2, 3]), (0, vec![1])] {
+        let leaf = turns[leaf].id;
+        let branch = desk.store.branch(&ada(), session.id, leaf, reach).await;
+        assert_eq!(sizes(&branch.unwrap()), expected);
+    }
+    let last = turns[4].id;
+    let all = desk
+        .store
+        .branch(&ada(), session.id, last, 100.into())
+        .await;
+    assert_eq!(sizes(&all.unwrap()), [1, 2, 3, 4, 5]);
+    desk
 }
 
 pub(crate) async fn turns_and_children_come_page_by_page(desk: Desk) -> Desk {

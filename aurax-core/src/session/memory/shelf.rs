@@ -247,7 +247,7 @@ fn full(why: &str) -> Error {
 }
 
 /// How many bytes a turn takes, about: those of its JSON.
-fn weight(turn: &Turn) -> usize {
+pub(super) fn weight(turn: &Turn) -> usize {
     #[derive(Default)]
     struct Counter(usize);
     impl Write for Counter {

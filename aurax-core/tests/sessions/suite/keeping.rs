@@ -79,7 +79,10 @@ pub(crate) async fn nobody_sees_anothers(world: &World) {
     // The store by itself, since a handle cannot be had.
     let (store, other, id) = (&world.store, &world.other, chat.id());
     assert_eq!(store.session(other, id).await.unwrap(), None);
-    let branch = store.branch(other, id, turns[1].id, 10).await.unwrap();
+    let branch = store
+        .branch(other, id, turns[1].id, 10.into())
+        .await
+        .unwrap();
     assert_eq!(branch, []);
     assert_eq!(
         store.turns(other, id, &Page::first()).await.unwrap().data,

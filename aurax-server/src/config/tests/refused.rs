@@ -125,6 +125,7 @@ const FILE: &[Case<'_>] = &[
         "`timeouts.login_cache`",
     ),
     ("[timeouts]\nping = \"50s\"", &[], "`timeouts.pong`"),
+    ("[limits]\nbodies = \"16MiB\"", &[], "`limits.bodies`"),
     (
         "[[plans]]\nname = \"a\"\n[[plans]]\nname = \"a\"",
         &[],

@@ -60,6 +60,7 @@ async fn a_session_that_changes_meanwhile_asks_no_other_model() {
         request_id: id,
         shown_id: id.to_string(),
         ip: Ipv4Addr::LOCALHOST.into(),
+        cut: aurax::CancellationToken::new(),
     };
     let settings = |provider: Option<&str>, model: &str| {
         let mut settings = SessionSettings::default();
