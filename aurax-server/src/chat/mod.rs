@@ -59,7 +59,7 @@ pub(crate) async fn whole(
     let quota = answer.head.quota;
     let turn = answer.turns.into_iter().next_back();
     let turn = turn.filter(|turn| turn.message.role == Role::Assistant);
-    turn.map(|turn| (Message::from(turn), quota))
+    turn.map(|turn| (Message::from((caller.user().id, turn)), quota))
         .ok_or_else(|| failed(state, &said_nothing(), owner))
 }
 

@@ -51,10 +51,10 @@ async fn list(
     let page = paging.page()?;
     let scope = caller.scope(state.store());
     let listed = scope.access_keys().list(&page).await?;
-    let budgets = scope.budgets().await?;
-    Ok(Reply(Listed::of(
-        listed.map(|key| AccessKey::from(key).with_budgets(&budgets)),
-    )))
+    let (user, budgets) = (scope.user_id(), scope.budgets().await?);
+    Ok(Reply(Listed::of(listed.map(|key| {
+        AccessKey::from((user, key)).with_budgets(&budgets)
+    }))))
 }
 
 /// What may be spent with a key.
@@ -176,7 +176,7 @@ async fn create(
     let budgets = scope.budgets().await?;
     let made = NewKey {
         key: expose(&secret),
-        made: AccessKey::from(key).with_budgets(&budgets),
+        made: AccessKey::from((scope.user_id(), key)).with_budgets(&budgets),
     };
     Ok((StatusCode::CREATED, Reply(made)))
 }
@@ -188,7 +188,8 @@ fn expose(secret: &Secret) -> String {
 
 async fn shown(scope: &UserScope, key: store::AccessKey) -> Result<Reply<AccessKey>, Failure> {
     let budgets = scope.budgets().await?;
-    Ok(Reply(AccessKey::from(key).with_budgets(&budgets)))
+    let key = AccessKey::from((scope.user_id(), key));
+    Ok(Reply(key.with_budgets(&budgets)))
 }
 
 /// An access key.

@@ -128,7 +128,7 @@ async fn events(
 ) -> Result<Reply<Listed<AlertEvent>>, Failure> {
     let page = paging.page()?;
     let listed = alerts(&state, &caller).events(&page).await?;
-    Ok(Reply(Listed::of(listed)))
+    Ok(Reply(Listed::owned(caller.user().id, listed)))
 }
 
 /// An alert.

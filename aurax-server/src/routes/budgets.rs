@@ -35,10 +35,10 @@ pub(super) fn add(routes: Routes) -> Routes {
     responses((status = 200, description = "The budgets, in the order they were first set.", body = Listed<Budget>))
 )]
 async fn list(state: State, caller: Caller) -> Result<Reply<Listed<Budget>>, Failure> {
-    let budgets = caller.scope(state.store()).budgets().await?;
-    Ok(Reply(Listed::all(
-        budgets.into_iter().map(Into::into).collect(),
-    )))
+    let scope = caller.scope(state.store());
+    let budgets = scope.budgets().await?.into_iter();
+    let owned = budgets.map(|budget| (scope.user_id(), budget).into());
+    Ok(Reply(Listed::all(owned.collect())))
 }
 
 /// What a budget limits.
@@ -109,7 +109,7 @@ async fn set(
     let budget = user
         .set_budget(scope, new.period.into(), new.limit.0, new.kind.into())
         .await?;
-    Ok(Reply(budget.into()))
+    Ok(Reply((user.user_id(), budget).into()))
 }
 
 /// Lifts a limit.

@@ -142,7 +142,7 @@ fn body(calls: Calls, first: Paged<store::UsageRow>, format: Format) -> Body {
                 Next::Nothing => return Ok::<_, aurax::Error>(None),
             };
             for row in rows.data {
-                write(row, format, &mut out).inspect_err(breaks_off)?;
+                write(calls.caller.user().id, row, format, &mut out).inspect_err(breaks_off)?;
             }
             let next = rows.next_cursor.map_or(Next::Nothing, Next::After);
             Ok(Some((Bytes::from(out), (calls, next))))
@@ -151,10 +151,15 @@ fn body(calls: Calls, first: Paged<store::UsageRow>, format: Format) -> Body {
     Body::from_stream(pages)
 }
 
-fn write(row: store::UsageRow, format: Format, out: &mut String) -> aurax::Result<()> {
+fn write(
+    user_id: Uuid,
+    row: store::UsageRow,
+    format: Format,
+    out: &mut String,
+) -> aurax::Result<()> {
     match format {
-        Format::Csv => csv::line(&row, out),
-        Format::Jsonl => line(&UsageRow::from(row), out)?,
+        Format::Csv => csv::line(user_id, &row, out),
+        Format::Jsonl => line(&UsageRow::from((user_id, row)), out)?,
     }
     Ok(())
 }

@@ -312,7 +312,7 @@ async fn history(
     paging::short("provider", provider, 100)?;
     let scope = caller.scope(state.store());
     let listed = scope.history(provider, &page).await?;
-    Ok(Reply(Listed::of(listed)))
+    Ok(Reply(Listed::owned(scope.user_id(), listed)))
 }
 
 /// A request and its answer.
@@ -325,7 +325,7 @@ async fn history(
 )]
 async fn past(state: State, caller: Caller, Id(id): Id) -> Result<Reply<PastRequest>, Failure> {
     let past = caller.scope(state.store()).past_request(id).await?;
-    Ok(Reply(past.into()))
+    Ok(Reply((caller.user().id, past).into()))
 }
 
 /// Forgets a request and its answer. What it cost stays on record.

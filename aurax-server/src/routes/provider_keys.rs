@@ -107,7 +107,7 @@ pub(super) async fn keep(
             &key,
         )
         .await?;
-    Ok((StatusCode::CREATED, Reply(kept.into())))
+    Ok((StatusCode::CREATED, Reply((caller.user().id, kept).into())))
 }
 
 /// Which keys.
@@ -145,7 +145,7 @@ async fn list(
     let provider = wanted.provider.as_deref();
     paging::short("provider", provider, 100)?;
     let listed = keys(&state, &caller).list(provider, &page).await?;
-    Ok(Reply(Listed::of(listed)))
+    Ok(Reply(Listed::owned(caller.user().id, listed)))
 }
 
 /// A key to keep.
@@ -203,7 +203,7 @@ async fn create(
 )]
 async fn get(state: State, caller: Caller, Id(id): Id) -> Result<Reply<ProviderKey>, Failure> {
     let key = keys(&state, &caller).get(id).await?;
-    Ok(Reply(key.into()))
+    Ok(Reply((caller.user().id, key).into()))
 }
 
 /// What to change of a key: a field that is absent stays.
@@ -266,7 +266,7 @@ async fn change(
             key = keys.change(id, change).await?;
         }
     }
-    Ok(Reply(key.into()))
+    Ok(Reply((caller.user().id, key).into()))
 }
 
 /// Forgets a key to a provider.

@@ -83,7 +83,7 @@ async fn list(
 ) -> Result<Reply<Listed<Session>>, Failure> {
     let page = paging.page()?;
     let listed = sessions(&state, &caller)?.list(&page).await?;
-    Ok(Reply(Listed::of(listed)))
+    Ok(Reply(Listed::owned(caller.user().id, listed)))
 }
 
 /// A session to begin.
@@ -118,7 +118,10 @@ async fn create(
         Some(title) => chat.rename(title).await?,
         None => chat.record().await?,
     };
-    Ok((StatusCode::CREATED, Reply(session.into())))
+    Ok((
+        StatusCode::CREATED,
+        Reply((caller.user().id, session).into()),
+    ))
 }
 
 fn check_title(title: &str) -> Result<&str, Failure> {
@@ -193,7 +196,7 @@ async fn get(
     Params(wanted): Params<Include>,
 ) -> Result<Reply<Session>, Failure> {
     let chat = open(&state, &caller, id).await?;
-    let session = Session::from(chat.record().await?);
+    let session = Session::from((caller.user().id, chat.record().await?));
     Ok(Reply(match wanted.include {
         Some(Included::Messages) => session.with_messages(chat.history(INCLUDED).await?),
         None => session,
@@ -246,7 +249,7 @@ async fn change(
         }
         Ok::<_, Failure>(change)
     });
-    Ok(Reply(changed.await?.into()))
+    Ok(Reply((caller.user().id, changed.await?).into()))
 }
 
 /// Deletes a session with everything that was said in it. What it cost stays on record.
@@ -278,7 +281,7 @@ async fn messages(
 ) -> Result<Reply<Listed<Message>>, Failure> {
     let page = paging.page()?;
     let turns = open(&state, &caller, id).await?.turns(&page).await?;
-    Ok(Reply(Listed::of(turns)))
+    Ok(Reply(Listed::owned(caller.user().id, turns)))
 }
 
 /// Something to say in a session.
@@ -473,8 +476,9 @@ async fn search(
     }
     let page: Page = paging::page(wanted.limit, wanted.cursor)?;
     let found = sessions(&state, &caller)?.search(&wanted.q, &page).await?;
+    let user = caller.user().id;
     let found = found.map(|found| FoundMessage {
-        message: found.turn.into(),
+        message: (user, found.turn).into(),
         snippet: found.snippet,
     });
     Ok(Reply(Listed {

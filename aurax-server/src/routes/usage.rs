@@ -147,7 +147,8 @@ async fn rows(
     let filter = wanted.filter()?;
     let page = paging::page(wanted.limit, wanted.cursor)?;
     let usage = caller.scope(state.store()).usage();
-    Ok(Reply(Listed::of(usage.rows(&filter, &page).await?)))
+    let rows = usage.rows(&filter, &page).await?;
+    Ok(Reply(Listed::owned(caller.user().id, rows)))
 }
 
 /// By what calls are grouped.

@@ -83,6 +83,8 @@ fn number(value: Decimal) -> (Amount, String) {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Alert {
     id: Uuid,
+    /// Whose it is; `null` for the operators'.
+    user_id: Option<Uuid>,
     name: String,
     /// What is measured.
     #[schema(value_type = AnyMetric)]
@@ -125,6 +127,7 @@ impl From<store::Alert> for Alert {
         let (threshold, threshold_decimal) = number(alert.threshold);
         Self {
             id: alert.id,
+            user_id: (!alert.is_of_installation()).then_some(alert.user_id),
             name: alert.name,
             metric: alert.metric,
             threshold,
@@ -144,6 +147,8 @@ impl From<store::Alert> for Alert {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AlertEvent {
     id: Uuid,
+    /// Whose it is; `null` for the operators'.
+    user_id: Option<Uuid>,
     alert_id: Uuid,
     /// What was measured, in the metric's unit.
     #[schema(value_type = f64)]
@@ -158,11 +163,21 @@ pub(crate) struct AlertEvent {
     resolved_at: Option<OffsetDateTime>,
 }
 
+impl From<(Uuid, store::AlertEvent)> for AlertEvent {
+    fn from((user_id, event): (Uuid, store::AlertEvent)) -> Self {
+        Self {
+            user_id: Some(user_id),
+            ..event.into()
+        }
+    }
+}
+
 impl From<store::AlertEvent> for AlertEvent {
     fn from(event: store::AlertEvent) -> Self {
         let (value, value_decimal) = number(event.value);
         Self {
             id: event.id,
+            user_id: None,
             alert_id: event.alert_id,
             value,
             value_decimal,

@@ -73,6 +73,8 @@ impl From<BudgetLimit> for Kind {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Budget {
     id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     /// What it limits: `user`, `access_key` or `tag`.
     scope: &'static str,
     /// The access key's id, or the label as `name=value`; `null` for everything the user spends.
@@ -98,8 +100,8 @@ pub(crate) struct Budget {
     updated_at: OffsetDateTime,
 }
 
-impl From<store::Budget> for Budget {
-    fn from(budget: store::Budget) -> Self {
+impl From<(Uuid, store::Budget)> for Budget {
+    fn from((user_id, budget): (Uuid, store::Budget)) -> Self {
         let (scope, subject) = match budget.scope {
             BudgetScope::AccessKey(id) => ("access_key", Some(id.to_string())),
             BudgetScope::Tag(label) => ("tag", Some(label)),
@@ -111,6 +113,7 @@ impl From<store::Budget> for Budget {
         let (reserved, reserved_decimal) = both(budget.reserved);
         Self {
             id: budget.id,
+            user_id,
             scope,
             subject,
             period: budget.period.into(),

@@ -112,6 +112,8 @@ impl SettingsChange {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Session {
     id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     title: Option<String>,
     settings: Settings,
     /// The last message of the branch in use.
@@ -125,10 +127,11 @@ pub(crate) struct Session {
     messages: Option<Vec<Message>>,
 }
 
-impl From<aurax::Session> for Session {
-    fn from(session: aurax::Session) -> Self {
+impl From<(Uuid, aurax::Session)> for Session {
+    fn from((user_id, session): (Uuid, aurax::Session)) -> Self {
         Self {
             id: session.id,
+            user_id,
             title: session.title,
             settings: session.settings.into(),
             leaf_id: session.leaf,
@@ -141,7 +144,8 @@ impl From<aurax::Session> for Session {
 
 impl Session {
     pub(crate) fn with_messages(mut self, turns: Vec<Turn>) -> Self {
-        self.messages = Some(turns.into_iter().map(Into::into).collect());
+        let user = self.user_id;
+        self.messages = Some(turns.into_iter().map(|turn| (user, turn).into()).collect());
         self
     }
 }
@@ -198,6 +202,8 @@ impl From<TurnStatus> for MessageStatus {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     session_id: Uuid,
     /// The message it follows; `null` for the first.
     parent_id: Option<Uuid>,
@@ -227,8 +233,8 @@ pub(crate) struct Message {
     created_at: OffsetDateTime,
 }
 
-impl From<Turn> for Message {
-    fn from(turn: Turn) -> Self {
+impl From<(Uuid, Turn)> for Message {
+    fn from((user_id, turn): (Uuid, Turn)) -> Self {
         let priced = Priced(turn.cost);
         let tokens = turn.usage.as_ref().map(Tokens::of);
         let is_plain = turn
@@ -238,6 +244,7 @@ impl From<Turn> for Message {
             .all(|part| matches!(part, Part::Text(_)));
         Self {
             id: turn.id,
+            user_id,
             session_id: turn.session_id,
             parent_id: turn.parent_id,
             seq: turn.seq,

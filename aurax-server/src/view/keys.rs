@@ -12,6 +12,8 @@ use super::Budget;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProviderKey {
     id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     provider: String,
     key_name: String,
     /// Its last four characters.
@@ -27,10 +29,11 @@ pub(crate) struct ProviderKey {
     last_validated: Option<OffsetDateTime>,
 }
 
-impl From<store::ProviderKey> for ProviderKey {
-    fn from(key: store::ProviderKey) -> Self {
+impl From<(Uuid, store::ProviderKey)> for ProviderKey {
+    fn from((user_id, key): (Uuid, store::ProviderKey)) -> Self {
         Self {
             id: key.id,
+            user_id,
             provider: key.provider,
             key_name: key.key_name,
             masked_key: key.masked_key,
@@ -46,6 +49,8 @@ impl From<store::ProviderKey> for ProviderKey {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccessKey {
     pub(crate) id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     name: String,
     /// The secret's last four characters.
     masked_key: String,
@@ -71,10 +76,11 @@ pub(crate) struct AccessKey {
     last_used_at: Option<OffsetDateTime>,
 }
 
-impl From<store::AccessKey> for AccessKey {
-    fn from(key: store::AccessKey) -> Self {
+impl From<(Uuid, store::AccessKey)> for AccessKey {
+    fn from((user_id, key): (Uuid, store::AccessKey)) -> Self {
         Self {
             id: key.id,
+            user_id,
             name: key.name,
             masked_key: key.masked_key,
             scopes: key.scopes,
@@ -95,7 +101,10 @@ impl AccessKey {
     pub(crate) fn with_budgets(mut self, all: &[store::Budget]) -> Self {
         let own = store::BudgetScope::AccessKey(self.id);
         let own = all.iter().filter(|budget| budget.scope == own);
-        self.budgets = own.cloned().map(Into::into).collect();
+        self.budgets = own
+            .cloned()
+            .map(|budget| (self.user_id, budget).into())
+            .collect();
         self
     }
 }

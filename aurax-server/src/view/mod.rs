@@ -13,6 +13,7 @@ mod usage;
 use aurax::Paged;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 pub(crate) use alerts::{Alert, AlertEvent, Severity, UserMetric};
 pub(crate) use amount::{Amount, Exact, Priced};
@@ -39,6 +40,14 @@ impl<T> Listed<T> {
             data: page.data.into_iter().map(Into::into).collect(),
             next_cursor: page.next_cursor,
         }
+    }
+
+    /// A part of a list of somebody's.
+    pub(crate) fn owned<U>(user_id: Uuid, page: Paged<U>) -> Self
+    where
+        (Uuid, U): Into<T>,
+    {
+        Self::of(page.map(|one| (user_id, one)))
     }
 
     pub(crate) const fn all(data: Vec<T>) -> Self {

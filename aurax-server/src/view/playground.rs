@@ -48,6 +48,8 @@ pub(crate) struct Run {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PastRequest {
     id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     provider: String,
     model: String,
     /// What was asked.
@@ -60,10 +62,11 @@ pub(crate) struct PastRequest {
     created_at: OffsetDateTime,
 }
 
-impl From<store::PastRequest> for PastRequest {
-    fn from(past: store::PastRequest) -> Self {
+impl From<(Uuid, store::PastRequest)> for PastRequest {
+    fn from((user_id, past): (Uuid, store::PastRequest)) -> Self {
         Self {
             id: past.id,
+            user_id,
             provider: past.provider,
             model: past.model,
             request_payload: past.request_payload,

@@ -48,6 +48,8 @@ impl From<UsageStatus> for Status {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageRow {
     pub(crate) id: Uuid,
+    /// Whose it is.
+    user_id: Uuid,
     pub(crate) request_id: Uuid,
     pub(crate) provider: String,
     pub(crate) model: String,
@@ -92,11 +94,12 @@ pub(crate) struct UsageRow {
     pub(crate) created_at: OffsetDateTime,
 }
 
-impl From<store::UsageRow> for UsageRow {
-    fn from(row: store::UsageRow) -> Self {
+impl From<(Uuid, store::UsageRow)> for UsageRow {
+    fn from((user_id, row): (Uuid, store::UsageRow)) -> Self {
         let priced = Priced(Some(row.cost));
         Self {
             id: row.id,
+            user_id,
             request_id: row.request_id,
             provider: row.provider,
             model: row.model,

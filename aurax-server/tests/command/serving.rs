@@ -55,7 +55,7 @@ fn interrupted(child: &mut std::process::Child) -> Option<i32> {
         .status();
     assert!(sent.unwrap().success());
     let deadline = std::time::Duration::from_secs(10);
-    let (sender, ended) = std::sync::mpsc::channel::<()>();
+    let (sender, ended) = std::sync::mpsc::sync_channel::<()>(1);
     let watch = std::thread::spawn(move || {
         if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
             let killed = std::process::Command::new("kill")

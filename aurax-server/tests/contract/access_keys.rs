@@ -42,6 +42,7 @@ async fn a_key_is_made_shown_once_changed_and_deleted(server: Server) {
         "requests_per_minute",
         "scopes",
         "tokens_per_minute",
+        "user_id",
     ];
     assert_eq!(fields(&key), expected);
     let secret = key.as_object_mut().unwrap().remove("key").unwrap();

@@ -32,6 +32,7 @@ async fn an_alert_is_made_changed_and_deleted(server: Server) {
         "threshold",
         "threshold_decimal",
         "updated_at",
+        "user_id",
         "webhook_url",
         "window_seconds",
     ];
@@ -130,6 +131,7 @@ async fn what_fired_is_listed(server: Server) {
         "id",
         "message",
         "resolved_at",
+        "user_id",
         "value",
         "value_decimal",
     ];

@@ -38,6 +38,7 @@ async fn a_budget_is_set_counted_against_and_lifted(kind: Kind) {
         "subject",
         "unpriced",
         "updated_at",
+        "user_id",
         "window_start",
     ];
     assert_eq!(fields(&budget), expected);

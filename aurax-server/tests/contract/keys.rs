@@ -39,6 +39,7 @@ async fn a_key_is_kept_masked_changed_and_deleted(kind: Kind) {
         "last_validated",
         "masked_key",
         "provider",
+        "user_id",
     ];
     assert_eq!(fields(&key), expected);
     assert_eq!(

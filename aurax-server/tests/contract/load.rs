@@ -43,7 +43,7 @@ async fn room_for(client: &Client, path: &str) {
         }
     };
     let waited = tokio::time::timeout(Duration::from_secs(10), waited);
-    waited.await.expect("the room was not given back");
+    waited.await.unwrap();
     client.get(path).await.expect(200);
 }
 

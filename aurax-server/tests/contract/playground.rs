@@ -82,6 +82,7 @@ async fn a_request_is_answered_and_kept(kind: Kind) {
         "provider",
         "request_payload",
         "response_payload",
+        "user_id",
     ];
     assert_eq!(fields(first), expected);
     assert_eq!((&first["id"], &second["id"]), (&run["id"], &demo["id"]));

@@ -82,6 +82,8 @@ async fn a_message_is_answered_whole_and_as_events(server: Server) {
         .expect(201);
     assert_eq!(message["role"], "assistant");
     assert_eq!(message["session_id"], id);
+    let own = json!(ada.id);
+    assert_eq!((&message["user_id"], &session["user_id"]), (&own, &own));
     assert_eq!(message["status"], "complete");
     assert_eq!(
         (&message["seq"], &message["provider"]),

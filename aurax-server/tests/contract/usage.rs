@@ -18,7 +18,7 @@ over_kinds!(
     usage_of_others_is_absent,
 );
 
-const ROW: [&str; 26] = [
+const ROW: [&str; 27] = [
     "access_key_id",
     "attempts",
     "buckets",
@@ -45,6 +45,7 @@ const ROW: [&str; 26] = [
     "total_tokens",
     "ttft_ms",
     "usage_source",
+    "user_id",
 ];
 
 async fn chat(client: &Client, model: &str) {

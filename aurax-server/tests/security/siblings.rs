@@ -129,10 +129,10 @@ async fn a_shared_key_is_what_its_id_says() {
     let other = SigningKeys::generate().unwrap();
     let jwk = serde_json::to_string(&other.public().keys[0]).unwrap();
     let until = server.state.clock().now() + Duration::hours(1);
-    let own = aurax::store::PublicKey::new;
+    let own = |id: &str, jwk: &str| aurax::store::PublicKey::new(id, jwk);
     let secret = r#"{"kty":"oct","k":"c2VjcmV0"}"#;
     let keys = [
-        own("not-its-id", &*jwk),
+        own("not-its-id", &jwk),
         own("nothing", "{}"),
         own("oct", secret),
     ];
@@ -140,7 +140,7 @@ async fn a_shared_key_is_what_its_id_says() {
     server.state.auth().share_keys().await.unwrap();
     let ids = key_ids(&server).await;
     assert_eq!(ids, [server.state.auth().tokens().keys().id()]);
-    let good = [own(other.id(), &*jwk)];
+    let good = [own(other.id(), &jwk)];
     store.jobs().share_signing_keys(&good, until).await.unwrap();
     server.state.auth().share_keys().await.unwrap();
     assert_eq!(key_ids(&server).await.len(), 2);

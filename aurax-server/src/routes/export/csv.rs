@@ -5,10 +5,12 @@ use std::fmt::{Display, Write as _};
 use aurax::store::UsageRow;
 use aurax::{Bucket, UsageSource};
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 /// The columns before those of the buckets.
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 25] = [
     "id",
+    "user_id",
     "request_id",
     "created_at",
     "provider",
@@ -42,9 +44,10 @@ pub(super) fn names() -> String {
 }
 
 /// The line of a call.
-pub(super) fn line(row: &UsageRow, out: &mut String) {
+pub(super) fn line(user_id: Uuid, row: &UsageRow, out: &mut String) {
     let mut line = Line::new(out);
     line.plain(row.id);
+    line.plain(user_id);
     line.plain(row.request_id);
     line.plain(row.created_at.format(&Rfc3339).unwrap_or_default());
     line.text(&row.provider);
