@@ -9,7 +9,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr};
 
-use crate::admit::{Access, Place, Rule, Weight};
+use crate::admit::{Access, Owned, Place, Rule, Weight};
 use crate::error::{Code, ErrorBody, ErrorObject};
 
 #[derive(utoipa::OpenApi)]
@@ -80,24 +80,28 @@ pub(crate) fn finish(operation: &mut Operation, rule: Rule) {
             .entry(status.to_owned())
             .or_insert_with(|| failure(what).into());
     };
-    add(
-        "400",
-        "The request is not valid; `error.details.field` names what is wrong.",
-    );
-    add(
-        "429",
-        "Too many requests; `Retry-After` says when to come back.",
-    );
     add("500", "The server failed.");
-    add(
-        "503",
-        "The database or the ledger is away, or the server has too much to do.",
-    );
+    if rule.weight != Weight::Probe {
+        add(
+            "400",
+            "The request is not valid; `error.details.field` names what is wrong.",
+        );
+        add(
+            "429",
+            "Too many requests; `Retry-After` says when to come back.",
+        );
+        add(
+            "503",
+            "The database or the ledger is away, or the server has too much to do.",
+        );
+    }
     if rule.access != Access::Public {
         add("401", "Nobody is logged in.");
         add("403", "Whoever is logged in may not do this.");
     }
-    if rule.owned.iter().any(|owned| owned.place != Place::Frame) {
+    // What a query names only narrows what is listed, and a cursor of somebody else's is none.
+    let is_named = |owned: &Owned| matches!(owned.place, Place::Path | Place::Body);
+    if rule.owned.iter().any(is_named) {
         add(
             "404",
             "There is no such thing, or it belongs to somebody else.",

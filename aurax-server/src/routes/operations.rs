@@ -43,7 +43,10 @@ async fn livez() -> Json<Health> {
     get,
     path = "/readyz",
     tag = "operations",
-    responses((status = 200, description = "It takes requests.", body = Health))
+    responses(
+        (status = 200, description = "It takes requests.", body = Health),
+        (status = 503, description = "It takes none.", body = crate::error::ErrorBody),
+    )
 )]
 async fn readyz(state: State) -> Result<Json<Health>, Failure> {
     if state.drain().is_announced() {

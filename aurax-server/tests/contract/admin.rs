@@ -13,7 +13,7 @@ over_stores!(
 );
 
 /// An operator, however many there were.
-async fn operator(server: &Server) -> Client {
+pub(crate) async fn operator(server: &Server) -> Client {
     let client = server.user().await;
     let mut change = UserChange::default();
     change.role = Some(Role::Admin);

@@ -30,6 +30,7 @@ mod playground;
 mod providers;
 mod scripted;
 mod sessions;
+mod statuses;
 mod upstream;
 mod usage;
 

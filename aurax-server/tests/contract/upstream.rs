@@ -16,6 +16,11 @@ use serde_json::{Value, json};
 /// A key that the provider refuses.
 pub(crate) const BAD_KEY: &str = "sk-refused-canary";
 
+/// A key to which the provider says nothing.
+pub(crate) const SILENT_KEY: &str = "sk-silent-canary";
+/// A key with which the provider fails.
+pub(crate) const FAILING_KEY: &str = "sk-failing-canary";
+
 /// A provider that answers by the model it is asked for:
 ///
 /// * `gpt-4o-mini`: 1,000 tokens in, 500 out, "The sky is blue."
@@ -81,6 +86,11 @@ async fn answer(State(upstream): State<Upstream>, request: Request) -> Response 
         let error =
             json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
         return (StatusCode::UNAUTHORIZED, axum::Json(error)).into_response();
+    }
+    match key.as_str() {
+        SILENT_KEY => std::future::pending().await,
+        FAILING_KEY => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => {}
     }
     match path.as_str() {
         "/v1/models" => axum::Json(json!({"object": "list", "data": [
