@@ -390,7 +390,7 @@ async fn secrets_are_nowhere(kind: Kind) {
 
     // They were looked for where they could have been.
     let has = |hay: &[u8], needle: &str| latin(hay).contains(needle);
-    assert!(has(&logged, "chat_message_sent") && has(&logged, "\"path\":\"/auth/login\""));
+    assert!(has(&logged, "chat_message_sent") && has(&logged, "\"route\":\"/auth/login\""));
     assert!(has(&database, PROMPT) && has(&database, ANSWER));
     assert!(has(&database, "canary@example.com") && has(&database, "argon2id"));
     println!(
