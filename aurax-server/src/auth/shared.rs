@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aurax::store::{PublicKey, Store};
-use aurax::{Clock, Result};
+use aurax::{Clock, Error, ErrorKind, Result};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
 use time::OffsetDateTime;
@@ -16,7 +16,8 @@ use super::signing::SigningKeys;
 
 /// How often a process says that it has its keys.
 pub(crate) const EVERY: Duration = Duration::from_secs(10 * 60);
-/// How long a key is good that nobody says this of any more: longer than any token that it signed.
+/// How long a key is good that nobody says this of any more: longer than any access token that it
+/// signed. An invitation that it signed ends with it.
 const KEPT: time::Duration = time::Duration::HOUR;
 /// How soon the store is asked again for a key that nobody knows: whoever makes keys up must not
 /// keep it busy.
@@ -29,11 +30,19 @@ struct Shared {
     public: Jwk,
 }
 
+/// A look into the store.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    /// When it was over.
+    at: Instant,
+    is_failed: bool,
+}
+
 /// What other processes have shared, as of the last look.
 #[derive(Debug)]
 pub(super) struct SharedKeys {
     known: RwLock<Arc<HashMap<String, Shared>>>,
-    looked: tokio::sync::Mutex<Option<Instant>>,
+    looked: tokio::sync::Mutex<Option<Looked>>,
 }
 
 impl SharedKeys {
@@ -74,12 +83,24 @@ impl SharedKeys {
     pub(super) async fn look_for(&self, id: &str, store: &Store, clock: &dyn Clock) -> Result<()> {
         let mut looked = self.looked.lock().await;
         let now = clock.monotonic();
-        let is_late = |at: Instant| now.saturating_duration_since(at) >= AGAIN;
-        if self.has(id) || !looked.is_none_or(is_late) {
-            return Ok(());
+        let lately = looked.filter(|look| now.saturating_duration_since(look.at) < AGAIN);
+        match lately {
+            _ if self.has(id) => Ok(()),
+            Some(look) if look.is_failed => {
+                let message = "the signing keys of other servers cannot be read: try again later";
+                Err(Error::new(ErrorKind::Store, message))
+            }
+            Some(_) => Ok(()),
+            None => {
+                let found = self.look(store).await;
+                // Those who waited meanwhile do not look one after the other.
+                *looked = Some(Looked {
+                    at: clock.monotonic(),
+                    is_failed: found.is_err(),
+                });
+                found
+            }
         }
-        *looked = Some(now);
-        self.look(store).await
     }
 
     fn known(&self) -> Arc<HashMap<String, Shared>> {

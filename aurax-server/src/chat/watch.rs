@@ -102,7 +102,7 @@ impl Watch {
     ) -> Result<Option<F::Output>, Failure> {
         tokio::select! {
             biased;
-            Ok(failure) = &mut self.refused, if self.end.is_some() => Err(failure),
+            Ok(failure) = &mut self.refused, if self.end.is_some() && !self.refused.is_terminated() => Err(failure),
             done = work => Ok(Some(done)),
             () = tokio::time::sleep_until(silent_at) => Ok(None),
         }

@@ -284,12 +284,9 @@ impl Invite {
             return Err(Error::new(ErrorKind::Conflict, message).into());
         }
         let keys = boot::open_signing_keys(config)?;
-        // Where no server has the key, they have to know it for as long as the invitation is good.
-        let shared = opened.store.jobs().signing_keys().await?;
-        if shared.iter().all(|key| key.id != keys.id()) {
-            let until = shell.now() + INVITATION_TTL;
-            keys.share(&opened.store, until).await?;
-        }
+        // Servers have to know the key for as long as the invitation is good, whoever has it then.
+        let until = shell.now() + INVITATION_TTL;
+        keys.share(&opened.store, until).await?;
         let ttl = config.auth.access_token_ttl;
         let tokens = AccessTokens::new(keys, config.public_url(), ttl, Arc::new(SystemClock));
         let invitation = tokens.invite(&self.email)?;

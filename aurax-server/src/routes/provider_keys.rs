@@ -318,6 +318,20 @@ struct Validated {
     last_validated: Option<OffsetDateTime>,
 }
 
+const fn could_not_be_asked(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unsupported
+            | ErrorKind::Network
+            | ErrorKind::Server
+            | ErrorKind::Timeout
+            | ErrorKind::Truncated
+            | ErrorKind::Decode
+            | ErrorKind::Overloaded
+            | ErrorKind::RateLimited
+    )
+}
+
 /// Asks the provider whether it takes a key, which costs nothing.
 #[utoipa::path(
     post,
@@ -326,8 +340,6 @@ struct Validated {
     params(("id" = Uuid, Path, description = "The key.")),
     responses(
         (status = 200, description = "What the provider says.", body = Validated),
-        (status = 502, description = "The provider failed.", body = ErrorBody),
-        (status = 504, description = "The provider took too long.", body = ErrorBody),
     )
 )]
 async fn validate(state: State, caller: Caller, Id(id): Id) -> Result<Reply<Validated>, Failure> {
@@ -343,7 +355,7 @@ async fn validate(state: State, caller: Caller, Id(id): Id) -> Result<Reply<Vali
         .with_credential(known.provider.as_str(), credential);
     let status = match provider.catalog().verify_key(&ctx).await {
         Ok(status) => status.into(),
-        Err(error) if error.kind() == ErrorKind::Unsupported => Verdict::Unknown,
+        Err(error) if could_not_be_asked(error.kind()) => Verdict::Unknown,
         Err(error) => return Err(Failure::of_call(&error, KeyOwner::Caller)),
     };
     let mut last_validated = known.last_validated;
