@@ -16,7 +16,9 @@ use crate::upstream::{BAD_KEY, FAILING_KEY, SILENT_KEY, Upstream};
 /// A server in front of a provider that is given up after `patience`.
 async fn server(patience: Duration) -> (Server, Upstream) {
     let upstream = Upstream::start().await;
-    let mut setup = Setup::new().with_openai(&upstream.base_url());
+    let setup = Setup::new().with_openai(&upstream.base_url());
+    // Nobody waits for what never answers.
+    let mut setup = setup.configured(|config| config.timeouts.drain = Duration::from_millis(200));
     let timeouts = Timeouts::default()
         .with_headers(patience)
         .with_whole(patience)
