@@ -161,6 +161,20 @@ impl JobScope {
             .collect()
     }
 
+    /// Forgets a signing key at once, and says whether there was one. A process that still has it
+    /// shares it again.
+    ///
+    /// # Errors
+    /// `Store` when it cannot be deleted.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have done so.
+    pub async fn forget_signing_key(&self, id: &str) -> Result<bool> {
+        let forgotten = self.run(&sql::FORGET_KEY, args! { id }).await? > 0;
+        tracing::info!(target: "aurax::audit", key_id = id, forgotten, "a signing key is forgotten");
+        Ok(forgotten)
+    }
+
     /// Forgets signing keys that no process has shared lately, at most 500 of them, and says how
     /// many.
     ///

@@ -177,7 +177,7 @@ impl SigningKeys {
         self.known.get(id)
     }
 
-    pub(super) fn has(&self, id: &str) -> bool {
+    pub(crate) fn has(&self, id: &str) -> bool {
         self.known.contains_key(id)
     }
 

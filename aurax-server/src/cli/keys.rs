@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::exit::{Done, Failure};
 use super::print::at;
 use super::rotate::Rotate;
-use super::rotate_signing::RotateSigning;
+use super::rotate_signing::{ForgetSigning, RotateSigning};
 use super::shell::{Opened, Shell, all, principal};
 use super::table::{Side, Table};
 use super::unless_interrupted;
@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   aurax keys rm openai --name work
   aurax keys rotate                        seal all keys with a new master key
   aurax keys rotate-signing                sign access tokens with a new key
+  aurax keys forget-signing ID             accept nothing that a leaked one signed
 
 A key is sealed when it is stored, and never shown again but for its last four characters. It is
 never an argument, which others on the machine could read.";
@@ -42,6 +43,8 @@ pub(super) enum Keys {
     Rotate(Rotate),
     /// Sign access tokens with a new key
     RotateSigning(RotateSigning),
+    /// Accept nothing any more that a signing key has signed
+    ForgetSigning(ForgetSigning),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +113,7 @@ impl Keys {
                 (Self::Add(_), None) | (Self::RotateSigning(_), _) => Ok(()),
                 (Self::Rm(remove), _) => remove.run(shell, &opened).await,
                 (Self::Rotate(rotate), _) => rotate.run(shell, &opened).await,
+                (Self::ForgetSigning(forget), _) => forget.run(shell, &opened).await,
             }
         })
         .await;

@@ -127,8 +127,7 @@ async fn answer(
 /// A request that is not of the protocol; the field is named as everywhere here.
 fn refused(error: &aurax::Error) -> Failure {
     let failure = Failure::from(error);
-    match error.context("param") {
-        Some(field) => failure.with_detail("field", field),
-        None => failure.with_detail("field", "body"),
-    }
+    // What is wrong with all of it has no name.
+    let field = error.context("param").filter(|name| !name.is_empty());
+    failure.with_detail("field", field.unwrap_or("body"))
 }

@@ -87,6 +87,27 @@ fn keys_move_to_another_master_key() {
 
 /// Servers that share a file of signing keys can change the key without logging anybody out.
 #[test]
+fn a_leaked_signing_key_is_forgotten() {
+    let home = Home::new();
+    home.ok(&["users", "invite", "ada@example.com"]);
+    let file = home.path("aurax-data/signing.keys");
+    let rotated = home.ok(&["keys", "rotate-signing", "--file", file.to_str().unwrap()]);
+    let new = rotated.out.split("key ").nth(1).unwrap();
+    let new = new.split(' ').next().unwrap().to_owned();
+    home.run(&["keys", "forget-signing", &new])
+        .ends_with(2)
+        .warns("still have it");
+    // It signs an invitation, and servers learn of it.
+    home.ok(&["users", "invite", "eve@example.com"]);
+    std::fs::remove_file(&file).unwrap();
+    home.ok(&["keys", "forget-signing", &new])
+        .says("forgot key");
+    home.run(&["keys", "forget-signing", &new])
+        .ends_with(4)
+        .warns("nobody shares a signing key");
+}
+
+#[test]
 fn signing_keys_are_rotated_in_one_step_or_two() {
     let home = Home::new();
     let id = |said: &str| {

@@ -93,6 +93,51 @@ async fn every_route_refuses_a_parameter_that_it_does_not_know() {
     server.stop().await;
 }
 
+/// Bodies that are no request, to every route that takes one: refused, with what is wrong named.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_a_body_that_is_none() {
+    let server = server(Kind::Memory).await.unwrap();
+    let root = Person::new(&server, Role::Admin).await;
+    let json = Some("application/json");
+    let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
+    let bodies: [(&str, Option<&str>, &[u8]); 9] = [
+        ("nothing", json, b""),
+        ("half of it", json, b"{"),
+        ("a list", json, b"[]"),
+        ("text", json, b"\"text\""),
+        ("more than one", json, b"{\"x\":1}{}"),
+        ("bytes", json, b"{\"x\":\"\xff\"}"),
+        ("too deep", json, deep.as_bytes()),
+        ("no type", None, b"{}"),
+        ("another type", Some("text/plain"), b"{}"),
+    ];
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    for route in aurax_server::routes(server.state.clone()) {
+        let asking = match &*route.path {
+            "/chat/sessions/{id}/messages" => Asking::new(&route, &root),
+            _ => asking(&route, &root),
+        };
+        if !asking.has_body() {
+            continue;
+        }
+        for (what, content_type, bytes) in bodies {
+            let answer = asking.send_bytes(&root.login, content_type, bytes).await;
+            let field = match answer.status.as_u16() {
+                400 => answer.field(),
+                _ => String::new(),
+            };
+            asked += 1;
+            if field.is_empty() {
+                let text = String::from_utf8_lossy(&answer.body);
+                wrong.push(format!("{what}: {} {}: {text}", route.method, route.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{asked} bodies");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_a_body_that_is_too_large() {
     let setup = Setup::new()

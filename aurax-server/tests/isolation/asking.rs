@@ -85,6 +85,19 @@ impl Asking {
         self
     }
 
+    /// Sends bytes instead of the body.
+    pub(crate) async fn send_bytes(
+        &self,
+        client: &Client,
+        content_type: Option<&str>,
+        bytes: &[u8],
+    ) -> Answer {
+        let bytes = bytes.to_vec();
+        client
+            .send(self.method, &self.path, content_type, bytes)
+            .await
+    }
+
     pub(crate) const fn has_body(&self) -> bool {
         self.body.is_some()
     }

@@ -10,6 +10,7 @@ statements! { "installation":
              ON CONFLICT (id) DO UPDATE SET
                  expires_at = {pg: GREATEST}{lite: MAX}(signing_keys.expires_at, excluded.expires_at)";
     KEYS = "SELECT id, public FROM signing_keys WHERE expires_at > :now ORDER BY id LIMIT :most";
+    FORGET_KEY = "DELETE FROM signing_keys WHERE id = :id";
     PURGE_KEYS = "DELETE FROM signing_keys WHERE id IN (
                       SELECT id FROM signing_keys WHERE expires_at <= :now LIMIT :most)";
     /// Whoever is first waits for nobody; whoever else comes waits for the first one's end.

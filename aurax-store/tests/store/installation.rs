@@ -63,7 +63,12 @@ pub(crate) async fn signing_keys_are_shared_for_a_time(desk: Desk) -> Desk {
     clock.pass(Duration::minutes(30));
     assert_eq!(known().await, [one.clone(), two.clone()]);
     clock.pass(Duration::minutes(30));
+    assert_eq!(known().await, [one.clone()]);
+    share(std::slice::from_ref(&two), clock.at() + Duration::hours(9)).await;
+    assert!(jobs.forget_signing_key("2").await.unwrap());
+    assert!(!jobs.forget_signing_key("2").await.unwrap());
     assert_eq!(known().await, [one]);
+    share(std::slice::from_ref(&two), clock.at()).await;
     assert_eq!(jobs.purge_signing_keys().await.unwrap(), 1);
     clock.pass(Duration::hours(1));
     assert_eq!(known().await, []);
