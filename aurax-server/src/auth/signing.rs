@@ -28,7 +28,7 @@ const END: &str = "-----END PRIVATE KEY-----";
 ///
 /// In a file they are PKCS #8 in PEM, one after another; only its owner may read it (mode 0600).
 /// To rotate, a new key goes to the front; an earlier one goes when no token it signed is good any
-/// more, a quarter of an hour later.
+/// more, a quarter of an hour later; invitations that one signed end with it.
 #[derive(Clone)]
 pub struct SigningKeys {
     id: String,
