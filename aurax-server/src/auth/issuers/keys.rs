@@ -131,9 +131,8 @@ impl Keys {
                 }
                 return Ok(Some(key));
             }
-            Look::Absent => return Ok(None),
-            Look::Silent => return Err(silent()),
-            Look::Ask => {}
+            // Somebody may be asking just now, and what they find is waited for.
+            Look::Ask | Look::Absent | Look::Silent => {}
         }
         let turn = self.turns.clone().lock_owned().await;
         // Whoever had the turn before may have fetched it.
@@ -261,4 +260,59 @@ fn silent() -> Failure {
         message,
     )
     .with_retry_after(APART_AT_FIRST)
+}
+
+#[cfg(test)]
+mod tests {
+    use aurax::SystemClock;
+    use aurax::providers::transport::{Answer, Replay};
+    use http::Response;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// An issuer that answers once it is let.
+    #[derive(Debug)]
+    struct Slow {
+        answers: Replay,
+        asked: Semaphore,
+        let_go: Semaphore,
+    }
+
+    #[aurax::async_trait]
+    impl Transport for Slow {
+        async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+            self.asked.add_permits(1);
+            let _go = self.let_go.acquire().await.unwrap();
+            self.answers.send(request).await
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_the_issuer_is_asked_waits_for_its_answer() {
+        // The key of RFC 7515, appendix A.3.
+        let set = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"one",
+            "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+        let issuer = Arc::new(Slow {
+            answers: Replay::from_fn(move |_| Answer::json(set.to_owned())),
+            asked: Semaphore::new(0),
+            let_go: Semaphore::new(0),
+        });
+        let url = Uri::from_static("https://id.example.com/keys");
+        let keys = Arc::new(Keys::new(url, issuer.clone(), Arc::new(SystemClock)));
+        let of = |keys: &Arc<Keys>| {
+            let keys = keys.clone();
+            async move { keys.get("one").await }
+        };
+        let first = tokio::spawn(of(&keys));
+        issuer.asked.acquire().await.unwrap().forget();
+        let mut second = Box::pin(of(&keys));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        issuer.let_go.add_permits(1);
+        for found in [first.await.unwrap(), second.await] {
+            assert!(found.is_ok_and(|key| key.is_some()));
+        }
+        assert_eq!(issuer.answers.requests().len(), 1);
+    }
 }
