@@ -15,7 +15,7 @@ use crate::seeds::absent;
 use crate::support::{Answer, Client, Kind, Server};
 
 /// A request to a route that names nothing there is.
-fn asking(route: &Route, person: &Person) -> Asking {
+pub(crate) fn asking(route: &Route, person: &Person) -> Asking {
     let in_path = |owned: &&Owned| owned.place == Place::Path;
     match route.rule.owned.iter().find(in_path) {
         Some(owned) => Asking::naming(route, person, owned, &absent(owned)),

@@ -2,14 +2,14 @@
 //! away or broken.
 
 use aurax::store::Role;
-use aurax_server::{Owned, Place, Route, Weight};
+use aurax_server::{Route, Weight};
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
+use crate::access;
 use crate::asking::Asking;
 use crate::matrix::server;
 use crate::people::Person;
-use crate::seeds::absent;
 use crate::support::{Client, Kind, PASSWORD, Server, Setup};
 
 /// A request that would do, about something that is not there.
@@ -23,11 +23,7 @@ fn asking(route: &Route, person: &Person) -> Asking {
     if let Some(body) = body {
         return Asking::new(route, person).with_body(body);
     }
-    let in_path = |owned: &&Owned| owned.place == Place::Path;
-    match route.rule.owned.iter().find(in_path) {
-        Some(owned) => Asking::naming(route, person, owned, &absent(owned)),
-        None => Asking::new(route, person),
-    }
+    access::asking(route, person)
 }
 
 /// Asks every route but probes, and compares status and code.
